@@ -1,0 +1,72 @@
+# Everything a developer does, by name. `make help` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+DATA ?= data
+PORT ?= 8000
+# The packaged model is used as it is; nothing is asked of a model hub.
+export HF_HUB_OFFLINE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Nightshelf needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what serving and the nightly run need (a few minutes the first time) …"
+	$(PIP) -e '.[api,batch,embedded]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "Installing the tools for tests and checks …"
+	$(PIP) -e '.[api,batch,embedded,als,dev]'
+	touch $@
+
+setup: $(VENV)/.dev ## install everything a developer needs into .venv
+
+demo: $(VENV)/.run ## build the demo and serve it on http://127.0.0.1:8000 (PORT=, DATA=)
+	$(BIN)/nightshelf demo --data-dir $(DATA) --port $(PORT)
+
+test: $(VENV)/.dev ## run all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-top-n bench-api bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
+
+# OPENBLAS_* variables in the environment may choose a slower kernel than this processor's: unset for measurements.
+BENCH := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
+
+bench-top-n: $(VENV)/.dev ## top-N against implicit's recommend
+	$(BENCH) benchmarks/top_n.py
+
+bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
+	$(BENCH) benchmarks/top_n_memory.py
+
+bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version
+	$(BENCH) benchmarks/api.py
+
+bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first
+	$(BENCH) benchmarks/nightly.py
+
+constraints: ## pin every dependency anew, from an empty environment
+	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
+	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0'
+	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0' -e '.[api,batch,embedded,als,dev]'
+	{ sed '/^[^#]/,$$d' constraints.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
+	mv constraints.new constraints.txt && rm -rf .venv-constraints
+
+clean: ## remove the environment and caches; data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

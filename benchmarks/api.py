@@ -1,0 +1,202 @@
+"""The recommendation endpoint against a bare FastAPI route and against a direct version, in one run.
+
+10,000 books, 2,000 users with a history of 100 books each, 100 candidates from each list, one uvicorn worker each,
+16 connections, rounds alternating; medians over rounds. Made-up vectors and lists: what they hold does not matter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import redis
+from load import Load, run_load
+from rich.console import Console
+from rich.table import Table
+from services.batch.content import build_content
+from services.batch.popularity import build_popularity
+
+from services.batch.catalog import build_catalog
+from services.batch.parts import build_part
+from services.batch.progress import SILENT
+from services.batch.publish import flip, verify_generation, write_lists, write_manifest
+from services.embedded import embedded_valkey
+from shared.generation import GenerationManifest, PartKind
+from shared.keys import Keys
+from shared.layout import DataFolder
+from shared.settings import load_settings
+
+N_BOOKS, N_USERS, HISTORY, LIST_LENGTH, DIMENSIONS, RANK = 10_000, 2_000, 100, 100, 384, 64
+CONNECTIONS, ROUNDS, SECONDS = 16, 5, 4.0
+PORTS = {"bare": 8701, "direct": 8702, "nightshelf": 8703}
+
+
+def build_world(folder: DataFolder, client: redis.Redis) -> Path:
+    """Publish a generation, and the same content for the direct version; returns the content part."""
+    rng = np.random.default_rng(7)
+    settings = load_settings(data_dir=folder.root)
+    books = pd.DataFrame(
+        {
+            "book_id": [f"b{number}" for number in range(N_BOOKS)],
+            "title": [f"The Book of {number} Nights" for number in range(N_BOOKS)],
+            "authors": [[f"Author {number % 2500}"] for number in range(N_BOOKS)],
+            "year": 2000.0,
+            "genres": [[f"genre {number % 20}"] for number in range(N_BOOKS)],
+            "series": None,
+            "series_position": np.nan,
+            "description": None,
+            "image_url": None,
+            "average_rating": np.nan,
+            "n_ratings": np.nan,
+            "active": True,
+        }
+    )
+    vectors = rng.standard_normal((N_BOOKS, DIMENSIONS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    history = np.stack([rng.choice(N_BOOKS, HISTORY, replace=False) for _ in range(N_USERS)])
+    lists = np.stack([rng.choice(N_BOOKS, LIST_LENGTH, replace=False) for _ in range(N_USERS)]).astype(np.int32)
+    scores = -np.sort(-rng.random((N_USERS, LIST_LENGTH), dtype=np.float32), axis=1)
+    users = [f"user-{user}" for user in range(N_USERS)]
+    interactions = pd.DataFrame(
+        {
+            "user_id": np.repeat(users, HISTORY),
+            "book_number": history.ravel().astype(np.int32),
+            "kind": "rating",
+            "value": 5.0,
+            "time": np.arange(history.size, dtype=float),
+        }
+    )
+
+    def collaborative(path: Path) -> dict[str, str | int | float | bool | None]:
+        np.save(path / "item_factors.npy", rng.standard_normal((N_BOOKS, RANK)).astype(np.float32))
+        np.save(path / "lists.numbers.npy", lists)
+        np.save(path / "lists.scores.npy", scores)
+        (path / "users.json").write_text(json.dumps(users))
+        return {}
+
+    parts: dict[PartKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
+    build_part(folder, "catalog", "bench", lambda path: build_catalog(path, books))
+    build_part(
+        folder, "content", "bench",
+        lambda path: build_content(path, vectors, books, settings.content, threads=2, progress=SILENT),
+    )  # fmt: skip
+    content = folder.parts / "content-bench"
+    tribe_of = np.load(content / "tribe_of.npy")
+    build_part(
+        folder, "popularity", "bench",
+        lambda path: build_popularity(path, books, interactions, tribe_of, settings.user_state),
+    )  # fmt: skip
+    build_part(folder, "collaborative", "bench", collaborative)
+    keys = Keys()
+    write_lists(client, keys, folder.parts / "collaborative-bench", "bench", SILENT)
+    pipeline = client.pipeline(transaction=False)
+    for user, own, listed, listed_scores in zip(users, history.tolist(), lists.tolist(), scores.tolist(), strict=True):
+        pipeline.sadd(keys.seen(user), *own)
+        pipeline.zadd(keys.recent(user), {number: place for place, number in enumerate(own)})
+        pipeline.set(f"direct:cf:{user}", json.dumps(list(zip(listed, listed_scores, strict=True))))
+        pipeline.rpush(f"direct:recent:{user}", *reversed(own))
+        pipeline.sadd(f"direct:seen:{user}", *own)
+    pipeline.execute()
+    (folder.root / "books.json").write_text(
+        json.dumps(books[["book_id", "title", "authors"]].to_dict(orient="records"))
+    )
+    manifest = GenerationManifest(
+        id="bench", created_at=datetime.now(UTC), parts=parts, snapshot="bench", source="bench", simulated_readers=True,
+        rating_scale="1-5", counts={"books": N_BOOKS, "users": N_USERS}, blend=settings.blend,
+    )  # fmt: skip
+    write_manifest(folder, manifest)
+    verify_generation(client, keys, folder, "bench")
+    flip(client, keys, folder, expected=None, to="bench")
+    return content
+
+
+def start(name: str, factory: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """One uvicorn worker with uvloop and httptools."""
+    arguments = ["--factory", factory, "--port", str(PORTS[name]), "--no-access-log", "--log-level", "warning"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", *arguments, "--loop", "uvloop", "--http", "httptools"],
+        env={**os.environ, **environment}, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{PORTS[name]}/api/recommendations/user/user-0").read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return server
+    raise SystemExit(f"{name} did not start")
+
+
+def main() -> None:
+    """Measure and print."""
+    console = Console()
+    with tempfile.TemporaryDirectory() as root:
+        folder = DataFolder(Path(root))
+        with embedded_valkey(folder) as url:
+            content = build_world(folder, redis.Redis.from_url(url))
+            environment = {
+                "NIGHTSHELF_REDIS_URL": url,
+                "NIGHTSHELF_DATA_DIR": root,
+                "BENCH_CONTENT": str(content),
+                "BENCH_BOOKS": f"{root}/books.json",
+                "PYTHONPATH": f"benchmarks{os.pathsep}.",
+            }
+            factories = {
+                "bare": "api_apps:bare",
+                "direct": "api_apps:direct",
+                "nightshelf": "services.api.app:app_from_environment",
+            }
+            servers = []
+            try:
+                for name, factory in factories.items():
+                    servers.append(start(name, factory, environment))
+                rounds = measure(console)
+            finally:
+                for server in servers:
+                    server.terminate()
+                    server.wait()
+    report(console, rounds)
+
+
+def measure(console: Console) -> dict[str, list[Load]]:
+    """Alternating rounds after one to warm up."""
+    paths = [f"/api/recommendations/user/user-{user}" for user in range(N_USERS)]
+    rounds: dict[str, list[Load]] = {name: [] for name in PORTS}
+    for turn in range(ROUNDS + 1):
+        for name, port in PORTS.items():
+            load = run_load("127.0.0.1", port, paths, n_connections=CONNECTIONS, seconds=SECONDS)
+            if turn:
+                rounds[name].append(load)
+        console.print(f"round {turn} of {ROUNDS}" if turn else "warmed up", highlight=False)
+    return rounds
+
+
+def report(console: Console, rounds: dict[str, list[Load]]) -> None:
+    """Medians and ratios."""
+    table = Table(title=f"{CONNECTIONS} connections, median of {ROUNDS} rounds of {SECONDS:g} s")
+    for column in ("", "requests/s", "p50 ms", "p99 ms", "p99/p50", "failed"):
+        table.add_column(column, justify="right")
+    rate = {}
+    for name, loads in rounds.items():
+        rate[name] = statistics.median(load.requests_per_second for load in loads)
+        p50, p99 = (statistics.median(getattr(load, field) for load in loads) for field in ("p50_ms", "p99_ms"))
+        failed = sum(load.n_failed for load in loads)
+        table.add_row(name, f"{rate[name]:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{p99 / p50:.1f}", str(failed))
+    console.print(table)
+    console.print(f"nightshelf / bare route:     {rate['nightshelf'] / rate['bare']:.2f} (wanted: at least 0.35)")
+    console.print(f"nightshelf / direct version: {rate['nightshelf'] / rate['direct']:.1f} (wanted: at least 5)")
+
+
+if __name__ == "__main__":
+    main()

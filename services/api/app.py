@@ -1,0 +1,103 @@
+"""`create_app(settings)`: the online half, assembled. There is no global application."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import faiss
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api import problems
+from services.api.deps import State
+from services.api.live import Live
+from services.api.metrics import REQUEST_SECONDS
+from services.api.routes import books, events, operations, recommendations
+from services.api.store import Store
+from shared.errors import NightshelfError
+from shared.layout import DataFolder
+from shared.log import configure_logging
+from shared.settings import Settings, load_settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """An application that serves the data folder and Redis named in its settings.
+
+    Raises:
+        NightshelfError: no Redis is configured.
+    """
+    if settings.redis_url is None:
+        raise NightshelfError(
+            "No Redis is configured.",
+            where="NIGHTSHELF_REDIS_URL",
+            hint="Set it, or use `nightshelf serve --embedded`.",
+        )
+    store = Store(settings, settings.redis_url)
+    live = Live(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        faiss.omp_set_num_threads(settings.serve.faiss_threads)
+        app.state.nightshelf = State(settings, store, live)
+        await live.start()
+        try:
+            yield
+        finally:
+            await live.stop()
+            await store.close()
+
+    app = FastAPI(
+        title="Nightshelf",
+        version=version("nightshelf"),
+        description="Book recommendations: heavy work every night, answers in milliseconds by day.",
+        lifespan=lifespan,
+        responses=problems.DOCUMENTED_PROBLEMS,
+    )
+    for router in (recommendations.router, books.router, events.router, operations.router):
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(Measured)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """The factory for a server that starts worker processes: settings come from the environment."""
+    settings = load_settings()
+    configure_logging(settings.log_format)
+    return create_app(settings)
+
+
+class Measured:
+    """Times every request by route, status class and strategy. Plain ASGI: nothing is buffered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._children: dict[tuple[str, str, str], Any] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = "5xx"
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = f"{message['status'] // 100}xx"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            route = scope.get("route")
+            labels = (getattr(route, "path", "unmatched"), status, scope.get("strategy", ""))
+            child = self._children.get(labels)
+            if child is None:
+                child = self._children[labels] = REQUEST_SECONDS.labels(*labels)
+            child.observe(time.perf_counter() - started)

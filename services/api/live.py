@@ -1,0 +1,145 @@
+"""The generation being served, and its replacement while requests run.
+
+The published pointer is polled. A new generation is opened, verified and warmed in a thread, then one reference is
+swapped; requests already under way keep the one they pinned. One that fails to load is logged, counted and not tried
+again until the pointer moves; the old one keeps serving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.api.metrics import FAISS_SECONDS, GENERATION, GENERATION_CREATED, GENERATION_FAILURES
+from services.api.store import Store
+from shared.errors import NightshelfError, NoGenerationError, StoreUnavailableError
+from shared.generation import Generation, open_generation, read_pointer_file
+from shared.layout import DataFolder
+from shared.log import get_logger
+from shared.titles import TitleIndex
+
+_WARMED_BOOKS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A generation with what only serving needs.
+
+    Attributes:
+        generation: the opened generation.
+        titles: resolves and searches titles.
+        spread: int32, popular books spread over tribes, best first: what someone we know nothing about is shown.
+    """
+
+    generation: Generation
+    titles: TitleIndex
+    spread: NDArray[np.int32]
+
+
+def spread_over_tribes(overall: NDArray[np.int32], tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Reorder a popular list so that each round holds one book of each tribe, more popular ones first in a round."""
+    met: dict[int, int] = {}
+    rounds = []
+    for tribe in tribe_of[overall].tolist():
+        rounds.append(met.get(tribe, 0))
+        met[tribe] = rounds[-1] + 1
+    return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
+
+
+def open_served(folder: DataFolder, generation_id: str) -> Served:
+    """Open, verify and warm a generation. Slow; call it off the event loop.
+
+    Raises:
+        ArtifactError: it is not fit to be served.
+    """
+    generation = open_generation(folder, generation_id)
+    catalog, popularity = generation.catalog, generation.popularity
+    generation.neighbours.warm(popularity.overall[:_WARMED_BOOKS])
+    generation.neighbours.on_search = FAISS_SECONDS.observe
+    return Served(
+        generation=generation,
+        titles=TitleIndex(catalog.titles, catalog.authors, popularity.n_ratings, catalog.active),
+        spread=spread_over_tribes(popularity.overall, generation.neighbours.tribe_of),
+    )
+
+
+class Live:
+    """Holds the served generation and follows the published pointer."""
+
+    def __init__(self, folder: DataFolder, store: Store, poll_seconds: float) -> None:
+        self._folder = folder
+        self._store = store
+        self._poll_seconds = poll_seconds
+        self._served: Served | None = None
+        self._refused: str | None = None
+        self._follower: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a generation is being served."""
+        return self._served is not None
+
+    def pin(self) -> Served:
+        """The generation for one request; call it once a request.
+
+        Raises:
+            NoGenerationError: there is none yet.
+        """
+        if self._served is None:
+            raise NoGenerationError(
+                "Nothing has been published yet.", hint="Run `nightshelf nightly --source FOLDER` or `nightshelf demo`."
+            )
+        return self._served
+
+    async def start(self) -> None:
+        """Load what is published, if anything is, and keep following the pointer."""
+        await self.refresh()
+        self._follower = asyncio.get_running_loop().create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._follower is not None:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+
+    async def refresh(self) -> None:
+        """Look at the pointer once, and swap if it names another generation that loads."""
+        try:
+            published = await self._store.current_generation()
+        except StoreUnavailableError:
+            published = None
+        if published is None and self._served is None:
+            published = read_pointer_file(self._folder)
+        serving = self._served.generation.id if self._served else None
+        if published is None or published in (serving, self._refused):
+            return
+        started = time.perf_counter()
+        try:
+            served = await asyncio.to_thread(open_served, self._folder, published)
+        except (NightshelfError, OSError, ValueError, KeyError, RuntimeError) as error:
+            self._refused = published
+            GENERATION_FAILURES.inc()
+            get_logger().error("generation.refused", generation=published, still_serving=serving, error=str(error))
+            return
+        self._served, self._refused = served, None
+        if serving is not None:
+            GENERATION.remove(serving)
+        GENERATION.labels(published).set(1)
+        GENERATION_CREATED.set(served.generation.manifest.created_at.timestamp())
+        get_logger().info(
+            "generation.loaded", generation=published, replaced=serving, seconds=round(time.perf_counter() - started, 2)
+        )
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001  # the follower must outlive anything one look can meet
+                get_logger().error("generation.follow_failed", error=repr(error))

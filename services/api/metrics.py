@@ -1,0 +1,25 @@
+"""What the API counts and times, in Prometheus' terms. One registry a process."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_FAST = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024)
+
+REQUEST_SECONDS = Histogram(
+    "nightshelf_request_seconds", "Time to answer, by route, status class and strategy",
+    ["route", "status", "strategy"], buckets=_FAST,
+)  # fmt: skip
+REDIS_SECONDS = Histogram(
+    "nightshelf_redis_seconds", "Time of one round trip to Redis, by purpose", ["what"], buckets=_FAST
+)
+FAISS_SECONDS = Histogram("nightshelf_faiss_seconds", "Time of one index search", buckets=_FAST)
+DEGRADED = Counter("nightshelf_degraded_answers_total", "Answers given without Redis")
+EVENTS = Counter("nightshelf_events_total", "Events received, by what became of them", ["outcome"])
+GENERATION = Gauge("nightshelf_generation_info", "The generation being served (value 1)", ["generation"])
+GENERATION_CREATED = Gauge(
+    "nightshelf_generation_created_timestamp_seconds", "When the served generation was made, seconds since 1970"
+)
+GENERATION_AGE = Gauge("nightshelf_generation_age_seconds", "Age of the served generation when scraped")
+GENERATION_FAILURES = Counter("nightshelf_generation_load_failures_total", "Generations that failed to load")
+REDIS_UP = Gauge("nightshelf_redis_up", "Whether the last question to Redis was answered")

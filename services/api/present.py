@@ -1,0 +1,30 @@
+"""Books as the API shows them, from the pinned generation."""
+
+from __future__ import annotations
+
+from services.api.schemas import BookRecord, BookReference, Rated, TribeName
+from shared.generation import Generation
+
+
+def reference(generation: Generation, number: int) -> BookReference:
+    """Id, title and authors."""
+    catalog = generation.catalog
+    return BookReference(book_id=catalog.ids[number], title=catalog.titles[number], authors=catalog.authors[number])
+
+
+def rated(generation: Generation, number: int) -> Rated:
+    """Id, title, authors and rating."""
+    average, n_ratings = generation.popularity.rating_of(number)
+    return Rated(**reference(generation, number).model_dump(), average_rating=average, n_ratings=n_ratings)
+
+
+def record(generation: Generation, number: int) -> BookRecord:
+    """All that is known of a book."""
+    average, n_ratings = generation.popularity.rating_of(number)
+    tribe = int(generation.neighbours.tribe_of[number])
+    return BookRecord(
+        **generation.catalog.record(number),
+        average_rating=average,
+        n_ratings=n_ratings,
+        tribe=TribeName(tribe=tribe, name=generation.neighbours.tribes[tribe]["name"]) if tribe >= 0 else None,
+    )

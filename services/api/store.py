@@ -1,0 +1,211 @@
+"""The only Redis access of the API.
+
+Reads of requests that arrive together share one round trip, one script call for all of them, so that the client
+library's cost is paid once a batch. An outage is remembered for a moment, so that requests do not queue up behind
+time-outs; it is logged when it begins and when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from redis.exceptions import NoScriptError
+
+from services.api.metrics import REDIS_SECONDS
+from services.api.scripts import READ, TAKE_EVENTS
+from shared.codec import unpack
+from shared.errors import StoreUnavailableError
+from shared.keys import Keys
+from shared.log import get_logger
+from shared.neighbours import NO_CANDIDATES, Candidates
+from shared.redis import UNAVAILABLE, connect_for_serving
+from shared.settings import InteractionKind, Settings
+
+LONGEST_SEEN = 1000  # a longer seen set is not fetched; the candidates are looked up in it instead
+MOST_PER_TRIP = 64
+MOST_TRIPS = 4
+_NO_BOOKS = np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """What Redis knows of a user.
+
+    Attributes:
+        collaborative: the nightly list, empty if there is none.
+        recent: int32, latest positive books, newest first.
+        seen: int32, unordered; `None` when it is too long to fetch, see `Store.seen_among`.
+    """
+
+    collaborative: Candidates
+    recent: NDArray[np.int32]
+    seen: NDArray[np.int32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEvent:
+    """A valid event with what it does to its user's state."""
+
+    event_id: str
+    user_id: str
+    book_id: str
+    book_number: int
+    kind: InteractionKind
+    value: float | None
+    time_seconds: float
+    seen: bool
+    effect: Literal[-1, 0, 1]
+
+
+class Store:
+    """Redis as the API sees it. One instance a process, used from its event loop only."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self.keys = Keys(settings.redis_prefix)
+        self._settings = settings
+        self._redis = connect_for_serving(url, settings.redis)
+        self._shas = {script: hashlib.sha1(script.encode()).hexdigest() for script in (READ, TAKE_EVENTS)}  # noqa: S324
+        self._waiting: list[tuple[str, str, asyncio.Future[UserState]]] = []
+        self._trips: set[asyncio.Task[None]] = set()
+        self._down_until = 0.0
+        self._down = False
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._redis.aclose()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last thing asked of Redis was answered."""
+        return not self._down
+
+    async def ping(self) -> bool:
+        """Ask Redis whether it is there."""
+        try:
+            await self._ask("ping", self._redis.ping)
+        except StoreUnavailableError:
+            return False
+        return True
+
+    async def current_generation(self) -> str | None:
+        """The published generation's id, `None` if nothing was published to this Redis.
+
+        Raises:
+            StoreUnavailableError: Redis is away.
+        """
+        current: bytes | None = await self._ask("pointer", lambda: self._redis.get(self.keys.current))
+        return None if current is None else current.decode()
+
+    def user_state(self, part_id: str, user_id: str) -> asyncio.Future[UserState]:
+        """Read one user's state; requests made in the same turn of the event loop share a round trip.
+
+        The future raises `StoreUnavailableError` when Redis is away.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[UserState] = loop.create_future()
+        if not self._waiting and len(self._trips) < MOST_TRIPS:
+            loop.call_soon(self._depart)
+        self._waiting.append((part_id, user_id, future))
+        return future
+
+    async def seen_among(self, user_id: str, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Which of these book numbers a user with a very long history has seen.
+
+        Raises:
+            StoreUnavailableError: Redis is away.
+        """
+        if not len(numbers):
+            return _NO_BOOKS
+        flags = await self._ask("seen", lambda: self._redis.smismember(self.keys.seen(user_id), numbers.tolist()))
+        return numbers[np.array(flags, np.bool_)]
+
+    async def take(self, events: Sequence[AcceptedEvent]) -> list[bool]:
+        """Record events in one round trip; for each, whether it was new (`False`: its id had been taken before).
+
+        Raises:
+            StoreUnavailableError: Redis is away; sending the same events again later does no harm.
+        """
+        bounds = self._settings.user_state
+        keys = [self.keys.events]
+        arguments: list[str | int | float] = [bounds.event_id_days * 86_400, bounds.max_seen, bounds.max_recent]
+        for event in events:
+            keys += (self.keys.event_id(event.event_id), self.keys.seen(event.user_id), self.keys.recent(event.user_id))
+            arguments += (event.event_id, event.user_id, event.book_id, event.book_number, event.kind)
+            arguments += ("" if event.value is None else event.value, f"{event.time_seconds:.3f}")
+            arguments += (int(event.seen), event.effect)
+        taken: list[int] = await self._ask("events", lambda: self._run(TAKE_EVENTS, keys, arguments))
+        return [flag == 1 for flag in taken]
+
+    def _depart(self) -> None:
+        """Send everyone who waits on a trip, as many trips as may be under way at once."""
+        while self._waiting and len(self._trips) < MOST_TRIPS:
+            aboard, self._waiting = self._waiting[:MOST_PER_TRIP], self._waiting[MOST_PER_TRIP:]
+            trip = asyncio.get_running_loop().create_task(self._read(aboard))
+            self._trips.add(trip)
+            trip.add_done_callback(self._arrived)
+
+    def _arrived(self, trip: asyncio.Task[None]) -> None:
+        self._trips.discard(trip)
+        self._depart()
+
+    async def _read(self, aboard: list[tuple[str, str, asyncio.Future[UserState]]]) -> None:
+        keys: list[str] = []
+        for part_id, user_id, _ in aboard:
+            keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))
+        try:
+            answers = await self._ask(
+                "read", lambda: self._run(READ, keys, (self._settings.blend.recent_books, LONGEST_SEEN))
+            )
+            states = [_user_state(*answer) for answer in answers]
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            for _, _, future in aboard:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, _, future), state in zip(aboard, states, strict=True):
+            if not future.done():
+                future.set_result(state)
+
+    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
+        try:
+            return await self._redis.evalsha(self._shas[script], len(keys), *keys, *arguments)
+        except NoScriptError:  # a server that has just been restarted
+            return await self._redis.eval(script, len(keys), *keys, *arguments)
+
+    async def _ask(self, what: str, question: Any) -> Any:
+        if time.monotonic() < self._down_until:
+            raise StoreUnavailableError("Redis is away.")
+        started = time.perf_counter()
+        try:
+            answer = await question()
+        except UNAVAILABLE as error:
+            self._down_until = time.monotonic() + self._settings.redis.retry_after_seconds
+            if not self._down:
+                self._down = True
+                get_logger().warning("redis.away", what=what, error=str(error))
+            raise StoreUnavailableError("Redis is away.") from error
+        finally:
+            REDIS_SECONDS.labels(what).observe(time.perf_counter() - started)
+        if self._down:
+            self._down = False
+            get_logger().info("redis.back", what=what)
+        return answer
+
+
+def _user_state(packed: bytes | None, recent: bytes, seen: bytes | None) -> UserState:
+    return UserState(
+        collaborative=NO_CANDIDATES if packed is None else unpack(packed),
+        recent=_numbers(recent),
+        seen=None if seen is None else _numbers(seen),
+    )
+
+
+def _numbers(joined: bytes) -> NDArray[np.int32]:
+    return np.fromstring(joined, np.int32, sep=",") if joined else _NO_BOOKS

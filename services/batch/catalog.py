@@ -1,0 +1,54 @@
+"""Books to the catalog part: every record as ready JSON, so that serving never parses a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from services.batch.parts import Facts
+from shared.titles import edition_groups
+
+RECORD_FIELDS = (
+    "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
+)  # fmt: skip
+
+
+def build_catalog(folder: Path, books: pd.DataFrame) -> Facts:
+    """Write the files described in `shared.catalog` for the books of a snapshot, in order of book number."""
+    records = [
+        {field: _plain(value) for field, value in zip(RECORD_FIELDS, row, strict=True)}
+        for row in books[list(RECORD_FIELDS)].itertuples(index=False, name=None)
+    ]
+    _write_blobs(folder, "records", [orjson.dumps(record) for record in records])
+    lead = ("book_id", "title", "authors")
+    _write_blobs(folder, "items", [orjson.dumps({field: record[field] for field in lead})[1:-1] for record in records])
+    for name, field in (("ids", "book_id"), ("titles", "title"), ("authors", "authors")):
+        (folder / f"{name}.json").write_bytes(orjson.dumps([record[field] for record in records]))
+    editions = edition_groups([record["title"] for record in records], [record["authors"] for record in records])
+    active = books["active"].to_numpy(bool)
+    np.save(folder / "editions.npy", editions)
+    np.save(folder / "active.npy", active)
+    return {"books": len(books), "active_books": int(active.sum()), "works": len(np.unique(editions))}
+
+
+def _plain(value: Any) -> Any:
+    """A table's value as JSON has it: lists as lists, whole numbers whole, absence as `None`."""
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return [str(item) for item in value]
+    if value is None or pd.isna(value):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _write_blobs(folder: Path, name: str, blobs: list[bytes]) -> None:
+    offsets = np.zeros(len(blobs) + 1, np.int64)
+    np.cumsum([len(blob) for blob in blobs], out=offsets[1:])
+    # A file without a byte cannot be memory-mapped.
+    (folder / f"{name}.bin").write_bytes(b"".join(blobs) or b"\n")
+    np.save(folder / f"{name}.offsets.npy", offsets)

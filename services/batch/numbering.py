@@ -1,0 +1,32 @@
+"""Book numbers: given once, in the order of the source, never changed and never reused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def number_books(known: pd.DataFrame | None, books: pd.DataFrame) -> pd.DataFrame:
+    """Join the books of a source with all books ever numbered.
+
+    Args:
+        known: books of the last snapshot, row i being book number i; `None` before the first.
+        books: what the source has now: `BOOK_COLUMNS` of `services.batch.sources.source`, ids distinct.
+
+    Returns:
+        All books ever known, row i being book number i, with `book_number` (int32) and `active`. Books that the source
+        has carry its facts and are active; the others keep what was known of them and are not. Ids that are new are
+        numbered from `len(known)` on in the order of the source.
+    """
+    if known is None:
+        known = books.iloc[:0]
+    numbers = pd.Index(known["book_id"], dtype=object).get_indexer(pd.Index(books["book_id"], dtype=object))
+    is_new = numbers < 0
+    numbers[is_new] = len(known) + np.arange(int(is_new.sum()))
+    current = books.assign(book_number=numbers.astype(np.int32), active=True)
+    is_gone = np.ones(len(known), dtype=bool)
+    is_gone[numbers[~is_new]] = False
+    if not is_gone.any():
+        return current.sort_values("book_number", ignore_index=True)
+    gone = known.assign(book_number=np.arange(len(known), dtype=np.int32), active=False)[is_gone]
+    return pd.concat([gone[current.columns], current]).sort_values("book_number", ignore_index=True)

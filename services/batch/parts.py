@@ -1,0 +1,61 @@
+"""Parts are written here: staged, made durable, renamed. One that exists and verifies is reused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.errors import ArtifactError
+from shared.generation import FileFact, PartKind, PartManifest, content_id, part_folder, sha256_of, verify_part
+from shared.layout import DataFolder, fsync_folder, write_durably
+from shared.log import get_logger
+
+Facts = dict[str, str | int | float | bool | None]
+
+
+def part_id(kind: PartKind, **inputs: object) -> str:
+    """The id of a part made from these inputs: hashes of its data and the settings that shaped it."""
+    return content_id({"kind": kind, **inputs})
+
+
+def build_part(
+    folder: DataFolder, kind: PartKind, identity: str, build: Callable[[Path], Facts]
+) -> tuple[PartManifest, bool]:
+    """Return the part of this identity and whether it had to be built.
+
+    `build` writes its files into the empty folder it is given and returns facts worth keeping. A run that dies leaves
+    nothing but a folder in staging; a part that is damaged is set aside there and built again.
+    """
+    final = part_folder(folder, kind, identity)
+    if final.exists():
+        try:
+            return verify_part(final), False
+        except ArtifactError as error:
+            get_logger().warning("part.damaged", part=final.name, error=str(error))
+            remove_part(folder, final)
+    staged = folder.staging / final.name
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    facts = build(staged)
+    files = {}
+    for file in sorted(staged.iterdir()):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+        files[file.name] = FileFact(n_bytes=file.stat().st_size, sha256=sha256_of(file))
+    manifest = PartManifest(kind=kind, id=identity, files=files, facts=facts)
+    write_durably(staged / "part.json", manifest.model_dump_json(indent=2).encode())
+    final.parent.mkdir(parents=True, exist_ok=True)
+    staged.rename(final)
+    fsync_folder(final.parent)
+    return manifest, True
+
+
+def remove_part(folder: DataFolder, path: Path) -> None:
+    """Delete a part so that a reader never sees half of it: out of sight first."""
+    doomed = folder.staging / f"doomed-{path.name}"
+    doomed.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(doomed, ignore_errors=True)
+    path.rename(doomed)
+    shutil.rmtree(doomed)

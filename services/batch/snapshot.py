@@ -1,0 +1,227 @@
+"""Snapshots: the validated tables of one ingest, an immutable folder named by its content.
+
+`snapshots/<id>/` holds `books.parquet` (row i is book number i), `interactions.parquet` (sorted by time, at most one
+row per user, book and kind), `rejects.parquet` and `snapshot.json`; the file `snapshots/current` names the newest. The
+id is a hash of the first two tables and the source's name: the same data has the same id.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared.errors import ArtifactError
+from shared.generation import canonical_json, content_id, sha256_of
+from shared.layout import DataFolder, fsync_folder, write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+ROWS_PER_GROUP = 1 << 20
+BOOKS_SCHEMA = pa.schema(
+    [
+        ("book_number", pa.int32()),
+        ("book_id", pa.string()),
+        ("title", pa.string()),
+        ("authors", pa.list_(pa.string())),
+        ("year", pa.int32()),
+        ("genres", pa.list_(pa.string())),
+        ("series", pa.string()),
+        ("series_position", pa.float64()),
+        ("description", pa.string()),
+        ("image_url", pa.string()),
+        ("average_rating", pa.float64()),
+        ("n_ratings", pa.int64()),
+        ("active", pa.bool_()),
+    ]
+)
+INTERACTIONS_SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("book_number", pa.int32()),
+        ("kind", pa.string()),
+        ("value", pa.float64()),
+        ("time", pa.float64()),
+        ("event_id", pa.string()),
+    ]
+)
+_LISTS = ("authors", "genres")
+_OPTIONAL_NUMBERS = ("year", "n_ratings")
+_OPTIONAL_TEXTS = ("series", "description", "image_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One snapshot on disk.
+
+    Args:
+        path: its folder.
+        meta: `snapshot.json`: `id`, `source` (kind, name, fingerprint, rating_scale, has_clock_time,
+            simulated_readers), `events_through` (the last stream id in it, or `None`), `counts` (books, active_books,
+            users, interactions, rejected, duplicates), `rejected_by_reason`, `files` (SHA-256 of books and
+            interactions), `inputs` and `source_counts` (what ingest needs to see whether anything changed, and to
+            add events without the source).
+    """
+
+    path: Path
+    meta: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The snapshot's id."""
+        return self.path.name
+
+    def load_books(self) -> pd.DataFrame:
+        """All books ever known, row i being book number i.
+
+        Columns as in `BOOKS_SCHEMA`: `authors` and `genres` lists of str, `year`, `series_position`, `average_rating`
+        and `n_ratings` float64 with NaN for unknown, absent texts `None`.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        frame: pd.DataFrame = self._read("books", BOOKS_SCHEMA).to_pandas()
+        for column in _LISTS:
+            frame[column] = pd.Series([list(items) for items in frame[column]], dtype=object)
+        for column in _OPTIONAL_NUMBERS:
+            frame[column] = frame[column].astype("float64")
+        for column in _OPTIONAL_TEXTS:
+            texts = frame[column].astype(object)
+            frame[column] = texts.where(texts.notna(), None)
+        return frame
+
+    def load_interactions(self) -> pd.DataFrame:
+        """All interactions, oldest first.
+
+        Columns as in `INTERACTIONS_SCHEMA`: `user_id`, `kind` and `event_id` categorical (`event_id` missing for what
+        the source gave), `book_number` int32, `value` float64 with NaN for what is no rating, `time` float64.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        repeated = ["user_id", "kind", "event_id"]
+        frame: pd.DataFrame = self._read("interactions", INTERACTIONS_SCHEMA, read_dictionary=repeated).to_pandas()
+        return frame
+
+    def load_rejects(self) -> pa.Table:
+        """What was set aside: source, row, field, value, reason.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        return self._read("rejects")
+
+    def _read(self, name: str, schema: pa.Schema | None = None, **options: Any) -> pa.Table:
+        path = self.path / f"{name}.parquet"
+        try:
+            table = pq.read_table(path, **options)
+        except (pa.ArrowException, OSError) as error:
+            raise ArtifactError(
+                f"The table {name} of snapshot {self.id} cannot be read: {error}.",
+                where=str(path),
+                hint="Restore it from a copy; book numbers must not be lost.",
+            ) from error
+        if schema is not None and table.column_names != schema.names:
+            raise ArtifactError(f"The table {name} of snapshot {self.id} has other columns.", where=str(path))
+        return table
+
+
+def current_snapshot(folder: DataFolder) -> Snapshot | None:
+    """The newest snapshot, or `None` before the first ingest.
+
+    Raises:
+        ArtifactError: the snapshot that `current` names is missing or not readable.
+    """
+    pointer = folder.snapshots / "current"
+    if not pointer.exists():
+        return None
+    path = folder.snapshots / pointer.read_text(encoding="utf-8").strip()
+    try:
+        return Snapshot(path, orjson.loads((path / "snapshot.json").read_bytes()))
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise ArtifactError(
+            f"The current snapshot {path.name} cannot be read: {error}.",
+            where=str(path),
+            hint="Restore the folder, or write the id of another snapshot into snapshots/current.",
+        ) from error
+
+
+def write_snapshot(
+    folder: DataFolder, books: pd.DataFrame, interactions: pd.DataFrame, rejects: pa.Table, meta: dict[str, Any]
+) -> Snapshot:
+    """Write a snapshot and make it the current one; a reader sees the old one or the new one, whole.
+
+    Args:
+        folder: the data folder; the caller holds its ingest lock.
+        books: columns of `BOOKS_SCHEMA`, row i being book number i.
+        interactions: columns of `INTERACTIONS_SCHEMA`, `user_id` and `kind` categorical, `event_id` categorical.
+        rejects: what was set aside.
+        meta: `snapshot.json` without `id` and `files`.
+    """
+    staging = folder.snapshots / ".staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    _write_table(staging / "books.parquet", BOOKS_SCHEMA, [_books_table(books)])
+    _write_table(staging / "interactions.parquet", INTERACTIONS_SCHEMA, _interaction_tables(interactions))
+    _write_table(staging / "rejects.parquet", rejects.schema, [rejects])
+    files = {name: sha256_of(staging / f"{name}.parquet") for name in ("books", "interactions")}
+    meta = {"id": content_id({**files, "source": meta["source"]["name"]}), **meta, "files": files}
+    write_durably(staging / "snapshot.json", canonical_json(meta))
+    path = folder.snapshots / meta["id"]
+    if all(
+        (path / f"{name}.parquet").is_file() and sha256_of(path / f"{name}.parquet") == files[name] for name in files
+    ):
+        # The same tables from other inputs: only what is said about them may differ.
+        for name in ("rejects.parquet", "snapshot.json"):
+            (staging / name).replace(path / name)
+        fsync_folder(path)
+        shutil.rmtree(staging)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        staging.rename(path)
+    fsync_folder(folder.snapshots)
+    write_durably(folder.snapshots / "current", f"{meta['id']}\n".encode())
+    return Snapshot(path, meta)
+
+
+def _books_table(books: pd.DataFrame) -> pa.Table:
+    columns = []
+    for field in BOOKS_SCHEMA:
+        values = books[field.name]
+        if pa.types.is_integer(field.type) and values.dtype.kind == "f":
+            values = values.astype("Int64")
+        columns.append(pa.array(values, field.type, from_pandas=True))
+    return pa.table(columns, schema=BOOKS_SCHEMA)
+
+
+def _interaction_tables(interactions: pd.DataFrame) -> Iterator[pa.Table]:
+    """Slices of the table, so that texts are written out for one row group at a time."""
+    columns: dict[str, pa.Array] = {}
+    for field in INTERACTIONS_SCHEMA:
+        values = interactions[field.name]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            codes = pa.array(values.cat.codes.to_numpy(), mask=(values.cat.codes < 0).to_numpy())
+            categories = pa.array(values.cat.categories.tolist(), pa.string())
+            columns[field.name] = pa.DictionaryArray.from_arrays(codes, categories)
+        else:
+            columns[field.name] = pa.array(values, field.type, from_pandas=True)
+    for start in range(0, len(interactions), ROWS_PER_GROUP):
+        slices = {name: column.slice(start, ROWS_PER_GROUP) for name, column in columns.items()}
+        yield pa.table(slices).cast(INTERACTIONS_SCHEMA)
+
+
+def _write_table(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    with path.open("wb") as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,101 @@
+r"""Book-Crossing as people have it: Kaggle's `Books.csv`, `Ratings.csv`, `Users.csv`, and the original `BX-*.csv`.
+
+The original is separated by `;`, in Latin-1, with quotes escaped as `\"`; `tables` reads both. A rating of 0 says that
+somebody has the book and gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times, and nobody
+says that the order of rows means anything; it is kept. `Users.csv` is not needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.batch.sources.book_rows import BookFormat, clean_books
+from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
+from services.batch.sources.layouts import Layout, Role
+from services.batch.sources.tables import TableFile, fingerprint_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from services.batch.sources.rejects import RejectLog
+
+LAYOUT = Layout(
+    "Book-Crossing",
+    {
+        "books": Role(r"(bx[-_ ]?)?books", ("isbn", "book_title")),
+        "ratings": Role(r"(bx[-_ ]?)?(book[-_ ]?)?ratings", ("user_id", "isbn", "book_rating")),
+    },
+)
+_BOOK_COLUMNS = {
+    "book_id": "isbn",
+    "title": "book_title",
+    "authors": "book_author",
+    "year": "year_of_publication",
+}
+_IMAGE_COLUMNS = ("image_url_l", "image_url_m", "image_url_s")
+_RATING_COLUMNS = {"user_id": "user_id", "book_id": "isbn", "value": "book_rating"}
+
+
+@dataclass(frozen=True, slots=True)
+class BookCrossingSource:
+    """One such folder; see `services.batch.sources.source.Source`. Make it with `open_book_crossing`."""
+
+    path: Path
+    tables: Mapping[str, TableFile]
+    kind: str = "book-crossing"
+    rating_scale: str = "1-10"
+    has_clock_time: bool = False
+    simulated_readers: bool = False
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    def fingerprint(self) -> str:
+        """See `Source.fingerprint`."""
+        return fingerprint_files(self.kind, [table.path for table in self.tables.values()])
+
+    def books(self, rejects: RejectLog) -> pd.DataFrame:
+        """See `Source.books`."""
+        table = self.tables["books"]
+        columns = {ours: theirs for ours, theirs in _BOOK_COLUMNS.items() if theirs in table}
+        if images := [name for name in _IMAGE_COLUMNS if name in table]:
+            columns["image_url"] = images[0]
+        form = BookFormat(
+            table.path.name,
+            _written(table, columns),
+            author_separator=None,
+            series_in_title=True,
+            rejects_bad_year=True,
+        )
+        return clean_books(table.frame(columns, rejects), form, rejects)
+
+    def interactions(self, rejects: RejectLog) -> pd.DataFrame:
+        """See `Source.interactions`."""
+        table = self.tables["ratings"]
+        columns = _written(table, _RATING_COLUMNS)
+        form = InteractionFormat(table.path.name, columns, scale=(1.0, 10.0), zero_is_read=True)
+        return clean_interactions(table.batches(_RATING_COLUMNS, rejects), form, rejects)
+
+
+def _written(table: TableFile, columns: Mapping[str, str]) -> dict[str, str]:
+    """The same columns as the file itself writes them, for rejects: `Book-Rating` or `book_rating`."""
+    return {
+        ours: table.columns[position]
+        for ours, name in columns.items()
+        if (position := table.position(name)) is not None
+    }
+
+
+def open_book_crossing(path: Path, tables: Sequence[TableFile]) -> BookCrossingSource:
+    """Open a folder in this shape.
+
+    Raises:
+        SourceError: a required table or column is missing.
+    """
+    return BookCrossingSource(path, LAYOUT.assign(path, tables))

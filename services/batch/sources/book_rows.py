@@ -1,0 +1,184 @@
+"""Text rows of any source -> the frame of books described in `source`.
+
+What is missing or makes no sense beside id and title is left empty: a book without description, author or year is
+normal. Ids have 1 to 200 characters without control characters, and stay as they are: ISBNs keep leading zeros and X.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from services.batch.sources.source import BOOK_COLUMNS
+from services.batch.sources.tables import LIST_SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from services.batch.sources.rejects import RejectLog
+
+MAX_ID_CHARACTERS = 200
+EARLIEST_YEAR = -5000
+_MAX_URL_CHARACTERS = 2_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
+_YEAR = re.compile(r"([+-]?\d{1,4})(?:\.0*|-\d\d?(?:-\d\d?.*)?)?")
+_SUFFIX = re.compile(r"(?P<title>.*\S)\s*\((?P<inner>(?:[^()]|\([^()]*\))*#(?:[^()]|\([^()]*\))*)\)", re.DOTALL)
+_SERIES = re.compile(r"(?P<name>.*?[^\s,]),?\s*#\s*(?P<from>\d+(?:\.\d+)?)(?P<to>\s*[-–]\s*\d+(?:\.\d+)?)?")  # noqa: RUF001 - titles use it
+
+
+@dataclass(frozen=True, slots=True)
+class BookFormat:
+    """How one source writes its books.
+
+    Args:
+        file: the file's name, for rejects.
+        columns: our name of each column -> the file's name of it, for rejects.
+        author_separator: between authors; `None` when the column holds one.
+        genre_separator: between genres.
+        series_in_title: titles end in `(Series, #n)`, which is to be taken off into series and position.
+        rejects_bad_year: a row whose year is no number is shifted, and no other field of it can be trusted.
+        average_scale: the lowest and highest average rating the source can give.
+    """
+
+    file: str
+    columns: Mapping[str, str]
+    author_separator: str | None = ", "
+    genre_separator: str = ","
+    series_in_title: bool = False
+    rejects_bad_year: bool = False
+    average_scale: tuple[float, float] = (1.0, 5.0)
+
+
+def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.DataFrame:
+    """Clean rows of text.
+
+    Args:
+        raw: `book_id`, `title` and `row`, and any other of `BOOK_COLUMNS` that the source has; all but `row` text,
+            `""` where nothing is.
+        form: how the source writes them.
+        rejects: where rows without a usable id or title go.
+
+    Returns:
+        A frame with `BOOK_COLUMNS`, in the order of the file. An id may occur more than once.
+    """
+    texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in BOOK_COLUMNS}
+    rows: list[int] = raw["row"].tolist()
+    titles = [clean_line(title) for title in texts["title"]]
+    years = [parse_year(year) for year in texts["year"]]
+    kept = []
+    for i, row in enumerate(rows):
+        fault = _fault(texts["book_id"][i], titles[i])
+        if fault is None and years[i] is None:
+            reason = "not a year: the row is shifted" if form.rejects_bad_year else "not a year; left empty"
+            rejects.add(form.file, row, form.columns.get("year", "year"), texts["year"][i], reason)
+            if form.rejects_bad_year:
+                continue
+        if fault is not None:
+            field, reason = fault
+            rejects.add(form.file, row, form.columns.get(field, field), texts[field][i], reason)
+            continue
+        kept.append(i)
+    parts = [split_series(titles[i]) if form.series_in_title else (titles[i], None, np.nan) for i in kept]
+    given_series = [clean_line(texts["series"][i]) or None for i in kept]
+    given_positions = [_number(texts["series_position"][i]) for i in kept]
+    low, high = form.average_scale
+    averages = np.array([_number(texts["average_rating"][i]) for i in kept], dtype=np.float64)
+    averages = np.where((averages >= low) & (averages <= high), 1 + (averages - low) * 4 / (high - low), np.nan)
+    n_ratings = np.array([_number(texts["n_ratings"][i]) for i in kept], dtype=np.float64)
+    return pd.DataFrame(
+        {
+            "book_id": _objects(texts["book_id"][i] for i in kept),
+            "title": _objects(title for title, _, _ in parts),
+            "authors": _objects(split_list(texts["authors"][i], form.author_separator) for i in kept),
+            "year": np.array([years[i] or np.nan for i in kept], dtype=np.float64),
+            "genres": _objects(split_list(texts["genres"][i].lower(), form.genre_separator) for i in kept),
+            "series": _objects(given or series for given, (_, series, _) in zip(given_series, parts, strict=True)),
+            "series_position": np.array(
+                [
+                    given if series else position
+                    for given, series, (_, _, position) in zip(given_positions, given_series, parts, strict=True)
+                ],
+                dtype=np.float64,
+            ),
+            "description": _objects(clean_text(texts["description"][i]) or None for i in kept),
+            "image_url": _objects(_image_url(texts["image_url"][i]) for i in kept),
+            "average_rating": averages,
+            "n_ratings": np.where((n_ratings >= 0) & (n_ratings < 2**53), np.floor(n_ratings), np.nan),
+        }
+    )
+
+
+def clean_line(text: str) -> str:
+    """One line: entities resolved, control characters and runs of blanks made one blank."""
+    return " ".join(_CONTROL.sub(" ", html.unescape(text)).split())
+
+
+def clean_text(text: str) -> str:
+    """A text without HTML tags, otherwise as `clean_line`. A lone `<` stays."""
+    return clean_line(_TAG.sub(" ", text))
+
+
+def split_list(text: str, separator: str | None) -> list[str]:
+    """The distinct, non-empty parts of a list, in order. A Parquet list has its own separator already."""
+    parts = text.split(LIST_SEPARATOR)
+    if separator is not None:
+        parts = [piece for part in parts for piece in part.split(separator.strip() or separator)]
+    return list(dict.fromkeys(line for part in parts if (line := clean_line(part))))
+
+
+def split_series(title: str) -> tuple[str, str | None, float]:
+    """Take `(Series, #n)` off a title: title, series, position.
+
+    `(Series, #1-3)`, a volume of several, has a series and no position (NaN). What does not parse stays in the title.
+    Of several series, separated by `;`, the first counts.
+    """
+    suffix = _SUFFIX.fullmatch(title)
+    series = _SERIES.fullmatch(suffix["inner"].split(";")[0].strip()) if suffix else None
+    if suffix is None or series is None:
+        return title, None, np.nan
+    return suffix["title"], series["name"], np.nan if series["to"] else float(series["from"])
+
+
+def parse_year(text: str) -> int | None:
+    """The year of `2008`, `2008.0` or `2008-09-14`; 0 when there is none or it has not come yet; `None` if no year."""
+    if not text:
+        return 0
+    match = _YEAR.fullmatch(text)
+    if match is None:
+        return None
+    year = int(match[1])
+    return year if EARLIEST_YEAR <= year <= datetime.now(tz=UTC).year else 0
+
+
+def _fault(book_id: str, title: str) -> tuple[str, str] | None:
+    if not book_id:
+        return "book_id", "id is missing"
+    if len(book_id) > MAX_ID_CHARACTERS:
+        return "book_id", f"id is longer than {MAX_ID_CHARACTERS} characters"
+    if _CONTROL.search(book_id):
+        return "book_id", "control character in id"
+    return None if title else ("title", "title is missing")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _image_url(text: str) -> str | None:
+    usable = text.startswith(("http://", "https://")) and len(text) <= _MAX_URL_CHARACTERS
+    return text if usable and not _CONTROL.search(text) and " " not in text else None
+
+
+def _objects(values: Iterable[object]) -> pd.Series:
+    """A column of Python objects: without a dtype of its own, pandas would turn `None` into NaN."""
+    return pd.Series(list(values), dtype=object)

@@ -1,0 +1,108 @@
+"""The demo: an embedded catalogue of real books, and readers that are simulated.
+
+Reads `demo_books.jsonl` (facts, and descriptions written for this project; see `DEMO_BOOKS.md`) and makes its readers
+with `demo_readers`. Nobody's actual reading is in it, and `simulated_readers` says so wherever numbers are shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from services.batch.sources.demo_readers import N_READERS, SEED, simulate_readers
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from services.batch.sources.rejects import RejectLog
+
+CATALOGUE_FILE = "demo_books.jsonl"
+READERS_VERSION = 1
+"""Raised whenever `demo_readers` makes other readers from the same catalogue, so that ingest takes them anew."""
+
+
+class DemoSource:
+    """The demo catalogue and its simulated readers, as ingest wants them; see `services.batch.sources.source`.
+
+    Args:
+        n_readers: how many readers to simulate.
+        seed: of everything they do.
+    """
+
+    kind = "demo"
+    name = "demo"
+    rating_scale = "1-5"
+    has_clock_time = True
+    simulated_readers = True
+
+    def __init__(self, *, n_readers: int = N_READERS, seed: int = SEED) -> None:
+        if n_readers < 1:
+            raise SourceError(
+                f"{n_readers} simulated readers cannot be made.", where="n_readers", hint="Ask for 1 or more."
+            )
+        self._n_readers = n_readers
+        self._seed = seed
+
+    def fingerprint(self) -> str:
+        """A hash over the catalogue's bytes and what the readers are made from."""
+        recipe = f"\nreaders {self._n_readers} seed {self._seed} version {READERS_VERSION}".encode()
+        return hashlib.sha256(_catalogue_bytes() + recipe).hexdigest()
+
+    def books(self, rejects: RejectLog) -> pd.DataFrame:  # noqa: ARG002 - nothing of the embedded catalogue is rejected
+        """The catalogue, by `book_id`.
+
+        Raises:
+            SourceError: the embedded file is missing or damaged.
+        """
+        return read_catalogue()
+
+    def interactions(self, rejects: RejectLog) -> pd.DataFrame:  # noqa: ARG002 - simulated rows are never rejected
+        """What the simulated readers did, by time.
+
+        Raises:
+            SourceError: the embedded catalogue is missing or damaged.
+        """
+        return simulate_readers(read_catalogue(), n_readers=self._n_readers, seed=self._seed)
+
+
+def read_catalogue() -> pd.DataFrame:
+    """The embedded catalogue, by `book_id`, with the columns of `source.BOOK_COLUMNS`; it publishes no ratings.
+
+    Raises:
+        SourceError: the file is missing, or a line of it is not a book.
+    """
+    records = []
+    for row, line in enumerate(_catalogue_bytes().splitlines(), start=1):
+        try:
+            record = orjson.loads(line)
+            records.append({column: record[column] for column in _FILE_COLUMNS})
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise SourceError(
+                f"A line of the demo catalogue is not a book: {error}.",
+                where=f"{CATALOGUE_FILE}, line {row}",
+                hint="Reinstall Nightshelf, or undo your change to that line.",
+            ) from error
+    books = pd.DataFrame.from_records(records, columns=_FILE_COLUMNS)
+    books["year"] = books["year"].astype(np.float64)
+    books["series"] = books["series"].astype(object).where(books["series"].notna(), None)
+    books["series_position"] = books["series_position"].astype(np.float64)
+    books["image_url"] = pd.Series([None] * len(books), dtype=object)
+    books["average_rating"] = np.nan
+    books["n_ratings"] = np.nan
+    return books
+
+
+_FILE_COLUMNS = ["book_id", "title", "authors", "year", "genres", "series", "series_position", "description"]
+
+
+def _catalogue_bytes() -> bytes:
+    try:
+        return files("services.batch.sources").joinpath(CATALOGUE_FILE).read_bytes()
+    except OSError as error:
+        raise SourceError(
+            "The demo catalogue is missing from this installation.", where=CATALOGUE_FILE, hint="Reinstall Nightshelf."
+        ) from error

@@ -1,0 +1,174 @@
+"""The event stream: from Redis into durable Parquet files, once each, and from those into interactions.
+
+A file `events/<first>-<last>.parquet` holds entries of the stream as they were reported, all text: `stream_id`,
+`event_id`, `user_id`, `book_id`, `kind`, `value`, `time`. The stream is trimmed only after the file and its name are
+on disk. What is still in the stream after a crash is recognised by its event id when it is read again, so that nothing
+is lost and nothing counts twice; the same rule drops an event that was reported twice. Files are never changed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from redis.exceptions import RedisError
+
+from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
+from shared.errors import ArtifactError, StoreUnavailableError
+from shared.layout import fsync_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from redis import Redis
+
+    from services.batch.progress import Advance
+    from services.batch.sources.rejects import RejectLog
+
+EVENTS = "events"
+ENTRIES_PER_PAGE = 5_000
+ENTRIES_PER_FILE = 500_000
+_FIELDS = {
+    "event_id": b"event", "user_id": b"user", "book_id": b"book", "kind": b"kind", "value": b"value", "time": b"time",
+}  # fmt: skip
+_SCHEMA = pa.schema([(name, pa.string()) for name in ("stream_id", *_FIELDS)])
+_FORM = InteractionFormat(EVENTS, {name: name for name in ("user_id", "book_id", "kind", "value", "time")})
+
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+def take_events(
+    folder: Path,
+    client: Redis,
+    stream: str,
+    advance: Advance = lambda _n: None,
+    *,
+    entries_per_page: int = ENTRIES_PER_PAGE,
+    entries_per_file: int = ENTRIES_PER_FILE,
+) -> int:
+    """Move what is in the stream now into files; returns how many events were new.
+
+    Args:
+        folder: where the files are.
+        client: a patient connection, replies as bytes.
+        stream: the stream's key.
+        advance: told how many entries have been read.
+        entries_per_page: entries in one reply of Redis.
+        entries_per_file: entries held in memory and put into one file.
+
+    Raises:
+        StoreUnavailableError: Redis did not answer. What is in files by then stays; run again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.parquet"):
+        leftover.unlink()
+    n_new = 0
+    try:
+        newest = cast("list[Entry]", client.xrevrange(stream, "+", "-", 1))
+        while newest and (entries := _read(client, stream, newest[0][0], entries_per_page, entries_per_file)):
+            n_new += _store(folder, entries)
+            client.xtrim(stream, minid=_after(entries[-1][0]), approximate=False)
+            advance(len(entries))
+    except RedisError as error:
+        raise StoreUnavailableError(
+            f"The event stream could not be read: {error}.", where=stream, hint="Is Redis up? Run ingest again."
+        ) from error
+    return n_new
+
+
+def event_files(folder: Path) -> list[Path]:
+    """All durable files, oldest first."""
+    return sorted(folder.glob("[0-9]*.parquet"), key=_span)
+
+
+def last_stream_id(folder: Path) -> str | None:
+    """The newest stream id that is in a file, or `None`."""
+    spans = [_span(path) for path in event_files(folder)]
+    return "{}-{}".format(*max(span[2:] for span in spans)) if spans else None
+
+
+def load_events(folder: Path, rejects: RejectLog) -> pd.DataFrame:
+    """All durable events that are usable, in the order of the stream.
+
+    Args:
+        folder: where the files are.
+        rejects: where the others go, as rows of `events`; row 1 is the first event ever stored.
+
+    Returns:
+        The columns of `clean_interactions`, and `event_id`, str.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    table = pa.concat_tables([_SCHEMA.empty_table(), *(_read_file(path) for path in event_files(folder))])
+    batch = table.append_column("row", pa.array(range(1, table.num_rows + 1), pa.int64()))
+    frame = clean_interactions([batch] if table.num_rows else [], _FORM, rejects)
+    event_ids = table["event_id"].combine_chunks()
+    frame["event_id"] = event_ids.take(pa.array(frame["row"].to_numpy() - 1)).to_pylist()
+    return frame
+
+
+def _read(client: Redis, stream: str, newest: bytes, entries_per_page: int, entries_per_file: int) -> list[Entry]:
+    """The oldest entries of the stream, up to `newest` and at most a file full."""
+    entries: list[Entry] = []
+    start = "-"
+    while len(entries) < entries_per_file:
+        page = cast("list[Entry]", client.xrange(stream, start, newest, entries_per_page))
+        if not page:
+            break
+        entries.extend(page)
+        start = f"({page[-1][0].decode()}"
+    return entries
+
+
+def _store(folder: Path, entries: list[Entry]) -> int:
+    """Write the entries whose event id is in no file yet, durably, into a new file; returns how many."""
+    columns: dict[str, list[str]] = {"stream_id": [stream_id.decode() for stream_id, _ in entries]}
+    for name, field in _FIELDS.items():
+        columns[name] = [fields.get(field, b"").decode("utf-8", "replace") for _, fields in entries]
+    # Whoever writes to the stream without an event id still gets each entry counted once.
+    pairs = zip(columns["event_id"], columns["stream_id"], strict=True)
+    columns["event_id"] = [event_id or f"stream:{stream_id}" for event_id, stream_id in pairs]
+    table = pa.table(columns, schema=_SCHEMA)
+    first_of_its_id = {event_id: i for i, event_id in reversed(list(enumerate(columns["event_id"])))}
+    table = table.take(pa.array(sorted(first_of_its_id.values())))
+    known = pa.concat_tables([_SCHEMA.empty_table(), *(_read_file(path) for path in event_files(folder))])["event_id"]
+    table = table.filter(pc.invert(pc.is_in(table["event_id"], value_set=known)))
+    if table.num_rows:
+        _write_file(folder, table)
+    return int(table.num_rows)
+
+
+def _write_file(folder: Path, table: pa.Table) -> None:
+    name = f"{table['stream_id'][0]}-{table['stream_id'][-1]}.parquet"
+    path, temporary = folder / name, folder / f".{name}"
+    if path.exists():
+        raise ArtifactError(f"{name} is there already with other events.", where=str(path), hint="Move it away.")
+    with temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    fsync_folder(folder)
+
+
+def _read_file(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, schema=_SCHEMA)
+    except (pa.ArrowException, OSError) as error:
+        raise ArtifactError(f"The event file {path.name} is damaged: {error}.", where=str(path)) from error
+
+
+def _span(path: Path) -> tuple[int, ...]:
+    """First and last stream id of a file, each as milliseconds and sequence number."""
+    return tuple(int(part) for part in path.stem.split("-"))
+
+
+def _after(stream_id: bytes) -> str:
+    """The smallest id above a stream id."""
+    milliseconds, sequence = stream_id.decode().split("-")
+    return f"{milliseconds}-{int(sequence) + 1}"

@@ -1,0 +1,63 @@
+"""A folder of files -> the source it is, found out from the columns of its tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.batch.sources import book_crossing, generic, goodbooks
+from services.batch.sources.layouts import NEEDED_SHARE, describe_tables
+from services.batch.sources.tables import SUFFIXES, list_tables, open_table
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.batch.sources.source import Source
+
+_FORMATS = (
+    (goodbooks.LAYOUT, goodbooks.open_goodbooks),
+    (book_crossing.LAYOUT, book_crossing.open_book_crossing),
+)
+
+
+def open_folder(path: Path) -> Source:
+    """Recognise a folder and open it.
+
+    A `nightshelf.toml` in it decides; otherwise the format of which most required columns are there, if it is more
+    than half of them.
+
+    Raises:
+        SourceError: there is no such folder, it is not recognised (says what was found and what each format wants), or
+            a table or column is missing.
+    """
+    if not path.is_dir():
+        raise SourceError(f"There is no folder {path}.", where="--source", hint="Name a folder of tables.")
+    if (path / generic.MAPPING_FILE).is_file():
+        return generic.open_generic(path)
+    tables, unreadable = [], []
+    for file in list_tables(path):
+        try:
+            tables.append(open_table(file))
+        except SourceError as error:
+            unreadable.append(error.what)
+    likeness = [layout.likeness(tables) for layout, _ in _FORMATS]
+    best = max(likeness)
+    if best > NEEDED_SHARE and likeness.count(best) == 1:
+        try:
+            return _FORMATS[likeness.index(best)][1](path, tables)
+        except SourceError as error:
+            if not unreadable:
+                raise
+            raise SourceError(
+                f"{error.what} Besides: {' '.join(unreadable)}", where=error.where, hint=error.hint
+            ) from error
+    files = sorted(item.name for item in path.iterdir())
+    found = (
+        describe_tables(tables) if tables else f"no {', '.join(SUFFIXES)} file among {', '.join(files) or 'no files'}"
+    )
+    raise SourceError(
+        f"{path.name} is in no format Nightshelf knows. Found: {found}.{''.join(f' {what}' for what in unreadable)} "
+        f"Wanted: {'; or '.join(str(layout) for layout, _ in _FORMATS)}; or any tables with a {generic.MAPPING_FILE}.",
+        where=str(path),
+        hint="Write a nightshelf.toml that maps your columns (see docs/sources.md).",
+    )

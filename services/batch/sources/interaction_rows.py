@@ -1,0 +1,204 @@
+"""Text rows of any source -> the frame of interactions described in `source`.
+
+Works on whole columns and, where values repeat (ids, kinds, ratings), on the distinct values only: tens of millions of
+rows pass through here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.batch.sources.book_rows import MAX_ID_CHARACTERS
+from shared.settings import InteractionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from services.batch.sources.rejects import RejectLog
+
+KINDS: tuple[InteractionKind, ...] = get_args(InteractionKind)
+KIND_DTYPE = pd.CategoricalDtype(list(KINDS))
+LATEST_TIME_SECONDS = 4_102_444_800.0  # 2100-01-01
+_MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138; as milliseconds, 1973
+_EMPTY = pa.table(
+    {
+        "user_id": pa.array([], pa.dictionary(pa.int32(), pa.string())),
+        "book_id": pa.array([], pa.dictionary(pa.int32(), pa.string())),
+        "kind": pa.array([], pa.int8()),
+        "value": pa.array([], pa.float64()),
+        "time": pa.array([], pa.float64()),
+        "row": pa.array([], pa.int64()),
+    }
+)
+_CONTROL = r"[\x00-\x1f\x7f]|\p{Cc}"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionFormat:
+    """How one source writes its interactions.
+
+    Args:
+        file: the file's name, for rejects.
+        columns: our name of each column -> the file's name of it; of `user_id`, `book_id`, `value`, `kind`, `time`.
+        scale: the lowest and the highest rating; mapped linearly to 1-5.
+        kind: the kind of every row, when there is no column for it.
+        kinds: what the column holds, in lower case -> the kind it means.
+        zero_is_read: a rating of 0 stands for a reader who gave none.
+        time_format: `auto` (seconds or milliseconds since 1970, or ISO 8601, without zone UTC) or as for strptime.
+    """
+
+    file: str
+    columns: Mapping[str, str]
+    scale: tuple[float, float] = (1.0, 5.0)
+    kind: InteractionKind = "rating"
+    kinds: Mapping[str, InteractionKind] = field(default_factory=lambda: {kind: kind for kind in KINDS})
+    zero_is_read: bool = False
+    time_format: str = "auto"
+
+    @property
+    def rating_scale(self) -> str:
+        """The scale as recorded, for instance `1-10`."""
+        return f"{self.scale[0]:g}-{self.scale[1]:g}"
+
+
+def clean_interactions(batches: Iterable[pa.Table], form: InteractionFormat, rejects: RejectLog) -> pd.DataFrame:
+    """Clean all batches of one file.
+
+    Args:
+        batches: text columns named as in `form.columns`, and `row`.
+        form: how the source writes them.
+        rejects: where rows go that are not usable, each with the first fault found in it.
+
+    Returns:
+        `user_id`, `book_id`, `kind` and `file` categorical, `value` and `time` float64, `row` int64, in file order.
+        Without a time column, `time` is the row.
+    """
+    tables = [_clean_batch(batch, form, rejects) for batch in batches]
+    if not tables:
+        tables = [_EMPTY]
+    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().combine_chunks().to_pandas()
+    frame["kind"] = pd.Categorical.from_codes(frame["kind"].to_numpy(), dtype=KIND_DTYPE)
+    frame["file"] = pd.Categorical.from_codes(
+        np.zeros(len(frame), dtype=np.int8), dtype=pd.CategoricalDtype([form.file])
+    )
+    return frame
+
+
+def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -> pa.Table:
+    rows: NDArray[np.int64] = batch["row"].to_numpy()
+    usable = np.ones(len(rows), dtype=bool)
+
+    def refuse(column: str, fault: NDArray[np.bool_], reason: str) -> None:
+        found = fault & usable
+        if found.any():
+            values = batch[column].filter(pa.array(found)).to_pylist()
+            rejects.add_many(form.file, rows[found], form.columns.get(column, column), values, reason)
+            usable[found] = False
+
+    for column in ("user_id", "book_id"):
+        for reason, fault in _id_faults(batch[column]):
+            refuse(column, fault, reason)
+    kinds = np.full(len(rows), KINDS.index(form.kind), dtype=np.int8)
+    if "kind" in form.columns:
+        kinds = _kinds(batch["kind"], form.kinds)
+        refuse("kind", kinds < 0, "unknown kind")
+    values = np.full(len(rows), np.nan)
+    if "value" in form.columns:
+        values = _numbers_of_repeated(batch["value"])
+        is_rating = kinds == KINDS.index("rating")
+        if form.zero_is_read:
+            is_zero = is_rating & (values == 0)
+            kinds = np.where(is_zero, np.int8(KINDS.index("read")), kinds)
+            is_rating &= ~is_zero
+        low, high = form.scale
+        missing = pc.equal(batch["value"], "").to_numpy(zero_copy_only=False)
+        refuse("value", is_rating & missing, "rating is missing")
+        refuse("value", is_rating & np.isnan(values), "rating is not a number")
+        refuse("value", is_rating & ((values < low) | (values > high)), f"rating is outside {form.rating_scale}")
+        values = np.where(is_rating, 1 + (values - low) * 4 / (high - low), np.nan)
+    times = rows.astype(np.float64)
+    if "time" in form.columns:
+        times = parse_times(batch["time"], form.time_format)
+        refuse("time", np.isnan(times), "time is missing or not understood")
+        refuse("time", (times < 0) | (times >= LATEST_TIME_SECONDS), "time is outside 1970-2100")
+    kept = pa.array(usable)
+    users, books = (batch[column].filter(kept).combine_chunks() for column in ("user_id", "book_id"))
+    return pa.table(
+        {
+            "user_id": pc.dictionary_encode(users),
+            "book_id": pc.dictionary_encode(books),
+            "kind": pa.array(kinds[usable]),
+            "value": pa.array(values[usable]),
+            "time": pa.array(times[usable]),
+            "row": pa.array(rows[usable]),
+        }
+    )
+
+
+def _id_faults(ids: pa.ChunkedArray) -> list[tuple[str, NDArray[np.bool_]]]:
+    """For each reason an id may be refused, which rows it hits."""
+    encoded = pc.dictionary_encode(ids.combine_chunks())
+    distinct, codes = encoded.dictionary, encoded.indices.to_numpy()
+    lengths = pc.utf8_length(distinct).to_numpy()
+    control = pc.match_substring_regex(distinct, _CONTROL).to_numpy(zero_copy_only=False)
+    return [
+        ("id is missing", (lengths == 0)[codes]),
+        (f"id is longer than {MAX_ID_CHARACTERS} characters", (lengths > MAX_ID_CHARACTERS)[codes]),
+        ("control character in id", control[codes]),
+    ]
+
+
+def _kinds(texts: pa.ChunkedArray, meanings: Mapping[str, InteractionKind]) -> NDArray[np.int8]:
+    """Position in `KINDS` of what each row says, -1 where it says nothing known."""
+    encoded = pc.dictionary_encode(texts.combine_chunks())
+    known = [meanings.get(text.lower()) for text in encoded.dictionary.to_pylist()]
+    codes = np.array([-1 if kind is None else KINDS.index(kind) for kind in known], dtype=np.int8)
+    rows: NDArray[np.int8] = codes[encoded.indices.to_numpy()]
+    return rows
+
+
+def _numbers_of_repeated(texts: pa.ChunkedArray) -> NDArray[np.float64]:
+    encoded = pc.dictionary_encode(texts.combine_chunks())
+    rows: NDArray[np.float64] = parse_numbers(encoded.dictionary)[encoded.indices.to_numpy()]
+    return rows
+
+
+def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
+    """Numbers as people write them (`4`, `4.5`, `4,5`, `1e9`), shape (n,); NaN where a text is no number."""
+    texts = pc.replace_substring_regex(texts, _DECIMAL_COMMA, r"\1.\2")
+    numbers = pc.if_else(pc.match_substring_regex(texts, _NUMBER), pc.utf8_ltrim(texts, "+"), None).cast(pa.float64())
+    return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def parse_times(texts: pa.ChunkedArray, time_format: str = "auto") -> NDArray[np.float64]:
+    """Seconds since 1970, shape (n,); NaN where a text is not understood.
+
+    Args:
+        texts: times as text.
+        time_format: see `InteractionFormat`.
+    """
+    texts = texts.combine_chunks()
+    if time_format != "auto":
+        return _parse_dates(texts, time_format)
+    seconds = parse_numbers(texts)
+    seconds = np.where(seconds >= _MILLISECONDS_FROM, seconds / 1000, seconds)
+    others = np.isnan(seconds)
+    if others.any():
+        seconds[others] = _parse_dates(texts.filter(pa.array(others)), "ISO8601")
+    return seconds
+
+
+def _parse_dates(texts: pa.Array, time_format: str) -> NDArray[np.float64]:
+    dates = pd.to_datetime(pd.Series(texts.to_pylist(), dtype=object), format=time_format, utc=True, errors="coerce")
+    seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    return np.array(seconds, dtype=np.float64)

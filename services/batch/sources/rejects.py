@@ -1,0 +1,84 @@
+"""Rows and values that were set aside, each with its reason. Counts are complete; details are bounded per reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MAX_DETAILS_PER_REASON = 100_000
+MAX_VALUE_CHARACTERS = 200
+
+SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("field", pa.string()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+class RejectLog:
+    """Collects rejects of one ingest.
+
+    Args:
+        max_details_per_reason: rows kept in detail for each reason, so that a source of which every row is broken does
+            not fill memory. `counts` goes on counting.
+    """
+
+    def __init__(self, max_details_per_reason: int = MAX_DETAILS_PER_REASON) -> None:
+        self.counts: Counter[str] = Counter()
+        self._max_details = max_details_per_reason
+        self._tables: list[pa.Table] = []
+
+    @property
+    def total(self) -> int:
+        """All rejects, those without details included."""
+        return self.counts.total()
+
+    def add(self, source: str, row: int, field: str, value: str, reason: str) -> None:
+        """Set one row or value aside. `row` 1 is the first data row of the file `source`."""
+        self.add_many(source, np.array([row], dtype=np.int64), field, [value], reason)
+
+    def add_many(self, source: str, rows: NDArray[np.int64], field: str, values: Sequence[object], reason: str) -> None:
+        """Set rows or values aside that share a field and a reason.
+
+        Args:
+            source: file name.
+            rows: shape (n,), int64; 1 is the first data row.
+            field: the column at fault; `row` when the row as a whole is.
+            values: n things found there, as text (a sequence, or a pyarrow array of strings).
+            reason: a short phrase, the same for all rows with this fault: it is what is counted by.
+        """
+        if not len(rows):
+            return
+        room = max(0, self._max_details - self.counts[reason])
+        self.counts[reason] += len(rows)
+        if not room:
+            return
+        kept = [str(value)[:MAX_VALUE_CHARACTERS] for value in values[:room]]
+        n_kept = len(kept)
+        columns = [[source] * n_kept, rows[:room], [field] * n_kept, kept, [reason] * n_kept]
+        self._tables.append(
+            pa.table(
+                [pa.array(column, type_) for column, type_ in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA
+            )
+        )
+
+    def take_over(self, details: pa.Table, counts: dict[str, int]) -> None:
+        """Add the rejects of an earlier ingest as they are."""
+        self._tables.append(details)
+        self.counts.update(counts)
+
+    def table(self) -> pa.Table:
+        """The rejects kept in detail, in the order they were found: source, row, field, value, reason."""
+        return pa.concat_tables([SCHEMA.empty_table(), *self._tables]).combine_chunks()

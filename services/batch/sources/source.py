@@ -1,0 +1,78 @@
+"""What ingest asks of a place data comes from. A source reads and cleans its own rows; ingest numbers and stores them.
+
+Frames of a source speak in the ids of the source. Columns of `books`, one row a book, in the order of the source:
+
+`book_id` str, `title` str, `authors` list of str, `year` float (whole; NaN: unknown), `genres` list of str (lower
+case), `series` str or None, `series_position` float or NaN, `description` str or None, `image_url` str or None,
+`average_rating` float on 1-5 or NaN, `n_ratings` float (whole) or NaN.
+
+Columns of `interactions`, in the order of the source: `user_id` str or categorical, `book_id` str or categorical,
+`kind` str or categorical (a kind of `shared.settings.InteractionKind`), `value` float (a rating on 1-5, else NaN),
+`time` float (seconds since 1970; without a clock, the row's ordinal). Two more are optional and serve the list of
+rejected rows: `row` int (1 is the first data row of the file) and `file` (its name).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from services.batch.sources.rejects import RejectLog
+
+BOOK_COLUMNS = (
+    "book_id",
+    "title",
+    "authors",
+    "year",
+    "genres",
+    "series",
+    "series_position",
+    "description",
+    "image_url",
+    "average_rating",
+    "n_ratings",
+)
+INTERACTION_COLUMNS = ("user_id", "book_id", "kind", "value", "time")
+
+
+class Source(Protocol):
+    """One place that books and interactions come from."""
+
+    @property
+    def kind(self) -> str:
+        """The format: `demo`, `goodbooks`, `book-crossing`, `generic`."""
+
+    @property
+    def name(self) -> str:
+        """What people call this source; part of the snapshot's id."""
+
+    @property
+    def rating_scale(self) -> str:
+        """The scale ratings were given on before they were mapped to 1-5, for instance `1-10`."""
+
+    @property
+    def has_clock_time(self) -> bool:
+        """Whether `time` is a time of day; otherwise it only says the order."""
+
+    @property
+    def simulated_readers(self) -> bool:
+        """Whether the interactions were made up by a program. Shown wherever numbers are."""
+
+    def fingerprint(self) -> str:
+        """A hash of everything `books` and `interactions` are made from; equal when neither can have changed."""
+
+    def books(self, rejects: RejectLog) -> pd.DataFrame:
+        """The books; rows that cannot be used go to `rejects` instead.
+
+        Raises:
+            SourceError: a required column is missing, or the file cannot be read at all.
+        """
+
+    def interactions(self, rejects: RejectLog) -> pd.DataFrame:
+        """The interactions; rows that cannot be used go to `rejects` instead.
+
+        Raises:
+            SourceError: a required column is missing, or the file cannot be read at all.
+        """

@@ -1,0 +1,24 @@
+"""Threads of the numeric libraries, bounded in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import faiss
+from threadpoolctl import threadpool_limits
+
+
+def n_threads(threads: int | None) -> int:
+    """The number of threads asked for, by default the processor's cores available to this process."""
+    return threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+
+
+@contextmanager
+def bound_threads(threads: int | None) -> Iterator[int]:
+    """Bound BLAS, OpenMP and FAISS to this many threads while it is open; yields the number."""
+    n = n_threads(threads)
+    faiss.omp_set_num_threads(n)
+    with threadpool_limits(limits=n):
+        yield n

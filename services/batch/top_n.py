@@ -1,0 +1,196 @@
+"""The N best unseen books of every user, streamed in blocks of users; never a dense matrix of users by books.
+
+For a block of users: all scores by one matrix product into a buffer that is used again, seen books set to -inf, then
+exact selection with whole-array operations only:
+
+1. Columns are dealt into interleaved groups and each group's maximum is taken. At least N scores reach the N-th largest
+   of the maxima, so that is a lower bound of the N-th best score.
+2. Only scores that reach the bound are candidates: barely more than N of thousands.
+3. A candidate becomes one int64, score above and book below, so that one sort settles scores and ties at once.
+
+Blocks are spread over threads, each with its own buffer and BLAS held to one thread (numpy lets go of the interpreter
+lock in all of this).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import local
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from shared.errors import ArtifactError
+
+_BUFFER_SCORES = 2_500_000  # scores a thread holds by default: a few megabytes, so that they stay near the processor
+_MIN_BLOCK, _MAX_BLOCK = 32, 512  # fewer users make the matrix product slow, more gain nothing
+_GROUPS_PER_PLACE = 5  # groups for each of the N places: fewer give a loose bound, more a slow partition
+_LOW_WORD = np.int64(0xFFFF_FFFF)
+_NO_CANDIDATE = np.iinfo(np.int64).min
+_LOWEST = np.finfo(np.float32).min
+
+
+@dataclass(frozen=True, slots=True)
+class TopNBlock:
+    """Lists of consecutive users.
+
+    Attributes:
+        first_user: row of the first user.
+        numbers: int32, (n_block, n), book numbers, best first, ties by book number, -1 behind the last book.
+        scores: float32, (n_block, n), their scores, -inf behind the last book.
+    """
+
+    first_user: int
+    numbers: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+def top_n(
+    user_factors: NDArray[np.float32],
+    item_factors: NDArray[np.float32],
+    seen: csr_matrix,
+    *,
+    n: int,
+    allowed: NDArray[np.bool_] | None = None,
+    threads: int = 1,
+    block_users: int | None = None,
+) -> Iterator[TopNBlock]:
+    """Yield the lists of all users, in order, exactly those that sorting all scores would give.
+
+    While it is running, BLAS is held to one thread in the whole process. Beyond its arguments it needs a copy of the
+    allowed rows of `item_factors`, and for each thread a buffer of `block_users` rows of scores.
+
+    Args:
+        user_factors: float32, (n_users, rank); may be memory-mapped.
+        item_factors: float32, (n_books, rank); the dot product of two rows is the score.
+        seen: (n_users, n_books), only the pattern counts: books never to list for a user.
+        n: length of the lists, at least 1.
+        allowed: bool, (n_books,), books that may be listed at all; by default all.
+        threads: blocks worked on at a time.
+        block_users: users in a block; by default as many as suit the number of books.
+
+    Raises:
+        ArtifactError: shapes do not fit, or a factor is not a finite number.
+    """
+    books = _Books(user_factors, item_factors, seen, allowed, n)
+    n_users = len(user_factors)
+    size = block_users or min(_MAX_BLOCK, max(_MIN_BLOCK, _BUFFER_SCORES // books.n_padded))
+    buffers = local()
+
+    def lists_of(first: int) -> TopNBlock:
+        last = min(first + size, n_users)
+        if not hasattr(buffers, "scores"):
+            buffers.scores = np.full((size, books.n_padded), -np.inf, np.float32)
+        scores = buffers.scores[: last - first]
+        books.score(user_factors[first:last], out=scores)
+        books.mask(scores, seen, first)
+        return TopNBlock(first, *books.best(scores))
+
+    running: deque[Future[TopNBlock]] = deque()
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads, "top-n") as pool:
+        try:
+            for first in range(0, n_users, size):
+                running.append(pool.submit(lists_of, first))
+                if len(running) > 2 * threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+class _Books:
+    """The books that may be listed, as columns of a score buffer, and how to pick the best of them."""
+
+    def __init__(
+        self,
+        user_factors: NDArray[np.float32],
+        item_factors: NDArray[np.float32],
+        seen: csr_matrix,
+        allowed: NDArray[np.bool_] | None,
+        n: int,
+    ) -> None:
+        n_books, rank = item_factors.shape
+        if user_factors.shape[1] != rank or seen.shape != (len(user_factors), n_books):
+            raise ArtifactError(
+                f"User factors {user_factors.shape}, item factors {item_factors.shape} and seen books {seen.shape} "
+                "do not fit each other."
+            )
+        if allowed is not None and allowed.shape != (n_books,):
+            raise ArtifactError(f"{n_books} books have {allowed.shape} marks of what may be listed.")
+        self._n = n
+        self._numbers = np.arange(n_books, dtype=np.int32)
+        if allowed is not None:
+            self._numbers = self._numbers[allowed]
+        n_columns = len(self._numbers)
+        self._column_of: NDArray[np.int32] | None = None
+        if n_columns < n_books:
+            self._column_of = np.full(n_books, -1, np.int32)
+            self._column_of[self._numbers] = np.arange(n_columns, dtype=np.int32)
+        self._factors = np.ascontiguousarray(item_factors[self._numbers].T, np.float32)
+        _refuse_unless_finite(self._factors, "item")
+        self._group_size = max(1, n_columns // (_GROUPS_PER_PLACE * n))
+        self._n_groups = max(n, -(-n_columns // self._group_size))
+        self.n_padded = self._n_groups * self._group_size
+
+    def score(self, user_factors: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Fill all columns of `out` but the padding, which stays as it is."""
+        _refuse_unless_finite(user_factors, "user")
+        np.matmul(user_factors, self._factors, out=out[:, : len(self._numbers)])
+
+    def mask(self, scores: NDArray[np.float32], seen: csr_matrix, first_user: int) -> None:
+        """Set what the users of this block have seen to -inf."""
+        starts = seen.indptr[first_user : first_user + len(scores) + 1]
+        rows = np.repeat(np.arange(len(scores)), np.diff(starts))
+        columns = seen.indices[starts[0] : starts[-1]]
+        if self._column_of is not None:
+            columns = self._column_of[columns]
+            rows, columns = rows[columns >= 0], columns[columns >= 0]
+        scores[rows, columns] = -np.inf
+
+    def best(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Book numbers and scores of the best `n` columns of each row, best first."""
+        n, n_rows = self._n, len(scores)
+        maxima = scores.reshape(n_rows, self._group_size, self._n_groups).max(axis=1)
+        bound = np.partition(maxima, self._n_groups - n, axis=1)[:, self._n_groups - n]
+        flat = np.flatnonzero(scores >= np.maximum(bound, _LOWEST)[:, None])
+        rows, columns = np.divmod(flat, self.n_padded)
+
+        per_row = np.bincount(rows, minlength=n_rows)
+        place = np.arange(len(flat)) - np.repeat(np.cumsum(per_row) - per_row, per_row)
+        keys = np.full((n_rows, max(n, per_row.max(initial=0))), _NO_CANDIDATE)
+        keys[rows, place] = (_sortable(scores.ravel()[flat]) << 32) | (_LOW_WORD - columns)
+        keys.sort(axis=1)
+        keys = keys[:, : -n - 1 : -1]
+
+        absent = keys == _NO_CANDIDATE
+        columns = _LOW_WORD - (keys & _LOW_WORD)
+        columns[absent] = 0
+        numbers = self._numbers[columns] if len(self._numbers) else np.empty(keys.shape, np.int32)
+        numbers[absent] = -1
+        best_scores = _unsortable(keys >> 32)
+        best_scores[absent] = -np.inf
+        return numbers, best_scores
+
+
+def _sortable(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """int64 that are in the order of the scores: for floats below 0 the bits behind the sign run backwards."""
+    bits = (scores + np.float32(0)).view(np.int32)  # adding 0 makes -0 the same as 0
+    return (bits ^ ((bits >> 31) & 0x7FFF_FFFF)).astype(np.int64)
+
+
+def _unsortable(sortable: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The scores that `_sortable` was made of."""
+    bits = sortable.astype(np.int32)
+    return (bits ^ ((bits >> 31) & 0x7FFF_FFFF)).view(np.float32)
+
+
+def _refuse_unless_finite(factors: NDArray[np.float32], whose: str) -> None:
+    if not np.isfinite(factors).all():
+        raise ArtifactError(f"Some {whose} factors are not finite numbers.", hint="Factor the interactions again.")

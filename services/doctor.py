@@ -1,0 +1,129 @@
+"""`nightshelf doctor`: what an installation needs, checked; each finding says how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from shared.errors import NightshelfError
+from shared.generation import open_generation, read_pointer_file
+from shared.layout import DataFolder
+from shared.settings import Settings
+
+_MINIMUM_FREE_BYTES = 2 * 2**30
+_MINIMUM_PYTHON = (3, 11)
+_DISTRIBUTIONS = {
+    "api": ("fastapi", "uvicorn", "faiss-cpu", "rapidfuzz", "redis", "hiredis"),
+    "batch": ("pandas", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch", "faiss-cpu"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: whether it is well, what was found, and how to mend it if it is not."""
+
+    check: str
+    ok: bool
+    found: str
+    mend: str | None = None
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Check everything, one finding at a time; never raises for what it finds."""
+    folder = DataFolder(settings.data_dir)
+    checks: dict[str, Callable[[], str]] = {
+        "python": _python,
+        "serving half": lambda: _installed("api"),
+        "batch half": lambda: _installed("batch"),
+        "data folder": lambda: _data_folder(folder),
+        "free disk": lambda: _free_disk(folder),
+        "embedding model": lambda: _model(settings),
+        "redis": lambda: _redis(settings, folder),
+        "generation": lambda: _generation(folder),
+    }
+    for check, run in checks.items():
+        try:
+            yield Finding(check, ok=True, found=run())
+        except NightshelfError as error:
+            yield Finding(check, ok=False, found=error.what, mend=error.hint)
+        except (OSError, ImportError) as error:
+            yield Finding(check, ok=False, found=str(error), mend="See the message; `make setup` installs everything.")
+
+
+def _python() -> str:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < _MINIMUM_PYTHON:
+        raise NightshelfError(f"Python {found} is too old.", hint="Use 3.11 or newer.")
+    return found
+
+
+def _installed(half: str) -> str:
+    found = []
+    for distribution in _DISTRIBUTIONS[half]:
+        try:
+            found.append(f"{distribution} {version(distribution)}")
+        except PackageNotFoundError as error:
+            raise NightshelfError(
+                f"{distribution} is not installed.", hint=f"pip install -c constraints.txt 'nightshelf[{half}]'"
+            ) from error
+    return ", ".join(found)
+
+
+def _data_folder(folder: DataFolder) -> str:
+    root = folder.root.resolve()
+    nearest = next(path for path in (root, *root.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise NightshelfError(f"{nearest} cannot be written to.", hint="Choose another folder with --data-dir.")
+    return str(root) if root.exists() else f"{root} (will be made)"
+
+
+def _free_disk(folder: DataFolder) -> str:
+    root = folder.root.resolve()
+    nearest = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(nearest).free
+    found = f"{free / 2**30:.1f} GiB"
+    if free < _MINIMUM_FREE_BYTES:
+        raise NightshelfError(f"Only {found} are free.", hint="Run `nightshelf generations collect`, or make room.")
+    return found
+
+
+def _model(settings: Settings) -> str:
+    from services.batch.embed import verify_model  # noqa: PLC0415  # the batch half may not be installed
+
+    return f"{settings.embedder}, {verify_model(settings.embedder)}"
+
+
+def _redis(settings: Settings, folder: DataFolder) -> str:
+    from contextlib import nullcontext  # noqa: PLC0415
+
+    from services.embedded import embedded_valkey  # noqa: PLC0415
+    from shared.redis import MINIMUM_VERSION, connect_for_batch  # noqa: PLC0415
+
+    configured = settings.redis_url
+    with (
+        nullcontext(configured) if configured else embedded_valkey(folder) as url,
+        connect_for_batch(url, settings.redis) as client,
+    ):
+        server = client.info("server")
+        found = str(server["redis_version"])
+        if tuple(int(part) for part in found.split(".")[:2]) < MINIMUM_VERSION:
+            raise NightshelfError(f"Redis {found} is too old.", where=url, hint="Use Redis 7 or newer, or Valkey.")
+        policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction"))
+    if policy != "noeviction":
+        raise NightshelfError(
+            f"Redis may evict user state (maxmemory-policy {policy}).", hint="Set maxmemory-policy noeviction."
+        )
+    name = f"Valkey {server['valkey_version']}" if "valkey_version" in server else f"Redis {found}"
+    return f"{name}, {'at ' + configured if configured else 'embedded'}"
+
+
+def _generation(folder: DataFolder) -> str:
+    published = read_pointer_file(folder)
+    if published is None:
+        return "none yet; `nightshelf nightly --source FOLDER` or `nightshelf demo` makes one"
+    counts = open_generation(folder, published).manifest.counts
+    return f"{published}: {counts['books']:,} books, {counts['users']:,} users; all checksums right"

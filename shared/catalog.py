@@ -1,0 +1,91 @@
+"""The catalog part, opened for serving: every book's record as ready JSON, memory-mapped.
+
+Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JSON object), `items.bin` +
+`items.offsets.npy` (the leading members of a recommendation item, without braces), `ids.json`, `titles.json`,
+`authors.json` (lists in order of book number), `editions.npy` (int32, books of one edition group share a value),
+`active.npy` (bool; a book its source no longer has is kept, inactive).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from shared.errors import UnknownBookError
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All books, by book number. Open it with `Catalog.open`; it is immutable and safe to share between threads."""
+
+    ids: list[str]
+    titles: list[str]
+    authors: list[list[str]]
+    editions: NDArray[np.int32]
+    active: NDArray[np.bool_]
+    _numbers: dict[str, int]
+    _records: NDArray[np.uint8]
+    _record_offsets: NDArray[np.int64]
+    _items: bytes
+    _item_offsets: list[int]
+
+    @classmethod
+    def open(cls, path: Path) -> Catalog:
+        """Open a catalog part's folder."""
+        ids: list[str] = orjson.loads((path / "ids.json").read_bytes())
+        return cls(
+            ids=ids,
+            titles=orjson.loads((path / "titles.json").read_bytes()),
+            authors=orjson.loads((path / "authors.json").read_bytes()),
+            editions=np.load(path / "editions.npy"),
+            active=np.load(path / "active.npy"),
+            _numbers={book_id: number for number, book_id in enumerate(ids)},
+            _records=np.memmap(path / "records.bin", dtype=np.uint8, mode="r"),
+            _record_offsets=np.load(path / "records.offsets.npy"),
+            _items=(path / "items.bin").read_bytes(),
+            _item_offsets=np.load(path / "items.offsets.npy").tolist(),
+        )
+
+    @property
+    def n_books(self) -> int:
+        """Books ever numbered, inactive ones included: the length of every array over books."""
+        return len(self.ids)
+
+    def find(self, book_id: str) -> int | None:
+        """The book number of an id, `None` if no active book has it."""
+        number = self._numbers.get(book_id)
+        return number if number is not None and self.active[number] else None
+
+    def number_of(self, book_id: str) -> int:
+        """The book number of an id.
+
+        Raises:
+            UnknownBookError: no active book has it.
+        """
+        number = self.find(book_id)
+        if number is None:
+            raise UnknownBookError(
+                f"There is no book {book_id!r} in the catalogue being served.",
+                where="book_id",
+                hint="Find ids with /api/books/search?q=…; a book added today is served after the next nightly run.",
+            )
+        return number
+
+    def record(self, number: int) -> dict[str, Any]:
+        """The book's record: book_id, title, authors, year, genres, series, series_position, description, image_url."""
+        start, end = self._record_offsets[number : number + 2]
+        record: dict[str, Any] = orjson.loads(self._records[start:end].tobytes())
+        return record
+
+    def item(self, number: int) -> bytes:
+        """`"book_id":…,"title":…,"authors":[…]`, JSON members without braces, ready to be put into an answer."""
+        return self._items[self._item_offsets[number] : self._item_offsets[number + 1]]
+
+    def reason(self, number: int) -> bytes:
+        """`{"book_id":…,"title":…}` as JSON."""
+        return orjson.dumps({"book_id": self.ids[number], "title": self.titles[number]})

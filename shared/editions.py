@@ -1,0 +1,246 @@
+"""Which books are editions of one work: told from titles and authors alone.
+
+Two mistakes are possible and not equally bad: two works taken for one are hidden behind each other, an edition taken
+for a work of its own is merely shown beside the other. So whatever looks like another volume, a companion or an
+adaptation stays apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.title_keys import ParsedTitle, last_name, parse_title, series_positions
+
+# A subtitle made of these words alone, one of them from the second set, describes a printing and not a work.
+_PRINTING_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "and",
+        "in",
+        "with",
+        "new",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "original",
+        "complete",
+        "revised",
+        "updated",
+        "expanded",
+        "enlarged",
+        "special",
+        "deluxe",
+        "limited",
+        "collectors",
+        "anniversary",
+        "mass",
+        "market",
+        "large",
+        "movie",
+        "film",
+        "tv",
+        "media",
+        "tie",
+        "international",
+        "us",
+        "uk",
+        "modern",
+        "penguin",
+        "vintage",
+        "oxford",
+        "popular",
+        "everyman",
+        "classic",
+        "classics",
+        "library",
+        "text",
+        "centennial",
+        "commemorative",
+    ]
+)
+_PRINTING_NOUNS = frozenset(
+    [
+        "novel",
+        "novella",
+        "memoir",
+        "edition",
+        "editions",
+        "print",
+        "printing",
+        "paperback",
+        "hardcover",
+        "hardback",
+        "unabridged",
+        "abridged",
+        "annotated",
+        "illustrated",
+        "reissue",
+        "reprint",
+        "uncut",
+        "version",
+        "kindle",
+        "ebook",
+        "audiobook",
+        "audio",
+        "cd",
+        "tie",
+        "classics",
+        "text",
+    ]
+)
+_NUMBER_IN_PRINTING = re.compile(r"^\d+(?:st|nd|rd|th)?$")
+# A subtitle with one of these names something made from the work, or more or less than the work.
+_OTHER_WORK = re.compile(
+    r"\b(?:activity|adaptation|anthology|art|audio drama|book|books|box|boxed|boxset|bundle|chronicles|coloring|"
+    r"colouring|collection|comic|comics|companion|compendium|complete series|cookbook|diary|dramatization|dvd|"
+    r"encyclopedia|episode|graphic|guide|handbook|introduction to|issue|journal|libretto|making of|manga|"
+    r"music|musical|notes|omnibus|part|parts|pictures|planner|play|poster|prequel|quiz|quotes|saga|sampler|score|"
+    r"screenplay|script|season|sequel|set|sketchbook|soundtrack|stories|story of|summary|teacher|teachers|trilogy|"
+    r"vol|volumes|workbook|world of|[0-9]+)\b"
+)
+_MIN_WORDS_OF_SHARED_SUBTITLE = 3
+
+
+def edition_key(title: str, authors: Sequence[str]) -> str:
+    """A key that editions of one work share, as far as one book alone can tell.
+
+    The title without series suffix and without a subtitle that describes a printing ("A Novel", "Deluxe Edition"), and
+    the first author's last name. Other subtitles stay, for "Batman: Year One" is not "Batman: The Killing Joke";
+    `edition_groups` sees the whole catalogue and can tell "Sapiens" and "Sapiens: A Brief History of Humankind" to be
+    one.
+    """
+    parsed = parse_title(title)
+    name = last_name(authors[0]) if authors else ""
+    return f"{_without_printing(parsed)}|{name}"
+
+
+def edition_groups(titles: Sequence[str], authors: Sequence[Sequence[str]]) -> NDArray[np.int32]:
+    """For each book of a catalogue the lowest number among the editions of its work: int32, (n_books,).
+
+    Two books are editions of one work if they share the first author's last name and the title up to the first break,
+    are not different volumes (in the title or of one series), and their subtitles say nothing else: equal, one the
+    beginning of the other, describing a printing, or only one of them in the catalogue with a subtitle that does not
+    speak of a companion, a part or an adaptation. A book without an author is grouped by its whole title.
+
+    Args:
+        titles: by book number.
+        authors: the authors of each book, the first one counts; may be empty.
+    """
+    return groups_of_parsed([parse_title(title) for title in titles], authors)
+
+
+def groups_of_parsed(parsed: Sequence[ParsedTitle], authors: Sequence[Sequence[str]]) -> NDArray[np.int32]:
+    """`edition_groups` of titles that have been taken apart already."""
+    last_names: dict[str, str] = {}
+    by_plain: dict[tuple[str, str, str], list[int]] = {}
+    for number, (title, names) in enumerate(zip(parsed, authors, strict=True)):
+        author = names[0] if names else ""
+        name = last_names.get(author)
+        if name is None:
+            name = last_names[author] = last_name(author)
+        plain, volume, _subtitle = _cut(title)
+        key = (plain, name, volume) if name else (title.full, "", "")
+        if title.full:
+            by_plain.setdefault(key, []).append(number)
+
+    groups = np.arange(len(parsed), dtype=np.int32)
+    for numbers in by_plain.values():
+        if len(numbers) > 1:
+            for same_text in _by_subtitle(numbers, parsed).values():
+                for work in _by_series(same_text, parsed):
+                    groups[work] = min(work)
+    return groups
+
+
+def _without_printing(title: ParsedTitle) -> str:
+    """The whole title, less a subtitle that describes a printing."""
+    plain, volume, subtitle = _cut(title)
+    return f"{plain} {volume}".rstrip() if _is_printing(subtitle) else title.full
+
+
+def _cut(title: ParsedTitle) -> tuple[str, str, str]:
+    """Plain title, volume and subtitle; what comes before a volume is all title: "Attack on Titan: No Regrets"."""
+    for head in title.heads if title.volume else ():
+        with_volume = f"{head} {title.volume}"
+        if title.full == with_volume or title.full.startswith(with_volume + " "):
+            return head, title.volume, title.full[len(with_volume) + 1 :]
+    return title.plain, title.volume, title.full[len(title.plain) + 1 :]
+
+
+def _is_printing(subtitle: str) -> bool:
+    words = subtitle.split()
+    return not _PRINTING_NOUNS.isdisjoint(words) and all(
+        word in _PRINTING_WORDS or word in _PRINTING_NOUNS or _NUMBER_IN_PRINTING.match(word) for word in words
+    )
+
+
+def _by_subtitle(numbers: list[int], parsed: Sequence[ParsedTitle]) -> dict[str, list[int]]:
+    """Books of one plain title, author and volume, parted by what their subtitles name."""
+    subtitles = {number: _cut(parsed[number])[2] for number in numbers}
+    bare = [number for number in numbers if not subtitles[number] or _is_printing(subtitles[number])]
+    parts: dict[str, list[int]] = {}
+    last = ""
+    for subtitle, number in sorted((subtitles[number], number) for number in set(numbers).difference(bare)):
+        begins = subtitle.startswith(last + " ") and last.count(" ") + 1 >= _MIN_WORDS_OF_SHARED_SUBTITLE
+        if not begins:
+            last = subtitle
+        parts.setdefault(last, []).append(number)
+    if bare:
+        own = [subtitle for subtitle in parts if not _OTHER_WORK.search(subtitle)]
+        explained = len(own) == 1 and not all(subtitles[number] for number in bare)
+        parts[""] = bare + (parts.pop(own[0]) if explained else [])
+    return parts
+
+
+class _Work(NamedTuple):
+    positions: dict[str, str]
+    numbers: list[int]
+
+
+def _by_series(numbers: list[int], parsed: Sequence[ParsedTitle]) -> list[list[int]]:
+    """Books of one title and author, parted where a series gives them different positions.
+
+    A book of no series joins the earliest position: "Captive Prince" is the first of the books of that name.
+    """
+    positions_of = {number: series_positions(parsed[number].series) for number in numbers}
+    works: list[_Work] = []
+    for number in sorted(numbers, key=lambda number: _order(positions_of[number])):
+        positions = positions_of[number]
+        for work in works:
+            if _agree(positions, work.positions):
+                work.positions.update(positions)
+                work.numbers.append(number)
+                break
+        else:
+            works.append(_Work(positions, [number]))
+    return [work.numbers for work in works]
+
+
+def _order(positions: dict[str, str]) -> tuple[bool, int, str]:
+    """By the earliest position ("2" before "10" before "1 3"), books of no series last."""
+    first = min(positions.values(), key=lambda position: (" " in position, len(position), position), default="")
+    return not positions, len(first), first
+
+
+def _agree(positions: dict[str, str], others: dict[str, str]) -> bool:
+    """Whether two books may have these positions and be one work."""
+    if not positions or not others:
+        return True
+    shared = [(name, other) for name in positions for other in others if _one_series(name, other)]
+    return bool(shared) and all(positions[name] == others[other] for name, other in shared)
+
+
+def _one_series(name: str, other: str) -> bool:
+    """Whether one name says no more than the other: "Legend of Drizzt" and "The Legend of Drizzt, Omnibus"."""
+    words, other_words = set(name.split()), set(other.split())
+    return words <= other_words or other_words <= words

@@ -1,0 +1,188 @@
+"""Parts and generations: what a nightly run publishes and the API serves.
+
+A *part* is an immutable folder `<kind>-<id>` with its files and `part.json` (sizes, SHA-256), written last. A
+*generation* is a small manifest naming one part of each kind. This module reads and verifies; `services.batch.publish`
+writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.catalog import Catalog
+from shared.errors import ArtifactError
+from shared.layout import DataFolder
+from shared.neighbours import Neighbours
+from shared.popularity import Popularity
+from shared.settings import BlendSettings
+
+PartKind = Literal["catalog", "content", "collaborative", "popularity"]
+PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
+PART_FORMAT = 1
+
+
+class FileFact(BaseModel):
+    """Size in bytes and SHA-256 of one file of a part."""
+
+    model_config = ConfigDict(frozen=True)
+    n_bytes: int
+    sha256: str
+
+
+class PartManifest(BaseModel):
+    """`part.json`: what a part is and what it must consist of."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: PartKind
+    id: str
+    format: int = PART_FORMAT
+    files: dict[str, FileFact]
+    facts: dict[str, str | int | float | bool | None] = {}
+
+
+class GenerationManifest(BaseModel):
+    """What is published: one part of each kind, where the data came from, and how lists are blended."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    created_at: datetime
+    parts: dict[PartKind, str]
+    snapshot: str
+    source: str
+    simulated_readers: bool
+    rating_scale: str
+    counts: dict[str, int]
+    blend: BlendSettings
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def part_folder(folder: DataFolder, kind: PartKind, part_id: str) -> Path:
+    """Where a finished part of this id lives."""
+    return folder.parts / f"{kind}-{part_id}"
+
+
+def verify_part(path: Path) -> PartManifest:
+    """Read `part.json` and hold every file against it.
+
+    Raises:
+        ArtifactError: the part is absent, incomplete or damaged; names the file.
+    """
+    try:
+        manifest = PartManifest.model_validate_json((path / "part.json").read_bytes())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"The part {path.name} has no part.json.", where=str(path)) from error
+    except ValidationError as error:
+        raise ArtifactError(f"The part.json of {path.name} is not readable: {error}.", where=str(path)) from error
+    if manifest.format != PART_FORMAT:
+        raise ArtifactError(f"{path.name} has format {manifest.format}; this code reads {PART_FORMAT}.")
+    for name, fact in manifest.files.items():
+        file = path / name
+        if not file.is_file() or file.stat().st_size != fact.n_bytes:
+            raise ArtifactError(f"{name} of {path.name} is missing or cut short.", where=str(file))
+        if sha256_of(file) != fact.sha256:
+            raise ArtifactError(
+                f"{name} of {path.name} does not have the checksum it was written with.", where=str(file)
+            )
+    return manifest
+
+
+def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:
+    """The manifest of a generation.
+
+    Raises:
+        ArtifactError: there is none of this id, or it is not readable.
+    """
+    path = folder.generations / f"{generation_id}.json"
+    try:
+        return GenerationManifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"There is no generation {generation_id!r}.", where=str(folder.generations)) from error
+    except ValidationError as error:
+        raise ArtifactError(f"The manifest of {generation_id} is not readable: {error}.", where=str(path)) from error
+
+
+def read_pointer_file(folder: DataFolder) -> str | None:
+    """The published generation's id as last written to disk, for when Redis cannot be asked."""
+    path = folder.generations / "current"
+    return path.read_text().strip() or None if path.exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation opened for serving: everything a request needs besides Redis.
+
+    `item_factors` has shape (n_books, rank), float32, memory-mapped; the dot product of two rows says how alike the
+    readers of two books are.
+    """
+
+    manifest: GenerationManifest
+    catalog: Catalog
+    neighbours: Neighbours
+    popularity: Popularity
+    item_factors: NDArray[np.float32]
+
+    @property
+    def id(self) -> str:
+        """The generation's id."""
+        return self.manifest.id
+
+    @property
+    def collaborative_id(self) -> str:
+        """The id that scopes this generation's per-user lists in Redis."""
+        return self.manifest.parts["collaborative"]
+
+
+def open_generation(folder: DataFolder, generation_id: str, *, verify: bool = True) -> Generation:
+    """Open a published or staged generation, holding every file against its checksum unless told not to.
+
+    Raises:
+        ArtifactError: a part is missing, damaged, or does not fit the others.
+    """
+    manifest = read_manifest(folder, generation_id)
+    missing = [kind for kind in PART_KINDS if kind not in manifest.parts]
+    if missing:
+        raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} part.")
+    paths = {kind: part_folder(folder, kind, manifest.parts[kind]) for kind in PART_KINDS}
+    if verify:
+        for path in paths.values():
+            verify_part(path)
+    catalog = Catalog.open(paths["catalog"])
+    neighbours = Neighbours.open(paths["content"], catalog.editions, n_remembered=max(1, catalog.n_books))
+    popularity = Popularity.open(paths["popularity"])
+    item_factors: NDArray[np.float32] = np.load(paths["collaborative"] / "item_factors.npy", mmap_mode="r")
+    # The collaborative part may be older than the catalogue (new books since): fewer rows are right, more are not.
+    for name, n_rows, exact in (
+        ("vectors", neighbours.n_books, True),
+        ("ratings", popularity.n_books, True),
+        ("item factors", len(item_factors), False),
+    ):
+        if n_rows > catalog.n_books or (exact and n_rows != catalog.n_books):
+            raise ArtifactError(
+                f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
+                hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
+            )
+    return Generation(manifest, catalog, neighbours, popularity, item_factors)
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys, the same bytes for the same content: what ids are hashed from."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def content_id(value: object) -> str:
+    """A 16-digit id of any JSON-able value: the same content has the same id."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()[:16]

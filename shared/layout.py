@@ -1,0 +1,70 @@
+"""Where everything lives under the data folder. Nothing else in the code joins these names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The data folder of one installation."""
+
+    root: Path
+
+    @property
+    def snapshots(self) -> Path:
+        """Validated tables, one folder a snapshot, and the file `current` that names the newest."""
+        return self.root / "snapshots"
+
+    @property
+    def events(self) -> Path:
+        """Events taken from the stream, one Parquet file a batch, named by first and last stream id."""
+        return self.root / "events"
+
+    @property
+    def embeddings(self) -> Path:
+        """The vector store, one folder a model."""
+        return self.root / "embeddings"
+
+    @property
+    def parts(self) -> Path:
+        """Finished parts, each in a folder `<kind>-<id>`."""
+        return self.root / "parts"
+
+    @property
+    def staging(self) -> Path:
+        """Parts being written. Whatever is here when no run is active is left over and may be deleted."""
+        return self.root / "staging"
+
+    @property
+    def generations(self) -> Path:
+        """One manifest a generation, and the file `current`: a copy of the pointer for when Redis is away."""
+        return self.root / "generations"
+
+    @property
+    def valkey(self) -> Path:
+        """The embedded server's data, socket and log."""
+        return self.root / "valkey"
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` so that a reader sees the old or the new bytes, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

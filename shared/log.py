@@ -1,0 +1,36 @@
+"""Logging: events with a name and fields, readable on a terminal, JSON lines for collectors."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+
+def configure_logging(log_format: Literal["console", "json"] = "console") -> None:
+    """Set up logging for a process, once, at its start. Everything goes to stderr; stdout belongs to the command."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """A logger; call it as `log.info("generation.loaded", generation=…)`: an event name, then fields."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger

@@ -1,0 +1,154 @@
+"""The content part, opened for serving: who is next to whom by description, and in which tribe.
+
+Files: `vectors.npy` (float32, (n_books, dim), unit rows; zero rows for inactive books), `index.faiss` (inner product,
+labels are book numbers, active books only), `tribe_of.npy` (int32, -1 for inactive books), `map.npy` (float32,
+(n_books, 2)), `tribes.json` (`[{"tribe", "name", "words", "n_books"}]`).
+
+Evaluation and serving look candidates up here, so that what is measured is what is served.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias, TypedDict
+
+import faiss
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from shared.errors import ArtifactError
+
+Candidates: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
+
+NO_CANDIDATES: Candidates = (np.empty(0, np.int32), np.empty(0, np.float32))
+_MARGIN = 12  # fetched beyond what is asked for, so that the book itself and its other editions can be left out
+
+
+class Tribe(TypedDict):
+    """A cluster of books by description."""
+
+    tribe: int
+    name: str
+    words: list[str]
+    n_books: int
+
+
+class Neighbours:
+    """Nearest books by description, remembered once looked up. Safe to share between threads.
+
+    Args:
+        index: a FAISS index whose labels are book numbers, inner product over unit vectors.
+        vectors: float32, (n_books, dim), unit rows.
+        editions: int32, (n_books,); books with the same value are editions of one work.
+        tribe_of: int32, (n_books,), -1 where a book is in no tribe.
+        tribes: what is known of each tribe.
+        n_neighbours: neighbours looked up for each book.
+        n_remembered: lists kept, the oldest given up first.
+    """
+
+    def __init__(
+        self,
+        index: faiss.Index,
+        vectors: NDArray[np.float32],
+        editions: NDArray[np.int32],
+        tribe_of: NDArray[np.int32],
+        tribes: list[Tribe],
+        *,
+        n_neighbours: int = 100,
+        n_remembered: int = 100_000,
+    ) -> None:
+        self.vectors = vectors
+        self.tribe_of = tribe_of
+        self.tribes = tribes
+        self.on_search: Callable[[float], None] = lambda _seconds: None
+        self._index = index
+        self._editions = editions
+        self._n_neighbours = n_neighbours
+        self._n_remembered = n_remembered
+        self._remembered: OrderedDict[int, Candidates] = OrderedDict()
+
+    @classmethod
+    def open(cls, path: Path, editions: NDArray[np.int32], *, n_remembered: int = 100_000) -> Neighbours:
+        """Open a content part's folder; vectors and index stay on disk as far as FAISS and numpy allow.
+
+        Raises:
+            ArtifactError: vectors and index do not belong together.
+        """
+        vectors: NDArray[np.float32] = np.load(path / "vectors.npy", mmap_mode="r")
+        index = faiss.read_index(str(path / "index.faiss"))
+        if index.d != vectors.shape[1]:
+            raise ArtifactError(f"The index has {index.d} dimensions, the vectors {vectors.shape[1]}.", where=str(path))
+        tribes: list[Tribe] = orjson.loads((path / "tribes.json").read_bytes())
+        return cls(index, vectors, editions, np.load(path / "tribe_of.npy"), tribes, n_remembered=n_remembered)
+
+    @property
+    def n_books(self) -> int:
+        """Number of rows, inactive books included."""
+        return len(self.vectors)
+
+    def of(self, number: int) -> Candidates:
+        """Nearest other works of one book: book numbers (int32) and cosine similarities (float32), best first.
+
+        Never holds the book itself nor another edition of it. Empty for a book without a vector.
+        """
+        remembered = self._remembered.get(number)
+        if remembered is not None:
+            return remembered
+        vector = np.asarray(self.vectors[number], np.float32)[None]
+        if not vector.any():
+            return NO_CANDIDATES
+        return self._search([number], vector)[0]
+
+    def warm(self, numbers: NDArray[np.int32]) -> None:
+        """Look many books up in one search and remember their neighbours."""
+        vectors = np.asarray(self.vectors[numbers], np.float32)
+        described = vectors.any(axis=1)
+        if described.any():
+            self._search(numbers[described].tolist(), vectors[described])
+
+    def _search(self, numbers: list[int], vectors: NDArray[np.float32]) -> list[Candidates]:
+        started = time.perf_counter()
+        all_scores, all_labels = self._index.search(vectors, self._n_neighbours + _MARGIN)
+        self.on_search(time.perf_counter() - started)
+        answers = []
+        for number, scores, labels in zip(numbers, all_scores, all_labels.astype(np.int32), strict=True):
+            keep = (labels >= 0) & (self._editions[labels] != self._editions[number])
+            answers.append((labels[keep][: self._n_neighbours], scores[keep][: self._n_neighbours]))
+            self._remembered[number] = answers[-1]
+        while len(self._remembered) > self._n_remembered:
+            self._remembered.popitem(last=False)
+        return answers
+
+    def candidates(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> Candidates:
+        """Content candidates of a user: the neighbours of the recent books, the newest weighted most.
+
+        The score of a candidate is the sum over recent books r = 0, 1, … (newest first) of `decay`^r times the cosine
+        similarity, over those recent books that have it among their neighbours.
+
+        Args:
+            recent: book numbers, newest first; numbers this content part does not know are passed over.
+            limit: candidates wanted.
+            decay: weight of each recent book relative to the one newer, in (0, 1].
+
+        Returns:
+            Book numbers and scores, best first, ties by book number.
+        """
+        lists = [
+            (self.of(number), decay**place) for place, number in enumerate(recent.tolist()) if number < self.n_books
+        ]
+        if not lists:
+            return NO_CANDIDATES
+        numbers = np.concatenate([found[0] for found, _ in lists])
+        scores = np.concatenate([found[1] * np.float32(weight) for found, weight in lists])
+        if not len(numbers):
+            return NO_CANDIDATES
+        order = numbers.argsort(kind="stable")
+        numbers, scores = numbers[order], scores[order]
+        first = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
+        numbers, scores = numbers[first], np.add.reduceat(scores, first)
+        best = (-scores).argsort(kind="stable")[:limit]
+        return numbers[best], scores[best]

@@ -1,0 +1,49 @@
+"""The popularity part, opened for serving: counts, averages and popular lists.
+
+Files: `n_ratings.npy` (int64), `average_rating.npy` (float32, NaN where nobody rated), `bayesian_average.npy`
+(float32), `popular.json` (`overall`, `genres`, `tribes`: book numbers, best first; `genre_names` for display).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """Ratings of every book by number, and lists of book numbers, best first. Ratings are on the scale 1-5."""
+
+    n_ratings: NDArray[np.int64]
+    average_rating: NDArray[np.float32]
+    bayesian_average: NDArray[np.float32]
+    overall: NDArray[np.int32]
+    genres: dict[str, NDArray[np.int32]]
+    tribes: dict[int, NDArray[np.int32]]
+
+    @classmethod
+    def open(cls, path: Path) -> Popularity:
+        """Open a popularity part's folder."""
+        popular = orjson.loads((path / "popular.json").read_bytes())
+        return cls(
+            n_ratings=np.load(path / "n_ratings.npy"),
+            average_rating=np.load(path / "average_rating.npy"),
+            bayesian_average=np.load(path / "bayesian_average.npy"),
+            overall=np.array(popular["overall"], np.int32),
+            genres={name: np.array(numbers, np.int32) for name, numbers in popular["genres"].items()},
+            tribes={int(tribe): np.array(numbers, np.int32) for tribe, numbers in popular["tribes"].items()},
+        )
+
+    @property
+    def n_books(self) -> int:
+        """Number of books covered, inactive ones included."""
+        return len(self.n_ratings)
+
+    def rating_of(self, number: int) -> tuple[float | None, int]:
+        """Average rating on 1-5 (`None` where nobody rated) and number of ratings of one book."""
+        average = float(self.average_rating[number])
+        return (None if np.isnan(average) else round(average, 2)), int(self.n_ratings[number])

@@ -1,0 +1,181 @@
+"""The words of a catalogue's titles and authors, and which of them a typed word may mean.
+
+The vocabulary is what is searched for typing errors, not the books: it is smaller, and pairs of letters narrow it to a
+few hundred words before a single edit distance is computed (the q-gram lemma; Ukkonen, "Approximate string-matching
+with q-grams and maximal matches", 1992).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+Field: TypeAlias = Literal["title", "author"]
+
+_MAX_SHORTLIST = 400  # words an edit distance is computed for
+_LEAST_SIMILARITY = 0.6  # a similarity is 1 less the errors per letter
+_SHORT = 3  # letters of a word in which one error leaves hardly anything to go by,
+_OF_SHORT_WORDS = 0.9  # so that similarities of such words are scaled by this
+_PAIRS_AN_EDIT_COSTS = 3  # letter pairs that two swapped neighbours destroy; any other single edit destroys two
+_HIGHEST_CHARACTER = chr(0x10FFFF)
+
+
+class Meaning(NamedTuple):
+    """Words a typed word may mean: the vocabulary from `first` up to `end`, as likely as `similarity` in (0, 1]."""
+
+    first: int
+    end: int
+    similarity: float
+
+
+class WordIndex:
+    """Words of titles and authors with the books that have them. Immutable once built, safe to share between threads.
+
+    Args:
+        titles: the words of each book's title, by book number, separated by single spaces; empty to leave a book out.
+        authors: likewise the words of its authors.
+    """
+
+    def __init__(self, titles: Sequence[str], authors: Sequence[str]) -> None:
+        ids: dict[str, int] = {}
+        in_titles, in_authors = _numbered(titles, ids), _numbered(authors, ids)
+        self._words = sorted(ids)
+        place = np.empty(len(ids), np.int32)
+        place[[ids[word] for word in self._words]] = np.arange(len(ids), dtype=np.int32)
+        self._postings = {"title": _postings(*in_titles, place), "author": _postings(*in_authors, place)}
+        self._ids = {word: number for number, word in enumerate(self._words)}
+        self._lengths = np.fromiter(map(len, self._words), np.int32, len(self._words))
+        self._n_books_with = np.diff(self._postings["title"][1]) + np.diff(self._postings["author"][1])
+        self._of_pair, self._pair_offsets = _pairs_of_letters(self._words)
+
+    def __contains__(self, word: str) -> bool:
+        """Whether some title or author has exactly this word."""
+        return word in self._ids
+
+    def books(self, field: Field, meaning: Meaning) -> NDArray[np.int32]:
+        """Numbers of the books with one of these words in this field, in no order, a book as often as it has one."""
+        numbers, offsets = self._postings[field]
+        return numbers[offsets[meaning.first] : offsets[meaning.end]]
+
+    def n_books_with(self, meaning: Meaning) -> int:
+        """In how many titles and authors' names these words are, a book counted once for each."""
+        return int(self._n_books_with[meaning.first : meaning.end].sum())
+
+    def exactly(self, word: str) -> Meaning | None:
+        """The word itself, if the catalogue has it."""
+        number = self._ids.get(word)
+        return None if number is None else Meaning(number, number + 1, 1.0)
+
+    def beginning_with(self, word: str, similarity: float = 1.0) -> Meaning | None:
+        """All words that begin so, the word itself included."""
+        first = bisect_left(self._words, word)
+        end = bisect_left(self._words, word + _HIGHEST_CHARACTER, lo=first)
+        return Meaning(first, end, similarity) if end > first else None
+
+    def similar(self, word: str, *, unfinished: bool = False) -> list[Meaning]:
+        """Words within as many typing errors as their length lets one make, the most similar last.
+
+        Args:
+            word: as typed.
+            unfinished: the word may go on: compare it with the beginnings of longer words, too.
+        """
+        n_edits = _edits_allowed(len(word))
+        if not n_edits or not self._words:
+            return []
+        pairs = [self._of_pair[slice(*self._pair_offsets[code : code + 2])] for code in _pair_codes(f" {word} ")]
+        n_shared = np.bincount(np.concatenate(pairs), minlength=len(self._words))
+        n_needed = max(1, len(word) + 1 - unfinished - _PAIRS_AN_EDIT_COSTS * n_edits)
+        candidates = np.flatnonzero(n_shared >= n_needed)
+        lengths = self._lengths[candidates]
+        fits = lengths >= len(word) - n_edits
+        if not unfinished:
+            fits &= lengths <= len(word) + n_edits
+        candidates, lengths = candidates[fits], lengths[fits]
+        if len(candidates) > _MAX_SHORTLIST:
+            if unfinished:
+                lengths = np.minimum(lengths, len(word))
+            overlap = n_shared[candidates] / (lengths + len(word) + 2)
+            candidates = candidates[np.argpartition(-overlap, _MAX_SHORTLIST)[:_MAX_SHORTLIST]]
+        words = [self._words[number] for number in candidates.tolist()]
+        if not words:
+            return []
+        lengths_compared = (len(word) - 1, len(word), len(word) + 1) if unfinished else (None,)
+        compared = [[other[:length] for other in words] for length in lengths_compared]
+        distances = np.min(
+            [process.cdist([word], others, scorer=OSA.distance, score_cutoff=n_edits)[0] for others in compared], axis=0
+        )
+        lengths = np.clip(self._lengths[candidates], len(word), len(word) + n_edits)
+        similarities = np.maximum(1.0 - distances / lengths, 0.0) * (_OF_SHORT_WORDS if len(word) <= _SHORT else 1.0)
+        near = np.flatnonzero((distances <= n_edits) & (similarities >= _LEAST_SIMILARITY))
+        near = near[np.argsort(similarities[near], kind="stable")]
+        return [
+            Meaning(number, number + 1, similarity)
+            for number, similarity in zip(candidates[near].tolist(), similarities[near].tolist(), strict=True)
+        ]
+
+    def halves(self, word: str) -> list[tuple[str, str]]:
+        """The ways to cut a word into two words of the catalogue: `"harrypotter"` into `"harry"`, `"potter"`."""
+        cuts = ((word[:place], word[place:]) for place in range(2, len(word) - 1))
+        return [(left, right) for left, right in cuts if left in self._ids and right in self._ids]
+
+
+def _edits_allowed(n_letters: int) -> int:
+    """Typing errors that leave a word of this length recognisable."""
+    for n_edits, longest in enumerate((2, 5, 8)):
+        if n_letters <= longest:
+            return n_edits
+    return 3
+
+
+def _numbered(texts: Sequence[str], ids: dict[str, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The ids of all words of all texts one after another, new words given new ids, and how many each text has."""
+    flat = array("i")
+    counts = np.zeros(len(texts), np.int32)
+    for number, text in enumerate(texts):
+        words = [ids.setdefault(word, len(ids)) for word in text.split()]
+        flat.extend(words)
+        counts[number] = len(words)
+    return np.frombuffer(flat, np.int32) if flat else np.empty(0, np.int32), counts
+
+
+def _postings(
+    flat: NDArray[np.int32], counts: NDArray[np.int32], place: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Book numbers sorted by the place of a word they have, and where each word's begin: (n_words + 1,)."""
+    flat = place[flat]
+    numbers = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    offsets = np.zeros(len(place) + 1, np.int64)
+    np.cumsum(np.bincount(flat, minlength=len(place)), out=offsets[1:])
+    return numbers[np.argsort(flat, kind="stable")], offsets
+
+
+def _pair_codes(text: str) -> list[int]:
+    """A 16-bit code of each pair of neighbouring characters; different pairs may share one, which costs time only."""
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return _codes(codes).tolist()
+
+
+def _codes(characters: NDArray[np.uint32]) -> NDArray[np.uint16]:
+    mixed: NDArray[np.uint32] = characters[:-1] * np.uint32(241) + characters[1:]
+    return mixed.astype(np.uint16)
+
+
+def _pairs_of_letters(words: list[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Ids of words sorted by the codes of their letter pairs, and where each code's begin: (65537,).
+
+    A space before and after each word makes its first and last letter count like a pair.
+    """
+    characters = np.frombuffer((" " + " ".join(words) + " ").encode("utf-32-le"), np.uint32)
+    codes = _codes(characters)
+    word_of: NDArray[np.int32] = np.cumsum(characters[:-1] == ord(" "), dtype=np.int32) - 1
+    order = np.argsort(codes, kind="stable")
+    offsets = np.zeros(2**16 + 1, np.int64)
+    np.cumsum(np.bincount(codes, minlength=2**16), out=offsets[1:])
+    return word_of[order], offsets

@@ -1,0 +1,158 @@
+import asyncio
+import time
+
+import numpy as np
+import pytest
+import redis
+
+from services.api.store import LONGEST_SEEN, AcceptedEvent, Store
+from shared.codec import pack
+from shared.errors import StoreUnavailableError
+from shared.keys import Keys
+from shared.settings import UserStateSettings, load_settings
+
+
+@pytest.fixture
+def client(any_redis_url):
+    with redis.Redis.from_url(any_redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def keys(prefix):
+    return Keys(prefix)
+
+
+@pytest.fixture
+def ask(any_redis_url, prefix):
+    """Run a coroutine function with a store."""
+
+    def run(question, **changes):
+        settings = load_settings(redis_prefix=prefix, redis_url=any_redis_url, **changes)
+
+        async def main():
+            store = Store(settings, any_redis_url)
+            try:
+                return await question(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(main())
+
+    return run
+
+
+def event(number, event_id="e", user="u", effect=1, moment=1000.0, kind="read", value=None, *, seen=True):
+    return AcceptedEvent(event_id, user, f"b{number}", number, kind, value, moment, seen, effect)
+
+
+def test_a_stranger_has_nothing(ask):
+    state = ask(lambda store: store.user_state("p", "nobody"))
+    assert len(state.collaborative[0]) == len(state.recent) == len(state.seen) == 0
+
+
+def test_state_is_read_as_it_was_written(ask, client, keys):
+    client.set(keys.collaborative_list("p", "u"), pack(np.array([7, 3], np.int32), np.array([0.9, 0.1], np.float32)))
+    client.zadd(keys.recent("u"), {"3": 10, "9": 30, "4": 20})
+    client.sadd(keys.seen("u"), 3, 4, 9)
+    state = ask(lambda store: store.user_state("p", "u"))
+    assert state.collaborative[0].tolist() == [7, 3]
+    assert state.recent.tolist() == [9, 4, 3], "newest first"
+    assert sorted(state.seen.tolist()) == [3, 4, 9]
+
+
+def test_requests_that_arrive_together_share_a_trip_and_get_their_own_answers(ask, client, keys):
+    n = 500
+    for user in range(n):
+        client.sadd(keys.seen(f"u{user}"), user)
+    before = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+
+    async def together(store):
+        return await asyncio.gather(*(store.user_state("p", f"u{user}") for user in range(n)))
+
+    states = ask(together)
+    assert [state.seen.tolist() for state in states] == [[user] for user in range(n)]
+    calls = client.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+    assert calls <= n / 64 + 2
+
+
+def test_a_long_history_is_asked_about_instead_of_fetched(ask, client, keys):
+    client.sadd(keys.seen("u"), *range(LONGEST_SEEN + 1))
+
+    async def question(store):
+        state = await store.user_state("p", "u")
+        return state.seen, await store.seen_among("u", np.array([5, 99_999, 7], np.int32))
+
+    seen, among = ask(question)
+    assert seen is None
+    assert among.tolist() == [5, 7]
+
+
+def test_an_event_updates_everything_at_once(ask, client, keys):
+    assert ask(lambda store: store.take([event(5)])) == [True]
+    assert client.smembers(keys.seen("u")) == {b"5"}
+    assert client.zrange(keys.recent("u"), 0, -1, withscores=True) == [(b"5", 1000.0)]
+    [(_, fields)] = client.xrange(keys.events)
+    assert fields == {b"event": b"e", b"user": b"u", b"book": b"b5", b"kind": b"read", b"value": b"", b"time": b"1000.000"}
+
+
+def test_a_repeated_event_changes_nothing(ask, client, keys):
+    async def twice(store):
+        return [await store.take([event(5)]), await store.take([event(5, moment=2000.0), event(6, "f")])]
+
+    assert ask(twice) == [[True], [False, True]]
+    assert client.zscore(keys.recent("u"), 5) == 1000.0
+    assert client.xlen(keys.events) == 2
+
+
+def test_an_older_event_does_not_outrun_a_newer_one(ask, client, keys):
+    ask(lambda store: store.take([event(5, "new", moment=2000.0), event(5, "old", moment=1000.0)]))
+    assert client.zscore(keys.recent("u"), 5) == 2000.0
+
+
+def test_a_dismissal_leaves_the_recent_books_and_stays_seen(ask, client, keys):
+    ask(lambda store: store.take([event(5), event(5, "f", effect=-1, kind="dismiss", moment=1001.0)]))
+    assert client.zcard(keys.recent("u")) == 0
+    assert client.sismember(keys.seen("u"), 5)
+
+
+def test_a_view_is_only_recorded(ask, client, keys):
+    ask(lambda store: store.take([event(5, effect=0, kind="view", seen=False)]))
+    assert not client.exists(keys.seen("u"), keys.recent("u"))
+    assert client.xlen(keys.events) == 1
+
+
+def test_what_is_kept_of_a_user_is_bounded(ask, client, keys):
+    bounds = UserStateSettings(max_seen=100, max_recent=10)
+    events = [event(number, f"e{number}", moment=float(number)) for number in range(150)]
+    ask(lambda store: store.take(events), user_state=bounds)
+    assert client.scard(keys.seen("u")) == 100
+    assert client.sismember(keys.seen("u"), 149), "the newest is always kept"
+    assert client.zrevrange(keys.recent("u"), 0, -1) == [str(number).encode() for number in range(149, 139, -1)]
+
+
+def test_a_restarted_server_has_forgotten_the_scripts_and_nobody_notices(ask, client):
+    async def question(store):
+        await store.user_state("p", "u")
+        client.script_flush()
+        return await store.user_state("p", "u"), await store.take([event(5)])
+
+    state, taken = ask(question)
+    assert taken == [True]
+    assert state.seen.tolist() == []
+
+
+def test_an_outage_is_an_error_of_ours_and_is_remembered_for_a_moment(tmp_path):
+    url = f"unix://{tmp_path}/nobody.sock"
+    settings = load_settings(redis_url=url)
+
+    async def question():
+        store = Store(settings, url)
+        for _ in range(50):
+            with pytest.raises(StoreUnavailableError):
+                await store.user_state("p", "u")
+        assert not store.reachable
+        assert time.monotonic() < store._down_until
+        await store.close()
+
+    asyncio.run(question())

@@ -1,0 +1,31 @@
+import pytest
+
+from shared.errors import NightshelfError
+from shared.settings import load_settings
+
+
+def test_the_environment_is_read_and_overridden(monkeypatch, tmp_path):
+    monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RANK", "17")
+    monkeypatch.setenv("NIGHTSHELF_DATA_DIR", "elsewhere")
+    settings = load_settings(data_dir=tmp_path)
+    assert settings.collaborative.rank == 17
+    assert settings.data_dir == tmp_path
+    assert str(load_settings(data_dir=None).data_dir) == "elsewhere"
+
+
+def test_a_setting_that_is_not_allowed_is_named_with_its_value(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RANK", "one")
+    with pytest.raises(NightshelfError, match="NIGHTSHELF_COLLABORATIVE__RANK = 'one'"):
+        load_settings()
+
+
+def test_a_misspelt_name_inside_a_group_is_refused(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RNAK", "8")
+    with pytest.raises(NightshelfError, match="RNAK"):
+        load_settings()
+
+
+def test_settings_are_frozen():
+    settings = load_settings()
+    with pytest.raises(Exception, match="frozen"):
+        settings.embedder = "other"
