@@ -173,6 +173,11 @@ def measure(console: Console) -> dict[str, list[Load]]:
     """Alternating rounds after one to warm up."""
     paths = [f"/api/recommendations/user/user-{user}" for user in range(N_USERS)]
     rounds: dict[str, list[Load]] = {name: [] for name in PORTS}
+    for name, port in PORTS.items():  # every user once, so that all are equally warm
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{paths[0]}") as answer:
+            console.print(f"{name}: {len(answer.read())} bytes", highlight=False)
+        for path in paths:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}").read()
     for turn in range(ROUNDS + 1):
         for name, port in PORTS.items():
             load = run_load("127.0.0.1", port, paths, n_connections=CONNECTIONS, seconds=SECONDS)

@@ -69,7 +69,7 @@ def main() -> None:
 
 def _settings(data_dir: Path | None) -> Settings:
     settings = load_settings(data_dir=data_dir)
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, at_least="warning")
     return settings
 
 
@@ -257,8 +257,7 @@ def recommend(
 ) -> None:
     """Recommend to one user, as the API would."""
     from services.api.live import Live
-    from services.api.recommend import Recommended
-    from services.api.recommend import recommend as recommend_to
+    from services.api.recommend import Recommended, Recommender
     from services.api.store import Store
     from services.screens import recommendations_screen
 
@@ -269,7 +268,7 @@ def recommend(
         live = Live(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
         try:
             await live.refresh()
-            return await recommend_to(live, store, user, limit, explain=True)
+            return await Recommender(live, store).recommend(user, limit, explain=True)
         finally:
             await store.close()
 

@@ -137,5 +137,5 @@ def _stop(path: Path) -> None:
         except (redis.exceptions.RedisError, OSError):
             return
     deadline = time.monotonic() + _START_SECONDS
-    while path.exists() and time.monotonic() < deadline:
+    while _answers(path) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -17,88 +17,17 @@ from numpy.typing import NDArray
 from shared.title_keys import ParsedTitle, last_name, parse_title, series_positions
 
 # A subtitle made of these words alone, one of them from the second set, describes a printing and not a work.
-_PRINTING_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "and",
-        "in",
-        "with",
-        "new",
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "original",
-        "complete",
-        "revised",
-        "updated",
-        "expanded",
-        "enlarged",
-        "special",
-        "deluxe",
-        "limited",
-        "collectors",
-        "anniversary",
-        "mass",
-        "market",
-        "large",
-        "movie",
-        "film",
-        "tv",
-        "media",
-        "tie",
-        "international",
-        "us",
-        "uk",
-        "modern",
-        "penguin",
-        "vintage",
-        "oxford",
-        "popular",
-        "everyman",
-        "classic",
-        "classics",
-        "library",
-        "text",
-        "centennial",
-        "commemorative",
-    ]
+_PRINTING_WORDS = re.compile(
+    r"(?:\b(?:a|an|the|of|and|in|with|new|first|second|third|fourth|fifth|original|complete|revised|updated|expanded|"
+    r"enlarged|special|deluxe|limited|collectors|anniversary|mass|market|large|movie|film|tv|media|tie|international|"
+    r"us|uk|modern|penguin|vintage|oxford|popular|everyman|classics?|library|text|centennial|commemorative|novel|"
+    r"novella|memoir|editions?|print|printing|paperback|hardcover|hardback|unabridged|abridged|annotated|illustrated|"
+    r"reissue|reprint|uncut|version|kindle|ebook|audiobook|audio|cd|[0-9]+(?:st|nd|rd|th)?)(?: |$))+"
 )
-_PRINTING_NOUNS = frozenset(
-    [
-        "novel",
-        "novella",
-        "memoir",
-        "edition",
-        "editions",
-        "print",
-        "printing",
-        "paperback",
-        "hardcover",
-        "hardback",
-        "unabridged",
-        "abridged",
-        "annotated",
-        "illustrated",
-        "reissue",
-        "reprint",
-        "uncut",
-        "version",
-        "kindle",
-        "ebook",
-        "audiobook",
-        "audio",
-        "cd",
-        "tie",
-        "classics",
-        "text",
-    ]
+_PRINTING_NOUNS = re.compile(
+    r"\b(?:novel|novella|memoir|editions?|print|printing|paperback|hardcover|hardback|unabridged|abridged|annotated|"
+    r"illustrated|reissue|reprint|uncut|version|kindle|ebook|audiobook|audio|cd|tie|classics|text)\b"
 )
-_NUMBER_IN_PRINTING = re.compile(r"^\d+(?:st|nd|rd|th)?$")
 # A subtitle with one of these names something made from the work, or more or less than the work.
 _OTHER_WORK = re.compile(
     r"\b(?:activity|adaptation|anthology|art|audio drama|book|books|box|boxed|boxset|bundle|chronicles|coloring|"
@@ -109,6 +38,7 @@ _OTHER_WORK = re.compile(
     r"vol|volumes|workbook|world of|[0-9]+)\b"
 )
 _MIN_WORDS_OF_SHARED_SUBTITLE = 3
+_MAX_COMPARED = 300  # books of one title and author compared in pairs; of more, only equal positions are one work
 
 
 def edition_key(title: str, authors: Sequence[str]) -> str:
@@ -178,10 +108,7 @@ def _cut(title: ParsedTitle) -> tuple[str, str, str]:
 
 
 def _is_printing(subtitle: str) -> bool:
-    words = subtitle.split()
-    return not _PRINTING_NOUNS.isdisjoint(words) and all(
-        word in _PRINTING_WORDS or word in _PRINTING_NOUNS or _NUMBER_IN_PRINTING.match(word) for word in words
-    )
+    return bool(_PRINTING_NOUNS.search(subtitle) and _PRINTING_WORDS.fullmatch(subtitle))
 
 
 def _by_subtitle(numbers: list[int], parsed: Sequence[ParsedTitle]) -> dict[str, list[int]]:
@@ -213,6 +140,11 @@ def _by_series(numbers: list[int], parsed: Sequence[ParsedTitle]) -> list[list[i
     A book of no series joins the earliest position: "Captive Prince" is the first of the books of that name.
     """
     positions_of = {number: series_positions(parsed[number].series) for number in numbers}
+    if len(numbers) > _MAX_COMPARED:
+        same: dict[str, list[int]] = {}
+        for number in numbers:
+            same.setdefault(str(sorted(positions_of[number].items())), []).append(number)
+        return list(same.values())
     works: list[_Work] = []
     for number in sorted(numbers, key=lambda number: _order(positions_of[number])):
         positions = positions_of[number]

@@ -146,8 +146,10 @@ class Generation:
         return self.manifest.parts["collaborative"]
 
 
-def open_generation(folder: DataFolder, generation_id: str, *, verify: bool = True) -> Generation:
-    """Open a published or staged generation, holding every file against its checksum unless told not to.
+def open_generation(folder: DataFolder, generation_id: str, *, previous: Generation | None = None) -> Generation:
+    """Open a published or staged generation, holding every file against its checksum.
+
+    Parts that `previous` has open already are taken over as they are, with what they remember.
 
     Raises:
         ArtifactError: a part is missing, damaged, or does not fit the others.
@@ -157,13 +159,20 @@ def open_generation(folder: DataFolder, generation_id: str, *, verify: bool = Tr
     if missing:
         raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} part.")
     paths = {kind: part_folder(folder, kind, manifest.parts[kind]) for kind in PART_KINDS}
-    if verify:
-        for path in paths.values():
-            verify_part(path)
-    catalog = Catalog.open(paths["catalog"])
-    neighbours = Neighbours.open(paths["content"], catalog.editions, n_remembered=max(1, catalog.n_books))
-    popularity = Popularity.open(paths["popularity"])
-    item_factors: NDArray[np.float32] = np.load(paths["collaborative"] / "item_factors.npy", mmap_mode="r")
+    opened = {kind for kind in PART_KINDS if previous and previous.manifest.parts[kind] == manifest.parts[kind]}
+    for kind in PART_KINDS:
+        if kind not in opened:
+            verify_part(paths[kind])
+    catalog = previous.catalog if previous and "catalog" in opened else Catalog.open(paths["catalog"])
+    if previous and {"catalog", "content"} <= opened:
+        neighbours = previous.neighbours
+    else:
+        neighbours = Neighbours.open(paths["content"], catalog.editions)
+    popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
+    if previous and "collaborative" in opened:
+        item_factors = previous.item_factors
+    else:
+        item_factors = np.asarray(np.load(paths["collaborative"] / "item_factors.npy", mmap_mode="r"))
     # The collaborative part may be older than the catalogue (new books since): fewer rows are right, more are not.
     for name, n_rows, exact in (
         ("vectors", neighbours.n_books, True),

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import structlog
 
 
-def configure_logging(log_format: Literal["console", "json"] = "console") -> None:
+def configure_logging(
+    log_format: Literal["console", "json"] = "console", at_least: Literal["info", "warning"] = "info"
+) -> None:
     """Set up logging for a process, once, at its start. Everything goes to stderr; stdout belongs to the command."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -24,7 +26,7 @@ def configure_logging(log_format: Literal["console", "json"] = "console") -> Non
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if at_least == "info" else logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

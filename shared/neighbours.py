@@ -47,7 +47,7 @@ class Neighbours:
         tribe_of: int32, (n_books,), -1 where a book is in no tribe.
         tribes: what is known of each tribe.
         n_neighbours: neighbours looked up for each book.
-        n_remembered: lists kept, the oldest given up first.
+        n_remembered: neighbour lists kept, the oldest given up first; and a tenth as many lists of candidates.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Neighbours:
         self._n_neighbours = n_neighbours
         self._n_remembered = n_remembered
         self._remembered: OrderedDict[int, Candidates] = OrderedDict()
+        self._remembered_candidates: OrderedDict[tuple[bytes, int, float], Candidates] = OrderedDict()
 
     @classmethod
     def open(cls, path: Path, editions: NDArray[np.int32], *, n_remembered: int = 100_000) -> Neighbours:
@@ -78,7 +79,7 @@ class Neighbours:
         Raises:
             ArtifactError: vectors and index do not belong together.
         """
-        vectors: NDArray[np.float32] = np.load(path / "vectors.npy", mmap_mode="r")
+        vectors: NDArray[np.float32] = np.asarray(np.load(path / "vectors.npy", mmap_mode="r"))
         index = faiss.read_index(str(path / "index.faiss"))
         if index.d != vectors.shape[1]:
             raise ArtifactError(f"The index has {index.d} dimensions, the vectors {vectors.shape[1]}.", where=str(path))
@@ -104,7 +105,8 @@ class Neighbours:
         return self._search([number], vector)[0]
 
     def warm(self, numbers: NDArray[np.int32]) -> None:
-        """Look many books up in one search and remember their neighbours."""
+        """Look many books up in one search and remember their neighbours; those remembered already cost nothing."""
+        numbers = np.array([number for number in numbers.tolist() if number not in self._remembered], np.int32)
         vectors = np.asarray(self.vectors[numbers], np.float32)
         described = vectors.any(axis=1)
         if described.any():
@@ -137,8 +139,19 @@ class Neighbours:
         Returns:
             Book numbers and scores, best first, ties by book number.
         """
+        key = (recent.tobytes(), limit, decay)
+        remembered = self._remembered_candidates.get(key)
+        if remembered is None:
+            remembered = self._remembered_candidates[key] = self._candidates(recent, limit, decay)
+            if len(self._remembered_candidates) > self._n_remembered // 10:
+                self._remembered_candidates.popitem(last=False)
+        return remembered
+
+    def _candidates(self, recent: NDArray[np.int32], limit: int, decay: float) -> Candidates:
         lists = [
-            (self.of(number), decay**place) for place, number in enumerate(recent.tolist()) if number < self.n_books
+            (self.of(number), decay**place)
+            for place, number in enumerate(recent.tolist())
+            if 0 <= number < self.n_books
         ]
         if not lists:
             return NO_CANDIDATES
@@ -146,9 +159,12 @@ class Neighbours:
         scores = np.concatenate([found[1] * np.float32(weight) for found, weight in lists])
         if not len(numbers):
             return NO_CANDIDATES
-        order = numbers.argsort(kind="stable")
+        order = numbers.argsort()
         numbers, scores = numbers[order], scores[order]
-        first = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
+        first = np.concatenate(([True], numbers[1:] != numbers[:-1])).nonzero()[0]
         numbers, scores = numbers[first], np.add.reduceat(scores, first)
+        if len(numbers) > limit:  # all that tie with the last one wanted, so that the sort decides by book number
+            likely = (scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit]).nonzero()[0]
+            numbers, scores = numbers[likely], scores[likely]
         best = (-scores).argsort(kind="stable")[:limit]
         return numbers[best], scores[best]

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 # Letters that decomposition leaves alone although people type them plain.
 _PLAIN_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i", "ŧ": "t", "ŋ": "n"}
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i", "ŧ": "t", "ŋ": "n"}  # noqa: RUF001
 )
 _APOSTROPHES = re.compile("['’‘‛ʼʻʹ′`´＇]")  # noqa: RUF001 - the characters meant
 # Accents; Hebrew points; Arabic vowel signs; variation selectors. Not the vowel signs of Indic scripts, nor dakuten.
 _LEFT_OUT = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]")  # fmt: skip  # noqa: E501
 _ASCII_TO_WORDS = {code: chr(code) if chr(code).isalnum() else " " for code in range(128)}
-_INITIALS = re.compile(r"(?<![^\W_])(?:[^\W\d_][.*] ?){2,}(?:[^\W\d_](?![^\W_]))?")
+_INITIALS = re.compile(r"(?<![^\W_])[^\W\d_][.*](?: ?[^\W\d_][.*])+(?:[^\W\d_](?![^\W_]))?")
 _SPACED_INITIALS = re.compile(r"\b[^\W\d_](?: [^\W\d_]\b)+")
 _C_LANGUAGES = re.compile(r"(?<![^\W_])([a-z])(\+\+|#)(?![^\W_])")
 _IDEOGRAPH = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
@@ -46,6 +46,7 @@ _NUMBER_SIGN = re.compile(r"# ?[0-9]")
 _NUMBER_AT_END = re.compile(r",? (?:(?:book|vol|volume|part|level|no)\.? )?([0-9]{1,3})$")
 _LEADING_ARTICLES = re.compile(r"(?:(?:the|an?) )+(?=.)")
 _TRAILING_ARTICLE = re.compile(r", ?(?:the|an?)(?=$|[:;(\[]| [-(\[])")
+_MAX_CUTS = 8  # breaks of a title at which it is cut
 _NAME_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md", "esq"})
 
 
@@ -75,22 +76,21 @@ def fold(text: str) -> str:
     if not text.isascii():
         text = _APOSTROPHES.sub("", text)
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).casefold()
-        text = _LEFT_OUT.sub("", text.translate(_PLAIN_LETTERS))
+        text = _LEFT_OUT.sub("", _APOSTROPHES.sub("", text).translate(_PLAIN_LETTERS))
         text = unicodedata.normalize("NFC", text)
         text = "".join([c for c in text if c.isprintable() or unicodedata.category(c) != "Cf"])
     text = " ".join(text.lower().replace("'", "").replace("`", "").split())
     if "&" in text:
         text = " ".join(text.replace("&", " and ").split())
     if "." in text or "*" in text:
-        text = _INITIALS.sub(_join_initials, text).rstrip()
+        text = " ".join(_INITIALS.sub(_join_initials, text).split())
     if "++" in text or text.count("#") > text.count(" #"):
         text = _C_LANGUAGES.sub(lambda found: found[1] + ("plusplus" if found[2] == "++" else "sharp"), text)
     return text
 
 
 def _join_initials(found: re.Match[str]) -> str:
-    joined = found[0].replace(".", "").replace("*", "").replace(" ", "")
-    return joined + " " if found[0][-1] in ". *" else joined
+    return found[0].replace(".", "").replace("*", "").replace(" ", "") + " "
 
 
 def words_of(folded: str) -> str:
@@ -117,7 +117,8 @@ def _by_ideograph(words: str) -> str:
 
 def name_words(name: str) -> str:
     """The words of a person's name; initials are joined: `"J. K. Rowling"` and `"J K Rowling"` give `"jk rowling"`."""
-    return _SPACED_INITIALS.sub(lambda found: found[0].replace(" ", ""), search_words(fold(name)))
+    words = _SPACED_INITIALS.sub(lambda found: found[0].replace(" ", ""), words_of(fold(name)))
+    return words if words.isascii() else _by_ideograph(words)
 
 
 def last_name(name: str) -> str:
@@ -209,7 +210,7 @@ def parse_title(title: str) -> ParsedTitle:
     if volume_mark:
         cuts.update(volume_mark.span())
     heads: list[str] = []
-    for cut in sorted(cuts):
+    for cut in sorted(cuts)[:_MAX_CUTS]:
         head = _key(text[:cut])
         if head and head not in heads and full.startswith(head + " "):
             heads.append(head)

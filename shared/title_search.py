@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 Field: TypeAlias = Literal["title", "author"]
+_FIELDS: tuple[Field, ...] = get_args(Field)
 
 _MAX_SHORTLIST = 400  # words an edit distance is computed for
 _LEAST_SIMILARITY = 0.6  # a similarity is 1 less the errors per letter
@@ -44,6 +45,7 @@ class WordIndex:
     """
 
     def __init__(self, titles: Sequence[str], authors: Sequence[str]) -> None:
+        self._n_books = len(titles)
         ids: dict[str, int] = {}
         in_titles, in_authors = _numbered(titles, ids), _numbered(authors, ids)
         self._words = sorted(ids)
@@ -63,6 +65,13 @@ class WordIndex:
         """Numbers of the books with one of these words in this field, in no order, a book as often as it has one."""
         numbers, offsets = self._postings[field]
         return numbers[offsets[meaning.first] : offsets[meaning.end]]
+
+    def books_anywhere(self, meaning: Meaning) -> NDArray[np.bool_]:
+        """For each book, whether it has one of these words in its title or an author's name: (n_books,)."""
+        has = np.zeros(self._n_books, np.bool_)
+        for field in _FIELDS:
+            has[self.books(field, meaning)] = True
+        return has
 
     def n_books_with(self, meaning: Meaning) -> int:
         """In how many titles and authors' names these words are, a book counted once for each."""
@@ -120,10 +129,10 @@ class WordIndex:
             for number, similarity in zip(candidates[near].tolist(), similarities[near].tolist(), strict=True)
         ]
 
-    def halves(self, word: str) -> list[tuple[str, str]]:
+    def halves(self, word: str) -> list[tuple[Meaning, Meaning]]:
         """The ways to cut a word into two words of the catalogue: `"harrypotter"` into `"harry"`, `"potter"`."""
-        cuts = ((word[:place], word[place:]) for place in range(2, len(word) - 1))
-        return [(left, right) for left, right in cuts if left in self._ids and right in self._ids]
+        cuts = ((self.exactly(word[:place]), self.exactly(word[place:])) for place in range(2, len(word) - 1))
+        return [(left, right) for left, right in cuts if left and right]
 
 
 def _edits_allowed(n_letters: int) -> int:
@@ -158,8 +167,8 @@ def _postings(
 
 def _pair_codes(text: str) -> list[int]:
     """A 16-bit code of each pair of neighbouring characters; different pairs may share one, which costs time only."""
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    return _codes(codes).tolist()
+    codes: list[int] = _codes(np.frombuffer(text.encode("utf-32-le"), np.uint32)).tolist()
+    return codes
 
 
 def _codes(characters: NDArray[np.uint32]) -> NDArray[np.uint16]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
 
 from shared.editions import edition_groups, edition_key, groups_of_parsed
 from shared.title_keys import ParsedTitle, fold, name_words, parse_title, search_words, title_key
@@ -22,6 +23,7 @@ from shared.title_search import Meaning, WordIndex
 
 __all__ = ["Resolution", "TitleIndex", "edition_groups", "edition_key", "title_key"]
 
+_ARTICLES = re.compile(r"\b(?:the|an?) ")
 _MAX_LETTERS = 200  # of a query that are read
 _MAX_WORDS = 16
 _SHORTLIST = 160  # books compared as whole strings
@@ -38,7 +40,7 @@ _MIN_LETTERS_TO_SPLIT = 5
 # A suggestion's score: coverage in [0, 1] (how much of what was typed the book has, rare words counting more), plus:
 _POPULARITY = 0.30  # times log(1 + ratings) over its maximum
 _WHOLE_TITLE = 0.35  # times how far beyond _ALIKE the query is the whole title, or title and author, or author
-_ALIKE = 0.75
+_ALIKE = 0.8
 _PLAIN_TITLE = 0.25  # worth of being the title without its subtitle, against the whole title
 _AUTHOR = 0.3  # worth of being the author, likewise
 _MIN_COVERAGE = 0.66  # below this it is nonsense
@@ -46,8 +48,8 @@ _MAX_BEHIND_BEST = 0.18  # coverage lost to the best suggestion
 _WEIGHT_OF_UNKNOWN = 0.5  # of a word nothing resembles, against a word that one book has
 
 # A search-as-you-type score, of books that have every word: popularity in [0, 1], plus:
-_TITLE_IS_QUERY = 0.5
-_TITLE_BEGINS = 0.15
+_TITLE_IS_QUERY = 1.5  # before all others
+_TITLE_BEGINS = 0.15  # and as much again if only a subtitle or a volume is missing
 _PHRASE = 0.12  # several words, together in the title or in a name
 _WORD_IN_AUTHOR_ONLY = -0.2  # if all of them are, otherwise in proportion
 
@@ -123,7 +125,7 @@ class TitleIndex:
         found = self._by_full.get(parsed.full) or self._by_head.get(parsed.full)
         if found is None:
             found = self._of_other_subtitle(parsed)
-        return None if found is None else Resolution(found[0], list(found[1 : _MAX_ALTERNATIVES + 1]))
+        return None if found is None else Resolution(found[0], list(found[1:]))
 
     def _of_other_subtitle(self, parsed: ParsedTitle) -> tuple[int, ...] | None:
         for head in reversed(parsed.heads):
@@ -138,7 +140,9 @@ class TitleIndex:
     def suggest(self, text: str, limit: int = 7) -> list[int]:
         """Books that may have been meant, likeliest first, one edition of each work; empty rather than nonsense."""
         query = self._read(text)
-        return self._one_per_work(self._fuzzy(query, unfinished=False), limit) if query.words else []
+        if not query.words or limit <= 0:
+            return []
+        return self._one_per_work(self._fuzzy(query, unfinished=False), limit)
 
     def search(self, text: str, limit: int = 10) -> list[int]:
         """Books for a search-as-you-type box, one edition of each work.
@@ -147,7 +151,7 @@ class TitleIndex:
         others; then, if there is room, what may have been meant.
         """
         query = self._read(text)
-        if not query.words:
+        if not query.words or limit <= 0:
             return []
         found = self._one_per_work(self._with_all_words(query, limit), limit)
         if len(found) < limit and len(query.spoken) >= _MIN_LETTERS_OF_BEGINNING:
@@ -196,11 +200,10 @@ class TitleIndex:
             meaning = self._index.beginning_with(word)
             if meaning is None:
                 return []
+            anywhere &= self._index.books_anywhere(meaning)
             in_title = np.zeros(n_books, np.bool_)
             in_title[self._index.books("title", meaning)] = True
             n_in_title += in_title
-            in_title[self._index.books("author", meaning)] = True
-            anywhere &= in_title
         numbers = np.flatnonzero(anywhere)
         scores = self._popularity[numbers] + _WORD_IN_AUTHOR_ONLY * (1 - n_in_title[numbers] / len(words))
         if len(numbers) > _SHORTLIST + limit:
@@ -212,9 +215,8 @@ class TitleIndex:
         for number in score_of:
             full = self._full[number]
             if key and full.startswith(key):
-                score_of[number] += _TITLE_BEGINS
-                if key in (full, self._plain[number]):
-                    score_of[number] += _TITLE_IS_QUERY
+                score_of[number] += _TITLE_IS_QUERY if key == full else _TITLE_BEGINS
+                score_of[number] += _TITLE_BEGINS if key == self._plain[number] else 0.0
             elif len(words) > 1 and (phrase.search(full) or phrase.search(self._names[number])):
                 score_of[number] += _PHRASE
         return sorted(score_of, key=lambda number: (-score_of[number], number))
@@ -223,7 +225,7 @@ class TitleIndex:
         """Books that have most of the words, typing errors forgiven, best first, none that has too few."""
         words = query.words
         n_books = len(self._full)
-        rarest = float(np.log1p(n_books))
+        rarest = float(np.log1p(max(n_books, 1)))
         coverage = np.zeros(n_books, np.float32)
         total = 0.0
         for place, word in enumerate(words):
@@ -232,8 +234,8 @@ class TitleIndex:
             for meaning in meanings:  # the most similar last, so that it stays
                 found[self._index.books("author", meaning)] = _IN_AUTHOR * meaning.similarity
             for meaning in meanings:
-                numbers = self._index.books("title", meaning)
-                found[numbers] = np.maximum(found[numbers], meaning.similarity)
+                in_title = self._index.books("title", meaning)
+                found[in_title] = np.maximum(found[in_title], meaning.similarity)
             self._add_joined_and_split(words, place, found)
             n_with = self._index.n_books_with(meanings[-1]) if meanings else np.count_nonzero(found)
             weight = float(np.log1p(n_books / n_with)) if n_with else _WEIGHT_OF_UNKNOWN * rarest
@@ -271,42 +273,34 @@ class TitleIndex:
         for left, right in pairwise(words[max(0, place - 1) : place + 2]):
             joined = self._index.exactly(left + right)
             if joined:
-                for numbers in (self._index.books("title", joined), self._index.books("author", joined)):
-                    found[numbers] = np.maximum(found[numbers], _JOINED_OR_SPLIT)
+                has = self._index.books_anywhere(joined)
+                found[has] = np.maximum(found[has], _JOINED_OR_SPLIT)
         word = words[place]
         if len(word) >= _MIN_LETTERS_TO_SPLIT and word not in self._index:
-            for halves in self._index.halves(word):
-                in_both = np.ones(len(found), np.bool_)
-                for half in halves:
-                    has = np.zeros(len(found), np.bool_)
-                    meaning = self._index.exactly(half)
-                    if meaning:
-                        has[self._index.books("title", meaning)] = True
-                        has[self._index.books("author", meaning)] = True
-                    in_both &= has
-                found[in_both] = np.maximum(found[in_both], _JOINED_OR_SPLIT)
+            for left_half, right_half in self._index.halves(word):
+                has = self._index.books_anywhere(left_half) & self._index.books_anywhere(right_half)
+                found[has] = np.maximum(found[has], _JOINED_OR_SPLIT)
 
     def _likeness_beyond(self, query: _Query, number: int) -> float:
         """How far the query is this book's whole title, title and author, or author: 0 at _ALIKE, 1 when it is."""
         full, plain, name = self._full[number], self._plain[number], self._first_names[number]
-        cutoff = 100 * _ALIKE
-        whole = max(
-            fuzz.ratio(query.key, full, score_cutoff=cutoff),
-            fuzz.token_sort_ratio(query.spoken, f"{plain} {name}", score_cutoff=cutoff),
+        alike = OSA.normalized_similarity
+        with_author = fuzz.token_sort_ratio(query.spoken, f"{plain} {name}", score_cutoff=100 * _ALIKE) / 100
+        worths = (
+            (1.0, with_author),
+            (1.0, alike(_ARTICLES.sub("", query.key), _ARTICLES.sub("", full), score_cutoff=_ALIKE)),
+            (_PLAIN_TITLE, alike(query.key, plain, score_cutoff=_ALIKE)),
+            (_AUTHOR, alike(query.spoken, name, score_cutoff=_ALIKE)),
+            (_AUTHOR, alike(query.spoken, name.rpartition(" ")[2], score_cutoff=_ALIKE)),
         )
-        without_subtitle = fuzz.ratio(query.key, plain, score_cutoff=cutoff)
-        author = max(
-            fuzz.ratio(query.spoken, name, score_cutoff=cutoff),
-            fuzz.ratio(query.spoken, name.rpartition(" ")[2], score_cutoff=cutoff),
-        )
-        worths = ((1.0, whole), (_PLAIN_TITLE, without_subtitle), (_AUTHOR, author))
-        return max(worth * max(0.0, likeness / 100 - _ALIKE) for worth, likeness in worths) / (1 - _ALIKE)
+        return max(worth * max(0.0, likeness - _ALIKE) for worth, likeness in worths) / (1 - _ALIKE)
 
 
 def _numbers_by_key(pairs: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
-    """Book numbers by key, in the order given; books without a key are left out."""
+    """Book numbers by key, in the order given, as many of a key as are ever asked for; `""` is no key."""
     numbers_of: dict[str, tuple[int, ...]] = {}
     for key, number in pairs:
-        if key:
-            numbers_of[key] = (*numbers_of[key], number) if key in numbers_of else (number,)
+        others = numbers_of.get(key, ())
+        if key and len(others) <= _MAX_ALTERNATIVES:
+            numbers_of[key] = (*others, number)
     return numbers_of

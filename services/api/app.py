@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api import problems
 from services.api.deps import State
 from services.api.live import Live
+from services.api.recommend import Recommender
 from services.api.metrics import REQUEST_SECONDS
 from services.api.routes import books, events, operations, recommendations
 from services.api.store import Store
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         faiss.omp_set_num_threads(settings.serve.faiss_threads)
-        app.state.nightshelf = State(settings, store, live)
+        app.state.nightshelf = State(settings, store, live, Recommender(live, store))
         await live.start()
         try:
             yield

@@ -1,4 +1,7 @@
-"""What routes are given: the live generation, the store, and parameters checked in one way."""
+"""What routes are given: the live generation, the store, and parameters checked in one way.
+
+Dependencies are coroutines although they await nothing: FastAPI would send plain functions through a thread pool.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Query, Request
 
 from services.api.live import Live, Served
+from services.api.recommend import Recommender
 from services.api.schemas import Text
 from services.api.store import Store
 from shared.settings import Settings
@@ -20,14 +24,20 @@ class State:
     settings: Settings
     store: Store
     live: Live
+    recommender: Recommender
 
 
-def get_state(request: Request) -> State:
-    """The application's state."""
+def state_of(request: Request) -> State:
+    """The application's state, for the one route that cannot afford a dependency."""
     return cast("State", request.app.state.nightshelf)
 
 
-def get_served(state: Annotated[State, Depends(get_state)]) -> Served:
+async def get_state(request: Request) -> State:
+    """The application's state."""
+    return state_of(request)
+
+
+async def get_served(state: Annotated[State, Depends(get_state)]) -> Served:
     """The generation pinned for this request."""
     return state.live.pin()
 

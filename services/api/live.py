@@ -23,7 +23,7 @@ from shared.layout import DataFolder
 from shared.log import get_logger
 from shared.titles import TitleIndex
 
-_WARMED_BOOKS = 2000
+_WARMED_BOOKS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,21 @@ def spread_over_tribes(overall: NDArray[np.int32], tribe_of: NDArray[np.int32]) 
     return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
 
 
-def open_served(folder: DataFolder, generation_id: str) -> Served:
-    """Open, verify and warm a generation. Slow; call it off the event loop.
+def open_served(folder: DataFolder, generation_id: str, replaced: Served | None = None) -> Served:
+    """Open, verify and warm a generation, taking over what the one it replaces shares with it.
+
+    Slow; call it off the event loop.
 
     Raises:
         ArtifactError: it is not fit to be served.
     """
-    generation = open_generation(folder, generation_id)
+    generation = open_generation(folder, generation_id, previous=replaced.generation if replaced else None)
     catalog, popularity = generation.catalog, generation.popularity
-    generation.neighbours.warm(popularity.overall[:_WARMED_BOOKS])
+    generation.neighbours.warm(np.argsort(-popularity.n_ratings, kind="stable")[:_WARMED_BOOKS].astype(np.int32))
     generation.neighbours.on_search = FAISS_SECONDS.observe
     return Served(
         generation=generation,
-        titles=TitleIndex(catalog.titles, catalog.authors, popularity.n_ratings, catalog.active),
+        titles=TitleIndex(catalog.titles, catalog.authors, popularity.n_ratings, catalog.active, catalog.editions),
         spread=spread_over_tribes(popularity.overall, generation.neighbours.tribe_of),
     )
 
@@ -121,7 +123,7 @@ class Live:
             return
         started = time.perf_counter()
         try:
-            served = await asyncio.to_thread(open_served, self._folder, published)
+            served = await asyncio.to_thread(open_served, self._folder, published, self._served)
         except (NightshelfError, OSError, ValueError, KeyError, RuntimeError) as error:
             self._refused = published
             GENERATION_FAILURES.inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,13 +10,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.api.batching import Batcher
 from services.api.live import Live, Served
 from services.api.metrics import DEGRADED
-from services.api.store import Store
-from shared.blend import Blended, blend
+from services.api.store import Store, UserState
+from shared.blend import NOTHING_BLENDED, Blended, blend
 from shared.errors import StoreUnavailableError
 from shared.generation import Generation
-from shared.neighbours import NO_CANDIDATES, Candidates
+from shared.neighbours import Candidates
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
@@ -41,58 +43,90 @@ class Recommended:
     because: NDArray[np.int32]
 
 
-async def recommend(live: Live, store: Store, user_id: str, limit: int, *, explain: bool) -> Recommended:
-    """Recommend to one user from the generation being served; without Redis, popular books from memory.
+class Recommender:
+    """Recommends from the live generation; requests that arrive together are answered together.
 
-    Raises:
-        NoGenerationError: nothing has been published yet.
+    Args:
+        live: the generation being served.
+        store: Redis.
     """
-    served = live.pin()
-    generation = served.generation
-    try:
-        state = await store.user_state(generation.collaborative_id, user_id)
+
+    def __init__(self, live: Live, store: Store) -> None:
+        self._live = live
+        self._store = store
+        self._batcher = Batcher(self._recommend_all)
+
+    async def recommend(self, user_id: str, limit: int, *, explain: bool) -> Recommended:
+        """Recommend to one user; without Redis, popular books from memory.
+
+        Raises:
+            NoGenerationError: nothing has been published yet.
+        """
+        return await self._batcher.ask((user_id, limit, explain))
+
+    async def _recommend_all(self, questions: Sequence[tuple[str, int, bool]]) -> list[Recommended]:
+        served = self._live.pin()
+        generation = served.generation
+        try:
+            states = await self._store.user_states(generation.collaborative_id, [user for user, _, _ in questions])
+            contents = [_content_candidates(generation, state) for state in states]
+            seen = [
+                await self._seen_of(user, state, content, served) if state.seen is None else state.seen
+                for (user, _, _), state, content in zip(questions, states, contents, strict=True)
+            ]
+        except StoreUnavailableError:
+            DEGRADED.inc(len(questions))
+            return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
+
         settings = generation.manifest.blend
-        content = generation.neighbours.candidates(
-            state.recent, limit=settings.content_candidates, decay=settings.recency_decay
+        limits = [limit for _, limit, _ in questions]
+        blended = blend(
+            [state.collaborative for state in states],
+            contents,
+            collaborative_weight=settings.collaborative_weight,
+            content_weight=settings.content_weight,
+            seen=seen,
+            works=generation.catalog.editions,
+            limit=max(limits),
         )
-        seen = state.seen
-        if seen is None:
-            pool = np.concatenate((state.collaborative[0], content[0], served.spread))
-            seen = await store.seen_among(user_id, pool)
-    except StoreUnavailableError:
-        DEGRADED.inc()
-        items = _top_up(_blend(generation, NO_CANDIDATES, NO_CANDIDATES, _NO_BOOKS, limit), served, _NO_BOOKS, limit)
-        return Recommended(served, "popular", degraded=True, items=items, because=_no_reasons(items))
+        recommended = []
+        for (_, limit, explain), state, content, books, known in zip(
+            questions, states, contents, blended, seen, strict=True
+        ):
+            items = books.first(limit)
+            if not len(items.numbers):
+                recommended.append(_popular(served, known, limit, degraded=False))
+                continue
+            if len(items.numbers) < limit:
+                items = _top_up(items, served, known, limit)
+            because = _because(generation, items, state.recent) if explain else _no_reasons(items)
+            strategy = _strategy(state.collaborative, content)
+            recommended.append(Recommended(served, strategy, degraded=False, items=items, because=because))
+        return recommended
 
-    items = _blend(generation, state.collaborative, content, seen, limit)
-    strategy = _strategy(items, state.collaborative, content)
-    if len(items.numbers) < limit:
-        items = _top_up(items, served, seen, limit)
-    because = _because(generation, items, state.recent) if explain else _no_reasons(items)
-    return Recommended(served, strategy, degraded=False, items=items, because=because)
+    async def _seen_of(self, user_id: str, state: UserState, content: Candidates, served: Served) -> NDArray[np.int32]:
+        """Of a history too long to fetch: what of the candidates is in it."""
+        return await self._store.seen_among(
+            user_id, np.concatenate((state.collaborative[0], content[0], served.spread))
+        )
 
 
-def _strategy(items: Blended, collaborative: Candidates, content: Candidates) -> Strategy:
-    if not len(items.numbers):
-        return "popular"
+def _content_candidates(generation: Generation, state: UserState) -> Candidates:
+    settings = generation.manifest.blend
+    return generation.neighbours.candidates(
+        state.recent, limit=settings.content_candidates, decay=settings.recency_decay
+    )
+
+
+def _strategy(collaborative: Candidates, content: Candidates) -> Strategy:
     if not len(content[0]):
         return "collaborative"
     return "hybrid" if len(collaborative[0]) else "content"
 
 
-def _blend(
-    generation: Generation, collaborative: Candidates, content: Candidates, seen: NDArray[np.int32], limit: int
-) -> Blended:
-    settings = generation.manifest.blend
-    return blend(
-        collaborative,
-        content,
-        collaborative_weight=settings.collaborative_weight,
-        content_weight=settings.content_weight,
-        seen=seen,
-        works=generation.catalog.editions,
-        limit=limit,
-    )
+def _popular(served: Served, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
+    items = _top_up(NOTHING_BLENDED, served, seen, limit)
+    return Recommended(served, "popular", degraded=degraded, items=items, because=_no_reasons(items))
 
 
 def _top_up(items: Blended, served: Served, seen: NDArray[np.int32], limit: int) -> Blended:

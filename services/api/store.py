@@ -1,13 +1,12 @@
 """The only Redis access of the API.
 
-Reads of requests that arrive together share one round trip, one script call for all of them, so that the client
-library's cost is paid once a batch. An outage is remembered for a moment, so that requests do not queue up behind
-time-outs; it is logged when it begins and when it ends.
+What several requests need is read in one script call, so that the client library's cost is paid once a batch. An
+outage is remembered for a moment, so that requests do not queue up behind time-outs; it is logged when it begins and
+when it ends.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -29,8 +28,6 @@ from shared.redis import UNAVAILABLE, connect_for_serving
 from shared.settings import InteractionKind, Settings
 
 LONGEST_SEEN = 1000  # a longer seen set is not fetched; the candidates are looked up in it instead
-MOST_PER_TRIP = 64
-MOST_TRIPS = 4
 _NO_BOOKS = np.empty(0, np.int32)
 
 
@@ -72,8 +69,6 @@ class Store:
         self._settings = settings
         self._redis = connect_for_serving(url, settings.redis)
         self._shas = {script: hashlib.sha1(script.encode()).hexdigest() for script in (READ, TAKE_EVENTS)}  # noqa: S324
-        self._waiting: list[tuple[str, str, asyncio.Future[UserState]]] = []
-        self._trips: set[asyncio.Task[None]] = set()
         self._down_until = 0.0
         self._down = False
 
@@ -103,17 +98,18 @@ class Store:
         current: bytes | None = await self._ask("pointer", lambda: self._redis.get(self.keys.current))
         return None if current is None else current.decode()
 
-    def user_state(self, part_id: str, user_id: str) -> asyncio.Future[UserState]:
-        """Read one user's state; requests made in the same turn of the event loop share a round trip.
+    async def user_states(self, part_id: str, user_ids: Sequence[str]) -> list[UserState]:
+        """The state of several users in one round trip.
 
-        The future raises `StoreUnavailableError` when Redis is away.
+        Raises:
+            StoreUnavailableError: Redis is away.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[UserState] = loop.create_future()
-        if not self._waiting and len(self._trips) < MOST_TRIPS:
-            loop.call_soon(self._depart)
-        self._waiting.append((part_id, user_id, future))
-        return future
+        keys: list[str] = []
+        for user_id in user_ids:
+            keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))
+        bounds = (self._settings.blend.recent_books, LONGEST_SEEN)
+        answers = await self._ask("read", lambda: self._run(READ, keys, bounds))
+        return [_user_state(*answer) for answer in answers]
 
     async def seen_among(self, user_id: str, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which of these book numbers a user with a very long history has seen.
@@ -142,36 +138,6 @@ class Store:
             arguments += (int(event.seen), event.effect)
         taken: list[int] = await self._ask("events", lambda: self._run(TAKE_EVENTS, keys, arguments))
         return [flag == 1 for flag in taken]
-
-    def _depart(self) -> None:
-        """Send everyone who waits on a trip, as many trips as may be under way at once."""
-        while self._waiting and len(self._trips) < MOST_TRIPS:
-            aboard, self._waiting = self._waiting[:MOST_PER_TRIP], self._waiting[MOST_PER_TRIP:]
-            trip = asyncio.get_running_loop().create_task(self._read(aboard))
-            self._trips.add(trip)
-            trip.add_done_callback(self._arrived)
-
-    def _arrived(self, trip: asyncio.Task[None]) -> None:
-        self._trips.discard(trip)
-        self._depart()
-
-    async def _read(self, aboard: list[tuple[str, str, asyncio.Future[UserState]]]) -> None:
-        keys: list[str] = []
-        for part_id, user_id, _ in aboard:
-            keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))
-        try:
-            answers = await self._ask(
-                "read", lambda: self._run(READ, keys, (self._settings.blend.recent_books, LONGEST_SEEN))
-            )
-            states = [_user_state(*answer) for answer in answers]
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
-            for _, _, future in aboard:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, _, future), state in zip(aboard, states, strict=True):
-            if not future.done():
-                future.set_result(state)
 
     async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
         try:

@@ -1,12 +1,15 @@
 """Alternating least squares for implicit feedback, by the library `implicit`, which the extra `als` brings.
 
-The model is that of Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008. A book
-a user liked counts as preference 1, every other as 0, both with the same confidence, which did best in trials
-(goodbooks-10k, time split). With Y the item factors and λ the regularisation, a user with positives P then has the factor
+The model is that of Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008: a book
+that a user liked counts as preference 1 with confidence c, every other as preference 0 with confidence 1.
+
+Of what is learned only the item factors Y are kept. A user with positives P gets the regularised least-squares fit with
+the same confidence for every book,
 
     (Y^T Y + λI)^-1 · Σ_P y
 
-a sum over books, so that folding in is exact: the fold-in factors are Y (Y^T Y + λI)^-1.
+instead of the library's own solution with c inside the inverse: then folding in is a sum over books and exact. It cost
+2 % of recall@20 in a trial on Amazon-Book and 3 % of NDCG@10 on goodbooks-10k.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from services.batch.factorize import Factors, checked, no_factors
 from services.batch.progress import Progress
 from shared.errors import ModelError
 
+_CONFIDENCE = 3.0  # 1 did best on dense ratings (goodbooks-10k), 10 on sparse ones (Amazon-Book)
 _REGULARIZATION = 0.1
 _ITERATIONS = 15
 
@@ -67,7 +71,7 @@ class ImplicitAls:
             model = AlternatingLeastSquares(
                 factors=rank,
                 regularization=_REGULARIZATION,
-                alpha=1.0,
+                alpha=_CONFIDENCE,
                 iterations=_ITERATIONS,
                 random_state=self.seed,
                 num_threads=self.threads,
@@ -78,5 +82,4 @@ class ImplicitAls:
         wide = items.astype(np.float64)
         inverse = np.linalg.inv(wide.T @ wide + _REGULARIZATION * np.eye(rank))
         fold_in = (wide @ inverse).astype(np.float32)
-        # The library's own user factors are the same up to how far its solver went.
         return Factors(user_factors=np.asarray(matrix @ fold_in), item_factors=items, fold_in_factors=fold_in)

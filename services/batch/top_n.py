@@ -15,7 +15,7 @@ lock in all of this).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import local
@@ -27,8 +27,8 @@ from threadpoolctl import threadpool_limits
 
 from shared.errors import ArtifactError
 
-_BUFFER_SCORES = 2_500_000  # scores a thread holds by default: a few megabytes, so that they stay near the processor
-_MIN_BLOCK, _MAX_BLOCK = 32, 512  # fewer users make the matrix product slow, more gain nothing
+_BUFFER_SCORES = 1_500_000  # scores a thread holds by default: a few megabytes, so that they stay near the processor
+_MIN_BLOCK, _MAX_BLOCK = 64, 512  # fewer users make the matrix product slow, more gain nothing
 _GROUPS_PER_PLACE = 5  # groups for each of the N places: fewer give a loose bound, more a slow partition
 _LOW_WORD = np.int64(0xFFFF_FFFF)
 _NO_CANDIDATE = np.iinfo(np.int64).min
@@ -59,11 +59,11 @@ def top_n(
     allowed: NDArray[np.bool_] | None = None,
     threads: int = 1,
     block_users: int | None = None,
-) -> Iterator[TopNBlock]:
+) -> Generator[TopNBlock, None, None]:
     """Yield the lists of all users, in order, exactly those that sorting all scores would give.
 
-    While it is running, BLAS is held to one thread in the whole process. Beyond its arguments it needs a copy of the
-    allowed rows of `item_factors`, and for each thread a buffer of `block_users` rows of scores.
+    Until it ends or is closed, BLAS is held to one thread in the whole process. Beyond its arguments it needs a copy of
+    the allowed rows of `item_factors`, and for each thread a buffer of `block_users` rows of scores.
 
     Args:
         user_factors: float32, (n_users, rank); may be memory-mapped.

@@ -96,12 +96,14 @@ class VectorStore:
         """
         if vectors.shape != (len(hashes), self._dimensions):
             raise ArtifactError(
-                f"{len(hashes)} texts came with vectors of shape {vectors.shape}; {self._dimensions} dimensions wanted.",
+                f"{len(hashes)} texts came with vectors of shape {vectors.shape}, not {self._dimensions} wide.",
                 where=str(self._folder),
             )
         if not np.isfinite(vectors).all():
             raise ArtifactError(
-                "The embedding model returned NaN or infinity.", where=str(self._folder), hint="Check NIGHTSHELF_EMBEDDER."
+                "The embedding model returned NaN or infinity.",
+                where=str(self._folder),
+                hint="Check NIGHTSHELF_EMBEDDER.",
             )
         if not len(hashes):
             return

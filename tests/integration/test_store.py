@@ -47,7 +47,7 @@ def event(number, event_id="e", user="u", effect=1, moment=1000.0, kind="read", 
 
 
 def test_a_stranger_has_nothing(ask):
-    state = ask(lambda store: store.user_state("p", "nobody"))
+    state = ask(lambda store: store.user_states("p", ["nobody"]))
     assert len(state.collaborative[0]) == len(state.recent) == len(state.seen) == 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.batch.sources.csv_rows import CsvRows, Dialect, text_blocks
@@ -114,6 +114,8 @@ def test_blocks_may_end_anywhere() -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters='\n",;\\'), max_size=12)
 
 
+@settings(deadline=None)
+@example([("", "", "a\n")], 1)  # the text, and the row, end in a line end before the quote
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=20), st.integers(1, 200))
 def test_whatever_the_csv_module_writes_is_read_back_row_by_row(rows: list[tuple[str, ...]], block_bytes: int) -> None:
     buffer = io.StringIO(newline="")
@@ -128,7 +130,7 @@ def test_whatever_the_csv_module_writes_is_read_back_row_by_row(rows: list[tuple
             tuple("\n".join(filter(None, text.split("\n"))) for text in row) for row in rows
         ]
     assert len(found) + rejects.total >= len(rows)
-    assert rejects.total == 0 or any(text.count("\n") > 1 for row in rows for text in row)
+    assert rejects.total == 0 or any("".join(row).count("\n") > 1 for row in rows)
 
 
 def test_compressed_files_are_read_and_one_that_breaks_off_is_used_as_far_as_it_goes(tmp_path: Path) -> None:

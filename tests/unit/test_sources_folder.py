@@ -52,7 +52,9 @@ BOOK_CROSSING_ORIGINAL = {
         '"0002005018";"Clara";"R. B. Wright";"2001";"Harper";"";"";""\r\n'
         '"0002005019";"Never closed;"A";"2001";"H";"";"";""\r\n'
     ),
-    "BX-Book-Ratings.csv": '"User-ID";"ISBN";"Book-Rating"\r\n"276725";"034545104X";"0"\r\n"276726";"0002005018";"7"\r\n',
+    "BX-Book-Ratings.csv": (
+        '"User-ID";"ISBN";"Book-Rating"\r\n"276725";"034545104X";"0"\r\n"276726";"0002005018";"7"\r\n'
+    ),
     "BX-Users.csv": '"User-ID";"Location";"Age"\r\n"1";"n\xeemes, , france";NULL\r\n',
 }
 

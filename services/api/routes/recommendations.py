@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.deps import Limit, ServedDep, StateDep, UserPath
+from services.api.deps import Limit, ServedDep, UserPath, state_of
 from services.api.present import rated
-from services.api.recommend import recommend, write_json
+from services.api.recommend import write_json
 from services.api.schemas import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
 from shared.errors import InvalidRequestError, UnknownBookError
 
@@ -17,10 +17,10 @@ router = APIRouter(tags=["recommendations"])
 
 @router.get("/api/recommendations/user/{user_id}", response_model=RecommendationAnswer)
 async def recommendations_for_user(
-    request: Request, state: StateDep, user_id: UserPath, limit: Limit = 10, *, explain: bool = True
+    request: Request, user_id: UserPath, limit: Limit = 10, *, explain: bool = True
 ) -> Response:
     """Books for one user, best first. Someone unknown is shown popular books."""
-    recommended = await recommend(state.live, state.store, user_id, limit, explain=explain)
+    recommended = await state_of(request).recommender.recommend(user_id, limit, explain=explain)
     request.scope["strategy"] = recommended.strategy
     return Response(write_json(recommended, user_id, explain=explain), media_type="application/json")
 

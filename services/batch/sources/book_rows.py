@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 MAX_ID_CHARACTERS = 200
 EARLIEST_YEAR = -5000
 _MAX_URL_CHARACTERS = 2_000
+_MAX_SERIES_TITLE_CHARACTERS = 500  # the pattern for the suffix takes quadratic time on a title made to hurt it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
+_TAG = re.compile(r"<!--[^<>]*-->|</?[a-zA-Z][^<>]*>")
 _YEAR = re.compile(r"([+-]?\d{1,4})(?:\.0*|-\d\d?(?:-\d\d?.*)?)?")
 _SUFFIX = re.compile(r"(?P<title>.*\S)\s*\((?P<inner>(?:[^()]|\([^()]*\))*#(?:[^()]|\([^()]*\))*)\)", re.DOTALL)
 _SERIES = re.compile(r"(?P<name>.*?[^\s,]),?\s*#\s*(?P<from>\d+(?:\.\d+)?)(?P<to>\s*[-–]\s*\d+(?:\.\d+)?)?")  # noqa: RUF001 - titles use it
@@ -139,7 +140,7 @@ def split_series(title: str) -> tuple[str, str | None, float]:
     `(Series, #1-3)`, a volume of several, has a series and no position (NaN). What does not parse stays in the title.
     Of several series, separated by `;`, the first counts.
     """
-    suffix = _SUFFIX.fullmatch(title)
+    suffix = _SUFFIX.fullmatch(title) if len(title) <= _MAX_SERIES_TITLE_CHARACTERS else None
     series = _SERIES.fullmatch(suffix["inner"].split(";")[0].strip()) if suffix else None
     if suffix is None or series is None:
         return title, None, np.nan

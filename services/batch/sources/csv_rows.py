@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 8 << 20
 MAX_RECORD_LINES = 1_000
 DELIMITERS = ",;\t|"
+_END = "\n\n"  # no line of a file is this: lines end in one
 _BOM = b"\xef\xbb\xbf"
 _BACKSLASH_QUOTE = re.compile(rb'\\"(?!["\r\n,;\t|])')
 
@@ -73,7 +74,9 @@ def _normalised(block: bytes) -> bytes:
         block.decode()
     except UnicodeDecodeError:
         block = b"\n".join(_as_utf8(line) for line in block.split(b"\n"))
-    block = re.sub(rb"\n{2,}", b"\n", block).strip(b"\n")
+    if b"\n\n" in block:
+        block = re.sub(rb"\n{2,}", b"\n", block)
+    block = block.strip(b"\n")
     return block + b"\n" if block else b""
 
 
@@ -199,17 +202,14 @@ class CsvRows:
 
     def _fields(self, line: str, *, strict: bool = False) -> list[str] | None:
         """The fields of a row, or `None` when its last quote is still open or it is no CSV."""
-        reader = csv.reader(
-            (f"{part}\n" for part in line.split("\n")),
-            delimiter=self._dialect.delimiter,
-            escapechar=self._dialect.escape,
-            strict=strict,
-        )
+        lines = iter([*(f"{part}\n" for part in line.split("\n")), _END])
+        reader = csv.reader(lines, delimiter=self._dialect.delimiter, escapechar=self._dialect.escape, strict=strict)
         try:
-            fields = next(reader, [])
+            fields = next(reader)
         except csv.Error:
             return None
-        return None if fields and fields[-1].endswith("\n") else fields
+        # With a quote open, the reader has gone on to the mark.
+        return fields if next(lines, None) == _END else None
 
     def _joined(self, lines: list[str]) -> list[str] | None:
         """The fields of a row of several lines; `None` unless it is well-formed and swallows no complete rows."""

@@ -80,8 +80,8 @@ def clean_interactions(batches: Iterable[pa.Table], form: InteractionFormat, rej
         rejects: where rows go that are not usable, each with the first fault found in it.
 
     Returns:
-        `user_id`, `book_id`, `kind` and `file` categorical, `value` and `time` float64, `row` int64, in file order.
-        Without a time column, `time` is the row.
+        `user_id`, `book_id`, `kind` and `file` categorical (some categories without a row), `value` and `time`
+        float64, `row` int64, in file order. Without a time column, `time` is the row.
     """
     tables = [_clean_batch(batch, form, rejects) for batch in batches]
     if not tables:
@@ -105,8 +105,9 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
             rejects.add_many(form.file, rows[found], form.columns.get(column, column), values, reason)
             usable[found] = False
 
-    for column in ("user_id", "book_id"):
-        for reason, fault in _id_faults(batch[column]):
+    ids = {column: pc.dictionary_encode(batch[column].combine_chunks()) for column in ("user_id", "book_id")}
+    for column, encoded in ids.items():
+        for reason, fault in _id_faults(encoded):
             refuse(column, fault, reason)
     kinds = np.full(len(rows), KINDS.index(form.kind), dtype=np.int8)
     if "kind" in form.columns:
@@ -131,23 +132,12 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
         times = parse_times(batch["time"], form.time_format)
         refuse("time", np.isnan(times), "time is missing or not understood")
         refuse("time", (times < 0) | (times >= LATEST_TIME_SECONDS), "time is outside 1970-2100")
-    kept = pa.array(usable)
-    users, books = (batch[column].filter(kept).combine_chunks() for column in ("user_id", "book_id"))
-    return pa.table(
-        {
-            "user_id": pc.dictionary_encode(users),
-            "book_id": pc.dictionary_encode(books),
-            "kind": pa.array(kinds[usable]),
-            "value": pa.array(values[usable]),
-            "time": pa.array(times[usable]),
-            "row": pa.array(rows[usable]),
-        }
-    )
+    table = pa.table({**ids, "kind": kinds, "value": values, "time": times, "row": rows})
+    return table if usable.all() else table.filter(pa.array(usable))
 
 
-def _id_faults(ids: pa.ChunkedArray) -> list[tuple[str, NDArray[np.bool_]]]:
+def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]]]:
     """For each reason an id may be refused, which rows it hits."""
-    encoded = pc.dictionary_encode(ids.combine_chunks())
     distinct, codes = encoded.dictionary, encoded.indices.to_numpy()
     lengths = pc.utf8_length(distinct).to_numpy()
     control = pc.match_substring_regex(distinct, _CONTROL).to_numpy(zero_copy_only=False)

@@ -1,0 +1,71 @@
+"""Work shared by requests that arrive together: one round trip and one pass of arithmetic for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Batcher(Generic[Question, Answer]):
+    """Collects questions while a batch is under way, then answers them together.
+
+    A question asked when nothing is under way leaves at the end of this turn of the event loop: it waits for nobody.
+    Used from one event loop only.
+
+    Args:
+        answer_all: answers many questions at once, in their order; an error it raises reaches everyone in the batch.
+        most: questions in one batch.
+        most_under_way: batches under way at once, so that one waits for the network while another is worked on.
+    """
+
+    def __init__(
+        self,
+        answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int = 64,
+        most_under_way: int = 2,
+    ) -> None:
+        self._answer_all = answer_all
+        self._most = most
+        self._most_under_way = most_under_way
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    def ask(self, question: Question) -> asyncio.Future[Answer]:
+        """The future answer to one question."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((question, future))
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._depart)
+        return future
+
+    def _depart(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._under_way) < self._most_under_way:
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            task = asyncio.get_running_loop().create_task(self._answer(batch))
+            self._under_way.add(task)
+            task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._depart()
+
+    async def _answer(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._answer_all([question for question, _ in batch])
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)

@@ -1,0 +1,164 @@
+"""The popularity part: counts, averages and popular lists, as `shared.popularity` describes the files.
+
+What a source publishes of a book (average rating, number of ratings) is taken as it is, field by field; the rest is
+counted from the ratings at hand. Ratings are on the scale 1-5.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from shared.errors import ArtifactError
+from shared.settings import UserStateSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Facts = dict[str, str | int | float | bool | None]
+
+N_OVERALL = 500
+N_EACH = 200  # books in the list of a genre or a tribe
+LEAST_BOOKS = 3  # of a genre that gets a list
+NEUTRAL_RATING = 3.0  # the prior mean where there is no rating at all: the middle of the scale
+USUAL_SPREAD = 1.0  # variance of the ratings of one book, in stars², where there are too few to measure it
+LEAST_FREEDOM = 100  # degrees of freedom from which the variance within a book is measured
+STRENGTH_BOUNDS = (1.0, 1000.0)  # ratings
+
+
+def build_popularity(
+    folder: Path,
+    books: pd.DataFrame,
+    interactions: pd.DataFrame,
+    tribe_of: NDArray[np.int32],
+    settings: UserStateSettings,
+) -> Facts:
+    """Write the popularity part's files into `folder`.
+
+    Lists hold active books only, ranked by positive interactions, then Bayesian average, then book number.
+
+    Args:
+        folder: an empty folder.
+        books: the snapshot's books, row i is book number i.
+        interactions: the snapshot's interactions.
+        tribe_of: int32, (n_books,), the tribe of each book, -1 for none.
+        settings: says which interactions are positive.
+
+    Returns:
+        Counts, and the prior of the Bayesian average: its mean in stars and its strength in ratings.
+
+    Raises:
+        ArtifactError: the tribes do not belong to these books, or an interaction names a book that is not there.
+    """
+    if len(tribe_of) != len(books):
+        raise ArtifactError(f"{len(books)} books came with the tribes of {len(tribe_of)}.")
+    n_ratings, average, spread = _ratings(books, interactions)
+    mean, strength = prior(n_ratings, average, spread)
+    rated = np.nan_to_num(average, nan=mean)
+    weight = np.where(np.isnan(average), 0, n_ratings)
+    bayesian = ((strength * mean + weight * rated) / (strength + weight)).astype(np.float32)
+
+    n_positive = _positive(interactions, len(books), settings)
+    active = books["active"].to_numpy(bool)
+    ranked = np.lexsort((np.arange(len(books)), -bayesian, -n_positive))
+    ranked = ranked[active[ranked]]
+    by_genre: dict[str, list[int]] = defaultdict(list)
+    genres = books["genres"].tolist()
+    for number in ranked.tolist():
+        for genre in dict.fromkeys([] if genres[number] is None else genres[number]):
+            by_genre[genre].append(number)
+    by_tribe: dict[str, list[int]] = defaultdict(list)
+    for number, tribe in zip(ranked.tolist(), tribe_of[ranked].tolist(), strict=True):
+        if tribe >= 0:
+            by_tribe[str(tribe)].append(number)
+    listed = {genre: numbers[:N_EACH] for genre, numbers in sorted(by_genre.items()) if len(numbers) >= LEAST_BOOKS}
+    popular = {
+        "overall": ranked[:N_OVERALL].tolist(),
+        "genres": listed,
+        "tribes": {tribe: numbers[:N_EACH] for tribe, numbers in by_tribe.items()},
+        "genre_names": {genre: genre.replace("-", " ").capitalize() for genre in listed},
+    }
+    np.save(folder / "n_ratings.npy", n_ratings)
+    np.save(folder / "average_rating.npy", average.astype(np.float32))
+    np.save(folder / "bayesian_average.npy", bayesian)
+    (folder / "popular.json").write_bytes(orjson.dumps(popular))
+    return {
+        "n_books": len(books),
+        "n_rated": int((~np.isnan(average)).sum()),
+        "n_genres": len(listed),
+        "prior_mean": round(mean, 4),
+        "prior_strength": round(strength, 4),
+    }
+
+
+def prior(n_ratings: NDArray[np.int64], average: NDArray[np.float64], spread: float | None) -> tuple[float, float]:
+    """Mean (stars) and strength (ratings) of the prior: what a book without ratings is worth, and how firmly.
+
+    The mean is that of all ratings. The strength is Bühlmann's credibility constant K = E[variance within a book] /
+    Var[true mean of a book] ("Experience rating and credibility", ASTIN Bulletin 4, 1967); the variance of true means
+    is that of the averages less what chance adds to it. Kept between 1 and 1,000.
+
+    Args:
+        n_ratings: int64, (n_books,).
+        average: float64, (n_books,), NaN where nobody rated.
+        spread: variance of the ratings of one book, in stars²; `None` if it could not be measured.
+    """
+    rated = ~np.isnan(average) & (n_ratings > 0)
+    if not rated.any():
+        return NEUTRAL_RATING, STRENGTH_BOUNDS[0]
+    n, averages = n_ratings[rated].astype(np.float64), average[rated]
+    mean = float((n * averages).sum() / n.sum())
+    within = USUAL_SPREAD if spread is None else spread
+    between = float(averages.var()) - within * float((1 / n).mean())
+    strength = within / between if between > 0 else STRENGTH_BOUNDS[1]
+    return mean, float(np.clip(strength, *STRENGTH_BOUNDS))
+
+
+def _ratings(
+    books: pd.DataFrame, interactions: pd.DataFrame
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float | None]:
+    """Number and average of each book's ratings, and the variance within a book; `None` with too few to measure."""
+    is_rating = (interactions["kind"] == "rating").to_numpy(bool, na_value=False)
+    numbers = interactions["book_number"].to_numpy()[is_rating]
+    values = interactions["value"].to_numpy(np.float64, na_value=np.nan)[is_rating]
+    numbers, values = numbers[~np.isnan(values)], values[~np.isnan(values)]
+    counted = _count(numbers, len(books))
+    sums = np.bincount(numbers, values, minlength=len(books))
+    means = np.full(len(books), np.nan)
+    np.divide(sums, counted, out=means, where=counted > 0)
+    free = len(values) - int((counted > 0).sum())
+    spread = float(((values - means[numbers]) ** 2).sum() / free) if free >= LEAST_FREEDOM else None
+
+    published_n = books["n_ratings"].to_numpy(np.float64, na_value=np.nan)
+    published = books["average_rating"].to_numpy(np.float64, na_value=np.nan)
+    n_ratings = np.where(np.isnan(published_n), counted, published_n).astype(np.int64)
+    return n_ratings, np.where(np.isnan(published), means, published), spread
+
+
+def _positive(interactions: pd.DataFrame, n_books: int, settings: UserStateSettings) -> NDArray[np.int64]:
+    """Positive interactions of each book; a rating without a value is none."""
+    kinds = interactions["kind"]
+    positive = kinds.isin(settings.positive_kinds - {"rating"}).to_numpy(bool)
+    if "rating" in settings.positive_kinds:
+        values = interactions["value"].to_numpy(np.float64, na_value=np.nan)
+        positive = positive | (kinds == "rating").to_numpy(bool, na_value=False) & (values >= settings.positive_rating)
+    return _count(interactions["book_number"].to_numpy()[positive], n_books)
+
+
+def _count(numbers: NDArray[np.int32], n_books: int) -> NDArray[np.int64]:
+    """How often each book number occurs.
+
+    Raises:
+        ArtifactError: one of them is no book.
+    """
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < n_books:
+        raise ArtifactError(
+            f"An interaction names book number {int(numbers.max())}; there are {n_books} books.",
+            hint="Run `nightshelf ingest` again; books and interactions belong to different snapshots.",
+        )
+    return np.bincount(numbers, minlength=n_books).astype(np.int64)

@@ -1,0 +1,169 @@
+"""The blend, held against a slow version of its definition and against its laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.blend import blend
+
+N_BOOKS = 45
+NOTHING = (np.empty(0, np.int32), np.empty(0, np.float32))
+EACH_ITS_OWN = np.arange(N_BOOKS, dtype=np.int32)
+
+
+def as_list(scores_by_number):
+    """A candidate list, best first."""
+    ranked = sorted(scores_by_number.items(), key=lambda item: (-item[1], item[0]))
+    return np.array([n for n, _ in ranked], np.int32), np.array([score for _, score in ranked], np.float32)
+
+
+# Whole scores: scaled by powers of two and shifted by whole numbers they stay exact in float32.
+candidate_lists = st.dictionaries(st.integers(0, N_BOOKS - 1), st.integers(-1000, 1000), max_size=25).map(as_list)
+weights = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0])
+seen_books = st.lists(st.integers(-5, 60), max_size=20).map(lambda numbers: np.array(numbers, np.int32))
+users = st.lists(st.tuples(candidate_lists, candidate_lists, seen_books), min_size=1, max_size=4)
+editions = st.lists(st.integers(0, 20), min_size=N_BOOKS, max_size=N_BOOKS).map(lambda ids: np.array(ids, np.int32))
+all_works = st.just(EACH_ITS_OWN) | editions
+limits = st.integers(1, 30)
+
+
+def blend_users(of_users, *, weights=(0.75, 0.25), works=EACH_ITS_OWN, limit=100):
+    collaborative, content, seen = (list(column) for column in zip(*of_users, strict=True))
+    return blend(
+        collaborative,
+        content,
+        collaborative_weight=weights[0],
+        content_weight=weights[1],
+        seen=seen,
+        works=works,
+        limit=limit,
+    )
+
+
+def blend_one(collaborative, content, *, seen=(), **options):
+    return blend_users([(collaborative, content, np.array(seen, np.int32))], **options)[0]
+
+
+def slowly(collaborative, content, weights):
+    """The definition, one book at a time: the blended score of every candidate, and its own score in each list."""
+    own = []
+    for numbers, scores in (collaborative, content):
+        low, high = min(scores.tolist(), default=0), max(scores.tolist(), default=0)
+        scaled = [(score - low) / (high - low) if high > low else 1.0 for score in scores.tolist()]
+        own.append(dict(zip(numbers.tolist(), scaled, strict=True)))
+    if not own[0] or not own[1]:
+        weights = (bool(own[0]), bool(own[1]))
+    total = sum(weights) or 1.0
+    both = set(own[0]) | set(own[1])
+    scores = {n: (weights[0] * own[0].get(n, 0.0) + weights[1] * own[1].get(n, 0.0)) / total for n in both}
+    return scores, own
+
+
+def works_of(numbers, works):
+    return {int(works[number]) for number in numbers if 0 <= number < N_BOOKS}
+
+
+@given(users, weights, weights, all_works, limits)
+def test_the_blend_is_what_it_says(of_users, first, second, works, limit):
+    answers = blend_users(of_users, weights=(first, second), works=works, limit=limit)
+
+    assert len(answers) == len(of_users)
+    assert {(one.numbers.dtype.name, one.scores.dtype.name) for one in answers} == {("int32", "float32")}
+    for found, (collaborative, content, seen) in zip(answers, of_users, strict=True):
+        score_of, own = slowly(collaborative, content, (first, second))
+        best_of_work = {}
+        for number, score in score_of.items():
+            if int(works[number]) not in works_of(seen.tolist(), works):
+                best_of_work[int(works[number])] = max(score, best_of_work.get(int(works[number]), 0.0))
+        expected = sorted(best_of_work.values(), reverse=True)[:limit]
+        np.testing.assert_allclose(found.scores, expected, atol=1e-6)
+        for own_scores, of_list in ((found.collaborative, own[0]), (found.content, own[1])):
+            listed = [of_list.get(number, np.nan) for number in found.numbers.tolist()]
+            np.testing.assert_allclose(own_scores, listed, atol=1e-6)
+        np.testing.assert_allclose(found.scores, [score_of[number] for number in found.numbers.tolist()], atol=1e-6)
+
+
+@given(users, weights, weights, all_works, limits)
+def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, first, second, works, limit):
+    answers = blend_users(of_users, weights=(first, second), works=works, limit=limit)
+
+    for found, (collaborative, content, seen) in zip(answers, of_users, strict=True):
+        numbers = found.numbers.tolist()
+        assert not set(numbers) & set(seen.tolist())
+        assert not works_of(numbers, works) & works_of(seen.tolist(), works)
+        assert len(works_of(numbers, works)) == len(numbers) <= limit
+        candidates = works_of([*collaborative[0].tolist(), *content[0].tolist()], works)
+        assert len(numbers) == min(limit, len(candidates - works_of(seen.tolist(), works)))  # nothing is lost either
+
+
+@given(users, st.integers(0, 3), st.sampled_from([0.25, 1.0, 8.0, 1024.0]), st.integers(-2000, 2000), st.booleans())
+def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, shift, of_content):
+    before = blend_users(of_users)
+    changed = [list(one) for one in of_users]
+    numbers, scores = changed[user % len(changed)][of_content]
+    scaled = scores * np.float32(factor) + np.float32(shift)
+    changed[user % len(changed)][of_content] = (numbers, scaled.astype(np.float32))
+    after = blend_users(changed)
+
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.numbers, other.numbers)
+        np.testing.assert_array_equal(one.scores, other.scores)
+        np.testing.assert_array_equal(one.content, other.content)
+
+
+@given(users, weights, weights, all_works)
+def test_users_taken_together_get_what_each_gets_alone(of_users, first, second, works):
+    together = blend_users(of_users, weights=(first, second), works=works, limit=10)
+
+    for found, user in zip(together, of_users, strict=True):
+        alone = blend_users([user], weights=(first, second), works=works, limit=10)[0]
+        np.testing.assert_array_equal(found.numbers, alone.numbers)
+        np.testing.assert_array_equal(found.scores, alone.scores)
+
+
+@given(candidate_lists, candidate_lists, weights, weights)
+def test_scores_descend_within_zero_and_one_and_ties_go_by_number(collaborative, content, first, second):
+    found = blend_one(collaborative, content, weights=(first, second))
+
+    assert ((found.scores >= 0) & (found.scores <= 1 + 1e-6)).all()
+    order = np.lexsort((found.numbers, -found.scores))
+    assert order.tolist() == list(range(len(order)))
+
+
+@given(candidate_lists, candidate_lists, all_works, limits)
+def test_a_shorter_answer_is_the_beginning_of_a_longer_one(collaborative, content, works, limit):
+    long = blend_one(collaborative, content, works=works)
+    short = blend_one(collaborative, content, works=works, limit=limit)
+
+    np.testing.assert_array_equal(long.numbers[:limit], short.numbers)
+
+
+def test_a_list_alone_counts_fully_whatever_its_weight():
+    found = blend_one(NOTHING, as_list({3: 10, 5: 30, 9: 20}), weights=(1.0, 0.0))
+
+    assert found.numbers.tolist() == [5, 9, 3]
+    assert found.scores.tolist() == [1.0, 0.5, 0.0]
+    assert np.isnan(found.collaborative).all()
+
+
+def test_two_empty_lists_give_an_empty_answer():
+    found = blend_one(NOTHING, NOTHING, seen=[1, 2])
+
+    assert [len(part) for part in (found.numbers, found.scores, found.collaborative, found.content)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("scores", [{4: 7, 6: 7}, {4: 7}])
+def test_scores_that_are_all_equal_count_as_best(scores):
+    assert set(blend_one(as_list(scores), NOTHING).scores.tolist()) == {1.0}
+
+
+def test_of_two_editions_the_better_is_returned():
+    works = EACH_ITS_OWN.copy()
+    works[8] = works[2] = 2
+
+    found = blend_one(as_list({2: 5, 8: 9, 1: 1}), as_list({2: 1, 3: 2}), works=works)
+
+    assert found.numbers.tolist() == [8, 3, 1]

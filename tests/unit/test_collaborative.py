@@ -1,0 +1,197 @@
+"""Opinions, and the collaborative part made of them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.batch.collaborative import build_collaborative
+from services.batch.opinions import opinions
+from services.batch.progress import SILENT
+from shared.errors import ArtifactError
+from shared.settings import CollaborativeSettings, UserStateSettings
+
+COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
+
+
+def interactions_of(*rows):
+    frame = pd.DataFrame(list(rows), columns=COLUMNS)
+    types = {"user_id": "str", "book_number": "int32", "kind": "str", "value": "float64", "time": "float64"}
+    return frame.astype(types)
+
+
+def opinion_of(*rows):
+    known = opinions(interactions_of(*rows), UserStateSettings())
+    return list(zip(known["user_id"], known["book_number"], known["positive"], known["time"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "positive"),
+    [
+        ("rating", 4.0, True),
+        ("rating", 3.99, False),
+        ("rating", None, False),
+        ("read", None, True),
+        ("purchase", 1.0, True),
+        ("dismiss", None, False),
+    ],
+)
+def test_what_counts_as_positive(kind, value, positive):
+    assert opinion_of(("ann", 3, kind, value, 10.0)) == [("ann", 3, positive, 10.0)]
+
+
+@pytest.mark.parametrize("kind", ["view", "click"])
+def test_looking_is_no_opinion(kind):
+    assert opinion_of(("ann", 3, kind, None, 10.0)) == []
+
+
+def test_the_latest_interaction_decides():
+    assert opinion_of(("ann", 3, "rating", 5.0, 10.0), ("ann", 3, "dismiss", None, 11.0)) == [("ann", 3, False, 11.0)]
+    assert opinion_of(("ann", 3, "dismiss", None, 11.0), ("ann", 3, "rating", 5.0, 12.0)) == [("ann", 3, True, 12.0)]
+    assert opinion_of(("ann", 3, "rating", 2.0, 13.0), ("ann", 3, "read", None, 12.0)) == [("ann", 3, False, 13.0)]
+
+
+def test_at_the_same_time_a_rating_decides():
+    rating, read = ("ann", 3, "rating", 1.0, 10.0), ("ann", 3, "read", None, 10.0)
+    assert opinion_of(rating, read) == opinion_of(read, rating) == [("ann", 3, False, 10.0)]
+
+
+def test_a_look_afterwards_changes_nothing():
+    assert opinion_of(("ann", 3, "rating", 5.0, 10.0), ("ann", 3, "view", None, 99.0)) == [("ann", 3, True, 10.0)]
+
+
+def test_opinions_of_different_users_and_books_are_kept_apart():
+    rows = [("ann", 0, "read", None, 1.0), ("bob", 0, "read", None, 2.0), ("ann", 1, "rating", 1.0, 3.0)]
+    assert opinion_of(*rows) == [("ann", 0, True, 1.0), ("bob", 0, True, 2.0), ("ann", 1, False, 3.0)]
+
+
+def test_no_interactions_give_no_opinions_of_the_same_types():
+    none = opinions(interactions_of(), UserStateSettings())
+    some = opinions(interactions_of(("ann", 0, "read", None, 1.0)), UserStateSettings())
+    assert len(none) == 0
+    assert none.dtypes.to_dict() == some.dtypes.to_dict()
+
+
+N_BOOKS = 24
+
+
+def two_tastes(n_users=30):
+    """Even users rate even books 5 and odd ones 1, odd users the reverse, each leaving out one book of either kind."""
+    rows, left_out = [], {}
+    for user in range(n_users):
+        missing = (user % N_BOOKS, (user + 1) % N_BOOKS)
+        left_out[f"user {user}"] = missing
+        for number in range(N_BOOKS):
+            if number not in missing:
+                rows.append(
+                    (f"user {user}", number, "rating", 5.0 if number % 2 == user % 2 else 1.0, float(len(rows)))
+                )
+    return rows, left_out
+
+
+def build(tmp_path, rows, *, active=None, **chosen):
+    books = pd.DataFrame({"active": np.ones(N_BOOKS, np.bool_) if active is None else active})
+    settings = CollaborativeSettings(**{"rank": 4, "list_length": 10, **chosen})
+    facts = build_collaborative(
+        tmp_path, books, interactions_of(*rows), settings, UserStateSettings(), threads=2, progress=SILENT
+    )
+    names = ("item_factors", "fold_in_factors", "lists.numbers", "lists.scores")
+    arrays = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {"users.json", *(f"{name}.npy" for name in names)}
+    assert {name: str(array.dtype) for name, array in arrays.items()} == {
+        name: "int32" if name == "lists.numbers" else "float32" for name in names
+    }
+    return facts, json.loads((tmp_path / "users.json").read_bytes()), arrays
+
+
+def test_the_unread_book_of_ones_taste_comes_first(tmp_path):
+    rows, left_out = two_tastes()
+    facts, users, arrays = build(tmp_path, rows)
+    assert users == list(left_out)
+    numbers = arrays["lists.numbers"]
+    assert numbers.shape == (30, 10)
+    for user, listed in zip(users, numbers.tolist(), strict=True):
+        of_taste, other = left_out[user]
+        assert listed == [of_taste, other, *[-1] * 8]
+    scores = arrays["lists.scores"]
+    assert (scores[:, 0] > scores[:, 1]).all()
+    assert np.isneginf(scores[:, 2:]).all()
+    assert facts["n_users_listed"] == facts["n_users"] == 30
+    assert facts["n_positives"] == sum(value == 5.0 for _, _, _, value, _ in rows)
+
+
+def test_scores_are_the_dot_product_of_folded_in_users_and_books(tmp_path):
+    rows, _ = two_tastes()
+    _, users, arrays = build(tmp_path, rows)
+    liked = [number for user, number, _, value, _ in rows if user == users[7] and value == 5.0]
+    user_factor = arrays["fold_in_factors"][liked].sum(axis=0)
+    listed = arrays["lists.numbers"][7][:2]
+    np.testing.assert_allclose(arrays["item_factors"][listed] @ user_factor, arrays["lists.scores"][7][:2], atol=1e-5)
+
+
+def test_withdrawn_books_and_books_nobody_likes_are_not_listed(tmp_path):
+    rows, _ = two_tastes()
+    active = np.arange(N_BOOKS) != 5
+    rows = [row for row in rows if row[1] != 8]  # nobody has read book 8, so there is nothing to say about it
+    _, _, arrays = build(tmp_path, rows, active=active)
+    listed = set(arrays["lists.numbers"].ravel().tolist())
+    assert not listed & {5, 8}
+    assert not arrays["item_factors"][8].any()
+    assert arrays["item_factors"][5].any()
+
+
+def test_only_users_with_something_to_go_by_and_something_left_have_a_list(tmp_path):
+    rows, left_out = two_tastes()
+    rows += [("grump", 3, "rating", 1.0, 1e6), ("looker", 3, "view", None, 1e6)]
+    rows += [("omnivore", number, "read", None, 1e6) for number in range(N_BOOKS)]
+    facts, users, _ = build(tmp_path, rows)
+    assert users == list(left_out)
+    assert facts["n_users"] == facts["n_users_listed"] + 1
+
+
+def test_a_dismissed_book_is_never_listed_and_no_longer_speaks_for_its_kind(tmp_path):
+    rows, left_out = two_tastes()
+    of_taste, other = left_out["user 0"]
+    _, users, arrays = build(tmp_path, [*rows, ("user 0", of_taste, "dismiss", None, 1e6)])
+    assert arrays["lists.numbers"][users.index("user 0")].tolist() == [other, *[-1] * 9]
+
+
+def test_no_interactions_give_a_valid_empty_part(tmp_path):
+    facts, users, arrays = build(tmp_path, [])
+    assert users == []
+    assert arrays["item_factors"].shape == (N_BOOKS, 1)
+    assert not arrays["item_factors"].any()
+    assert arrays["lists.numbers"].shape == arrays["lists.scores"].shape == (0, 10)
+    assert facts["n_users_listed"] == facts["n_positives"] == 0
+
+
+def test_a_rank_beyond_the_matrix_is_reduced_and_said(tmp_path):
+    rows = [("ann", 0, "read", None, 1.0), ("ann", 1, "read", None, 2.0), ("bob", 1, "read", None, 3.0)]
+    facts, users, arrays = build(tmp_path, rows, rank=64)
+    assert (facts["rank"], facts["rank_asked_for"]) == (2, 64)
+    assert users == ["bob"]  # ann has read every book anyone likes
+    assert arrays["lists.numbers"][0].tolist() == [0, *[-1] * 9]
+
+
+def test_the_same_input_gives_the_same_files(tmp_path):
+    rows, _ = two_tastes()
+    folders = tmp_path / "once", tmp_path / "again"
+    for folder in folders:
+        folder.mkdir()
+        build(folder, rows)
+    for file in folders[0].iterdir():
+        assert file.read_bytes() == (folders[1] / file.name).read_bytes()
+
+
+def test_als_builds_the_same_part(tmp_path):
+    pytest.importorskip("implicit", reason="the extra `als` is not installed")
+    rows, left_out = two_tastes()
+    facts, users, arrays = build(tmp_path, rows, algorithm="als")
+    assert facts["algorithm"] == "als"
+    assert [tuple(listed[:2]) for listed in arrays["lists.numbers"].tolist()] == [left_out[user] for user in users]
+
+
+def test_book_numbers_that_do_not_exist_are_refused(tmp_path):
+    with pytest.raises(ArtifactError, match="there are 24 books"):
+        build(tmp_path, [("ann", N_BOOKS, "read", None, 1.0)])

@@ -1,0 +1,192 @@
+"""The content part: what is written is what `shared.neighbours` opens, and recall is what it is said to be."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.batch import content
+from services.batch.content import build_content, choose_index
+from services.batch.progress import SILENT
+from services.batch.projection import project
+from shared.errors import ArtifactError
+from shared.neighbours import Neighbours
+from shared.settings import ContentSettings
+
+DIMENSIONS = 24
+FILES = {"vectors.npy", "index.faiss", "tribe_of.npy", "map.npy", "tribes.json"}
+
+
+def unit_vectors(n, seed=0, dimensions=DIMENSIONS):
+    vectors = np.random.default_rng(seed).standard_normal((n, dimensions)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def make_books(n, inactive=()):
+    return pd.DataFrame(
+        {
+            "title": [f"Title {number}" for number in range(n)],
+            "authors": [[f"Author {number}"] for number in range(n)],
+            "genres": [["fantasy"] for _ in range(n)],
+            "description": [None] * n,
+            "active": [number not in inactive for number in range(n)],
+        }
+    )
+
+
+def build(folder, vectors, books, **settings):
+    folder.mkdir()
+    facts = build_content(folder, vectors, books, ContentSettings(**settings), threads=2, progress=SILENT)
+    assert {path.name for path in folder.iterdir()} == FILES
+    return facts, Neighbours.open(folder, np.arange(len(books), dtype=np.int32))
+
+
+def test_neighbours_are_those_of_brute_force_and_never_inactive(tmp_path):
+    vectors, inactive = unit_vectors(300), {0, 17, 299}
+    vectors[sorted(inactive)] = 0
+
+    facts, neighbours = build(tmp_path / "part", vectors, make_books(300, inactive))
+
+    assert facts["index"] == "exact"
+    assert (facts["n_books"], facts["n_indexed"]) == (300, 297)
+    similarity = vectors @ vectors.T
+    similarity[:, sorted(inactive)] = -np.inf
+    np.fill_diagonal(similarity, -np.inf)
+    for number in (1, 100, 298):
+        numbers, scores = neighbours.of(number)
+        assert numbers.tolist() == (-similarity[number]).argsort(kind="stable")[:100].tolist()
+        np.testing.assert_allclose(scores, similarity[number][numbers], atol=1e-6)
+    assert neighbours.of(17)[0].tolist() == []
+    assert neighbours.tribe_of[sorted(inactive)].tolist() == [-1, -1, -1]
+    assert neighbours.tribe_of[1] >= 0
+    assert sum(tribe["n_books"] for tribe in neighbours.tribes) == 297
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_tiny_catalogues_are_whole(tmp_path, n):
+    facts, neighbours = build(tmp_path / "part", unit_vectors(n), make_books(n))
+
+    assert facts["n_indexed"] == neighbours.n_books == n
+    assert [len(neighbours.of(number)[0]) for number in range(n)] == [n - 1] * n
+    assert np.load(tmp_path / "part" / "map.npy").shape == (n, 2)
+    assert sum(tribe["n_books"] for tribe in neighbours.tribes) == n
+
+
+@pytest.mark.parametrize("books", [make_books(6, range(6)), make_books(6)], ids=["none active", "no texts"])
+def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, books):
+    facts, neighbours = build(tmp_path / "part", np.zeros((6, DIMENSIONS), np.float32), books)
+
+    assert facts["n_indexed"] == facts["n_tribes"] == 0
+    assert neighbours.of(3)[0].tolist() == []
+    assert set(neighbours.tribe_of.tolist()) == {-1}
+
+
+def test_books_that_are_all_alike_are_one_tribe(tmp_path):
+    vectors = np.repeat(unit_vectors(1), 40, axis=0)
+
+    _, neighbours = build(tmp_path / "part", vectors, make_books(40))
+
+    assert [tribe["n_books"] for tribe in neighbours.tribes] == [40]
+    assert len(neighbours.of(0)[0]) == 39
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    vectors, books = unit_vectors(400), make_books(400)
+    build(tmp_path / "one", vectors, books)
+    build(tmp_path / "two", vectors, books)
+
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_refuses_vectors_that_are_not_these_books(tmp_path):
+    settings = ContentSettings()
+    with pytest.raises(ArtifactError, match="3 books"):
+        build_content(tmp_path, unit_vectors(2), make_books(3), settings, threads=1, progress=SILENT)
+    vectors = np.full((3, DIMENSIONS), np.nan, np.float32)
+    with pytest.raises(ArtifactError, match="NaN"):
+        build_content(tmp_path, vectors, make_books(3), settings, threads=1, progress=SILENT)
+
+
+@pytest.fixture
+def clustered():
+    """3,000 unit vectors in 60 clouds, as descriptions are; numbers with gaps."""
+    centres = unit_vectors(60)
+    vectors = centres[np.arange(3000) % 60] + unit_vectors(3000, seed=1) * 0.7
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors, np.flatnonzero(np.arange(3000) % 7)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+def test_recall_of_an_approximate_index_is_what_brute_force_finds(clustered, kind):
+    vectors, numbers = clustered
+    faiss.omp_set_num_threads(1)
+    queries = vectors[numbers[::9]]
+    similarity = queries @ vectors[numbers].T
+    truth = -np.sort(-similarity, axis=1)[:, :100]
+    build_index = {"hnsw": content._build_hnsw, "ivf": content._build_ivf}[kind]
+
+    index, said = build_index(vectors[numbers], numbers, queries, truth, ContentSettings(min_recall=0.9))
+
+    labels = index.search(queries, 100)[1]
+    true_labels = numbers[(-similarity).argsort(axis=1, kind="stable")[:, :100]]
+    found = np.mean([len(set(one) & set(other)) / 100 for one, other in zip(labels, true_labels, strict=True)])
+    assert found == pytest.approx(said, abs=1e-3)
+    assert said >= 0.9
+    if kind == "ivf":  # the fewest cells that do: searching one fewer must not be enough
+        assert said < 1.0
+        index.nprobe -= 1
+        assert content.recall_at_100(index.search(queries, 100)[0], truth) < 0.9
+
+
+def test_beyond_the_exact_size_the_index_reaches_the_recall_asked_for(tmp_path, clustered):
+    vectors, _ = clustered
+
+    facts, neighbours = build(tmp_path / "part", vectors, make_books(3000), exact_up_to=2999, min_recall=0.95)
+
+    assert facts["query_us"] > 0
+    truth = (-(vectors @ vectors.T)).argsort(axis=1)[:, :101]
+    rows = range(0, 3000, 30)
+    found = np.mean([len({number, *neighbours.of(number)[0].tolist()} & set(truth[number])) / 101 for number in rows])
+    assert found >= 0.93  # other queries than it was measured with
+    assert all(number not in neighbours.of(number)[0] for number in rows)
+
+
+def test_when_no_approximate_index_is_good_enough_the_exact_one_is_kept(clustered, monkeypatch):
+    vectors, numbers = clustered
+    monkeypatch.setattr(content, "_build_hnsw", lambda *_: (None, 0.979))
+    monkeypatch.setattr(content, "_build_ivf", lambda *_: (None, 0.5))
+
+    chosen = choose_index(vectors, numbers, ContentSettings(exact_up_to=100, min_recall=0.98))
+
+    assert (chosen.kind, chosen.recall) == ("exact", 1.0)
+
+
+def test_the_graph_is_the_same_however_many_threads_build_it(clustered):
+    vectors, numbers = clustered
+    wanted, serialized = vectors[numbers], []
+    for n_threads in (1, 2):
+        faiss.omp_set_num_threads(n_threads)
+        truth = wanted[:1] @ wanted[:1].T
+        index, _ = content._build_hnsw(wanted, numbers, wanted[:1], truth, ContentSettings())
+        serialized.append(faiss.serialize_index(index).tobytes())
+
+    assert serialized[0] == serialized[1]
+
+
+def test_the_map_spans_the_plane_in_which_the_books_lie():
+    generator = np.random.default_rng(3)
+    plane = np.linalg.qr(generator.standard_normal((DIMENSIONS, 2)))[0]
+    flat = generator.standard_normal((500, 2)) * (5.0, 1.0)
+    vectors = (flat @ plane.T + 0.3).astype(np.float32)
+
+    positions = project(vectors, np.arange(500), 2)
+
+    spread = positions.var(axis=0)
+    assert spread[0] > 10 * spread[1]
+    assert spread.sum() == pytest.approx(vectors.var(axis=0).sum(), rel=1e-4)
+    gap = np.linalg.norm(vectors[0] - vectors[1])
+    assert np.linalg.norm(positions[0] - positions[1]) == pytest.approx(gap, rel=1e-4)
+    np.testing.assert_allclose(project(vectors[::-1].copy(), np.arange(500), 2)[::-1], positions, atol=1e-4)

