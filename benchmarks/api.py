@@ -78,7 +78,8 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     )
 
     def collaborative(path: Path) -> dict[str, str | int | float | bool | None]:
-        np.save(path / "item_factors.npy", rng.standard_normal((N_BOOKS, RANK)).astype(np.float32))
+        for name in ("item_factors", "fold_in_factors"):
+            np.save(path / f"{name}.npy", rng.standard_normal((N_BOOKS, RANK)).astype(np.float32))
         np.save(path / "lists.numbers.npy", lists)
         np.save(path / "lists.scores.npy", scores)
         (path / "users.json").write_text(json.dumps(users))
@@ -98,7 +99,7 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     )  # fmt: skip
     build_part(folder, "collaborative", "bench", collaborative)
     keys = Keys()
-    write_lists(client, keys, folder.parts / "collaborative-bench", "bench", SILENT)
+    write_lists(client, keys, folder.parts / "collaborative-bench", SILENT)
     pipeline = client.pipeline(transaction=False)
     for user, own, listed, listed_scores in zip(users, history.tolist(), lists.tolist(), scores.tolist(), strict=True):
         pipeline.sadd(keys.seen(user), *own)

@@ -20,6 +20,18 @@ _DISTRIBUTIONS = {
     "api": ("fastapi", "uvicorn", "faiss-cpu", "rapidfuzz", "redis", "hiredis"),
     "batch": ("pandas", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch", "faiss-cpu"),
 }
+_INSTALL = "`make setup` installs everything; so does pip install -c constraints.txt 'nightshelf[api,batch,embedded]'."
+# How to mend what a check finds when the error it meets does not say so itself.
+_MEND = {
+    "python": "Use 3.11 or newer.",
+    "serving half": _INSTALL,
+    "batch half": _INSTALL,
+    "data folder": "Choose another folder with --data-dir.",
+    "free disk": "Make room, or choose another folder with --data-dir.",
+    "embedding model": _INSTALL,
+    "redis": "Correct NIGHTSHELF_REDIS_URL, or unset it to use the embedded server.",
+    "generation": "Run `nightshelf nightly`, or `nightshelf generations rollback` to serve the one before.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +61,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         try:
             yield Finding(check, ok=True, found=run())
         except NightshelfError as error:
-            yield Finding(check, ok=False, found=error.what, mend=error.hint)
+            found = f"{error.what}{f' ({error.where})' if error.where else ''}"
+            yield Finding(check, ok=False, found=found, mend=error.hint or _MEND[check])
         except (OSError, ImportError) as error:
-            yield Finding(check, ok=False, found=str(error), mend="See the message; `make setup` installs everything.")
+            yield Finding(check, ok=False, found=str(error), mend=_MEND[check])
 
 
 def _python() -> str:
@@ -92,16 +105,16 @@ def _free_disk(folder: DataFolder) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from services.batch.embed import verify_model  # noqa: PLC0415  # the batch half may not be installed
+    from services.batch.embed import verify_model  # the batch half may not be installed
 
     return f"{settings.embedder}, {verify_model(settings.embedder)}"
 
 
 def _redis(settings: Settings, folder: DataFolder) -> str:
-    from contextlib import nullcontext  # noqa: PLC0415
+    from contextlib import nullcontext
 
-    from services.embedded import embedded_valkey  # noqa: PLC0415
-    from shared.redis import MINIMUM_VERSION, connect_for_batch  # noqa: PLC0415
+    from services.embedded import embedded_valkey
+    from shared.redis import MINIMUM_VERSION, connect_for_batch
 
     configured = settings.redis_url
     with (

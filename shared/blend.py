@@ -89,7 +89,9 @@ def blend(
             )
         ]
     has = np.array([[len(lists[user][0]) > 0 for lists in (collaborative, content)] for user in range(n_users)])
-    weights = np.where(has.all(axis=1, keepdims=True), np.array([collaborative_weight, content_weight], np.float32), has)
+    weights = np.where(
+        has.all(axis=1, keepdims=True), np.array([collaborative_weight, content_weight], np.float32), has
+    )
     total = weights.sum(axis=1, keepdims=True)
     np.divide(weights, total, out=weights, where=total > 0)
 

@@ -1,8 +1,7 @@
 """The catalog part, opened for serving: every book's record as ready JSON, memory-mapped.
 
-Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JSON object), `items.bin` +
-`items.offsets.npy` (the leading members of a recommendation item, without braces), `ids.json`, `titles.json`,
-`authors.json` (lists in order of book number), `editions.npy` (int32, books of one edition group share a value),
+Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JSON object), `ids.json`, `titles.json`,
+`authors.json` (lists in order of book number), `editions.npy` (int32, editions of one work share a value),
 `active.npy` (bool; a book its source no longer has is kept, inactive).
 """
 
@@ -31,8 +30,6 @@ class Catalog:
     _numbers: dict[str, int]
     _records: NDArray[np.uint8]
     _record_offsets: NDArray[np.int64]
-    _items: bytes
-    _item_offsets: list[int]
 
     @classmethod
     def open(cls, path: Path) -> Catalog:
@@ -47,8 +44,6 @@ class Catalog:
             _numbers={book_id: number for number, book_id in enumerate(ids)},
             _records=np.memmap(path / "records.bin", dtype=np.uint8, mode="r"),
             _record_offsets=np.load(path / "records.offsets.npy"),
-            _items=(path / "items.bin").read_bytes(),
-            _item_offsets=np.load(path / "items.offsets.npy").tolist(),
         )
 
     @property
@@ -81,11 +76,3 @@ class Catalog:
         start, end = self._record_offsets[number : number + 2]
         record: dict[str, Any] = orjson.loads(self._records[start:end].tobytes())
         return record
-
-    def item(self, number: int) -> bytes:
-        """`"book_id":…,"title":…,"authors":[…]`, JSON members without braces, ready to be put into an answer."""
-        return self._items[self._item_offsets[number] : self._item_offsets[number + 1]]
-
-    def reason(self, number: int) -> bytes:
-        """`{"book_id":…,"title":…}` as JSON."""
-        return orjson.dumps({"book_id": self.ids[number], "title": self.titles[number]})

@@ -48,6 +48,10 @@ class UnknownBookError(NightshelfError):
     """No book of the served catalogue has this id."""
 
 
+class UnknownListError(NightshelfError):
+    """No popular list is kept for this genre or tribe."""
+
+
 class UnknownTitleError(NightshelfError):
     """No book is called this.
 

@@ -125,8 +125,9 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    `item_factors` has shape (n_books, rank), float32, memory-mapped; the dot product of two rows says how alike the
-    readers of two books are.
+    `item_factors` and `fold_in_factors` have shape (n_books, rank), float32, memory-mapped. A user's factor is the sum
+    of the fold-in factors of their books, a book's score its dot product with the book's item factor. The collaborative
+    part may be older than the catalogue and then has fewer rows.
     """
 
     manifest: GenerationManifest
@@ -134,6 +135,7 @@ class Generation:
     neighbours: Neighbours
     popularity: Popularity
     item_factors: NDArray[np.float32]
+    fold_in_factors: NDArray[np.float32]
 
     @property
     def id(self) -> str:
@@ -170,10 +172,12 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         neighbours = Neighbours.open(paths["content"], catalog.editions)
     popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
     if previous and "collaborative" in opened:
-        item_factors = previous.item_factors
+        item_factors, fold_in_factors = previous.item_factors, previous.fold_in_factors
     else:
-        item_factors = np.asarray(np.load(paths["collaborative"] / "item_factors.npy", mmap_mode="r"))
-    # The collaborative part may be older than the catalogue (new books since): fewer rows are right, more are not.
+        item_factors, fold_in_factors = (
+            np.asarray(np.load(paths["collaborative"] / name, mmap_mode="r"))
+            for name in ("item_factors.npy", "fold_in_factors.npy")
+        )
     for name, n_rows, exact in (
         ("vectors", neighbours.n_books, True),
         ("ratings", popularity.n_books, True),
@@ -184,7 +188,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
                 f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-    return Generation(manifest, catalog, neighbours, popularity, item_factors)
+    return Generation(manifest, catalog, neighbours, popularity, item_factors, fold_in_factors)
 
 
 def canonical_json(value: object) -> bytes:

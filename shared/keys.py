@@ -31,7 +31,7 @@ class Keys:
 
     @property
     def user_state_snapshot(self) -> str:
-        """String: the snapshot last merged into user state. Written by publish; gone with the state it speaks of."""
+        """String: the snapshot last merged into user state, and by which rules. Written by publish; lives for ever."""
         return f"{self.prefix}:state-snapshot"
 
     def event_id(self, event_id: str) -> str:
@@ -47,7 +47,7 @@ class Keys:
         return f"{self.prefix}:cf:{part_id}:"
 
     def collaborative_complete(self, part_id: str) -> str:
-        """String: the number of lists written for this part; written last, so its presence means all are there."""
+        """String: a hash of the lists written for this part; written last, so that it means they are all there."""
         return f"{self.prefix}:cf-complete:{part_id}"
 
     def seen(self, user_id: str) -> str:

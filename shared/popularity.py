@@ -1,7 +1,7 @@
 """The popularity part, opened for serving: counts, averages and popular lists.
 
 Files: `n_ratings.npy` (int64), `average_rating.npy` (float32, NaN where nobody rated), `bayesian_average.npy`
-(float32), `popular.json` (`overall`, `genres`, `tribes`: book numbers, best first; `genre_names` for display).
+(float32), `popular.json` (`overall`, `genres`, `tribes`: book numbers, best first).
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ _VOLUME_IN_KEY = re.compile(rf"(?<![^\W_])({_VOLUME_WORD}) ({_NUMBER})")
 _VOLUME_MARK = re.compile(
     rf"(?:[\s,:;(\[–—-]+(?:vol|volume)\.? ?|[,:;(\[–—-]\s*(?:the\s)?(?:{_VOLUME_WORD})\.? ?)({_NUMBER})"  # noqa: RUF001
 )
-_SUBTITLE_HINTS = (":", ";", " - ", " – ", "—", "--", "(", "[")  # noqa: RUF001 - the dashes meant
-_SUBTITLE_MARK = re.compile(r":(?![0-9])|(?<![0-9]):|;| [-–] |—|--|[(\[]")  # noqa: RUF001 - the dashes meant
+_SUBTITLE_HINTS = (":", ";", ", or", " - ", " – ", "—", "--", "(", "[")  # noqa: RUF001 - the dashes meant
+_SUBTITLE_MARK = re.compile(r":(?![0-9])|(?<![0-9]):|;|, or,? | [-–] |—|--|[(\[]")  # noqa: RUF001 - the dashes meant
 # "(Discworld, #3)", "(Penguin Readers, Level 5)", "(Harry Potter, Book 3)"; not "(Part 2)" nor "(London, 1984)".
 _PARENTHESIS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _SERIES_WITHOUT_SIGN = re.compile(r"[^\s,],? (?:book|vol|volume|part|level|no)\.? [0-9]{1,3}$|[^\s,], [0-9]{1,3}$")

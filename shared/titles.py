@@ -82,6 +82,8 @@ class TitleIndex:
         active: bool, (n_books,).
         editions: int32, (n_books,), books with the same value are editions of one work, of which search and
             suggestions show one; computed with `edition_groups` if not given.
+        series: of each book the series and its place in it, as in `"Discworld 4"`; may be empty. Its words count like
+            words of the title where a book is searched, not where a title is resolved.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class TitleIndex:
         n_ratings: NDArray[np.int64],
         active: NDArray[np.bool_],
         editions: NDArray[np.int32] | None = None,
+        series: Sequence[str] | None = None,
     ) -> None:
         parsed = [parse_title(title) for title in titles]
+        series_words = [search_words(fold(text)) for text in series or [""] * len(parsed)]
         self._editions = groups_of_parsed(parsed, authors) if editions is None else np.asarray(editions)
         popularity = np.log1p(np.maximum(n_ratings, 0)).astype(np.float32)
         self._popularity = popularity / max(float(popularity.max(initial=0.0)), 1.0)
@@ -108,7 +112,10 @@ class TitleIndex:
         self._by_full = _numbers_by_key((self._full[number], number) for number in order.tolist())
         self._by_head = _numbers_by_key((head, number) for number in order.tolist() for head in parsed[number].heads)
         self._index = WordIndex(
-            [title.searchable if is_served else "" for title, is_served in zip(parsed, served, strict=True)],
+            [
+                f"{title.searchable} {words}" if is_served else ""
+                for title, words, is_served in zip(parsed, series_words, served, strict=True)
+            ],
             [name if is_served else "" for name, is_served in zip(self._names, served, strict=True)],
         )
 

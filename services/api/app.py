@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import problems
-from services.api.deps import State
+from services.api.deps import LifespanState, State
 from services.api.live import Live
-from services.api.recommend import Recommender
 from services.api.metrics import REQUEST_SECONDS
+from services.api.recommend import Recommender
 from services.api.routes import books, events, operations, recommendations
 from services.api.store import Store
 from shared.errors import NightshelfError
@@ -41,12 +41,11 @@ def create_app(settings: Settings) -> FastAPI:
     live = Live(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
         faiss.omp_set_num_threads(settings.serve.faiss_threads)
-        app.state.nightshelf = State(settings, store, live, Recommender(live, store))
         await live.start()
         try:
-            yield
+            yield {"nightshelf": State(settings, store, live, Recommender(live, store))}
         finally:
             await live.stop()
             await store.close()
@@ -56,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("nightshelf"),
         description="Book recommendations: heavy work every night, answers in milliseconds by day.",
         lifespan=lifespan,
-        responses=problems.DOCUMENTED_PROBLEMS,
+        generate_unique_id_function=lambda route: route.name,
     )
     for router in (recommendations.router, books.router, events.router, operations.router):
         app.include_router(router)

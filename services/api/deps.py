@@ -6,9 +6,12 @@ Dependencies are coroutines although they await nothing: FastAPI would send plai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from http import HTTPStatus
+from typing import Annotated, TypedDict, cast
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.api.live import Live, Served
 from services.api.recommend import Recommender
@@ -27,9 +30,58 @@ class State:
     recommender: Recommender
 
 
+class LifespanState(TypedDict):
+    """What the lifespan hands to every request."""
+
+    nightshelf: State
+
+
 def state_of(request: Request) -> State:
     """The application's state, for the one route that cannot afford a dependency."""
-    return cast("State", request.app.state.nightshelf)
+    return cast("State", request.scope["state"]["nightshelf"])
+
+
+class RecommendationQuery(BaseModel):
+    """What may be said in a request for recommendations."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: Text = Field(description="The user's id as it is in the ratings", examples=["reader-0042"])
+    limit: int = Field(10, ge=1, le=100, description="How many books at most")
+    explain: bool = Field(True, description="Whether to say which list carried each book, and because of which book")
+
+    @classmethod
+    def of(cls, request: Request) -> RecommendationQuery:
+        """Read it from path and query.
+
+        The work FastAPI does for each declared parameter would be a tenth of this request's time.
+
+        Raises:
+            RequestValidationError: a parameter is not allowed.
+        """
+        given: dict[str, object] = dict(request.query_params) if request.scope["query_string"] else {}
+        given["user_id"] = request.path_params["user_id"]
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            problems = error.errors()
+            for item in problems:
+                item["loc"] = ("path" if item["loc"][0] == "user_id" else "query", *item["loc"])
+            raise RequestValidationError(problems) from error
+
+    @classmethod
+    def openapi_parameters(cls) -> list[dict[str, object]]:
+        """The same parameters for the OpenAPI document."""
+        return [
+            {
+                "name": name,
+                "in": "path" if name == "user_id" else "query",
+                "required": name == "user_id",
+                "schema": schema,
+                "description": schema.pop("description"),
+            }
+            for name, schema in cls.model_json_schema()["properties"].items()
+        ]
 
 
 async def get_state(request: Request) -> State:
@@ -42,9 +94,19 @@ async def get_served(state: Annotated[State, Depends(get_state)]) -> Served:
     return state.live.pin()
 
 
+async def json_only(request: Request) -> None:
+    """Refuse a body that does not say it is JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"The body is {media_type or 'of no named type'}; it must be application/json.",
+        )
+
+
+JSON_ONLY = Depends(json_only)
 StateDep = Annotated[State, Depends(get_state)]
 ServedDep = Annotated[Served, Depends(get_served)]
 TitlePath = Annotated[Text, Path(description="A title, typos included", examples=["The Hobbit"])]
-UserPath = Annotated[Text, Path(description="The user's id as it is in the ratings", examples=["reader-0042"])]
 BookPath = Annotated[Text, Path(description="The book's id as it is in the source")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many books at most")]

@@ -1,29 +1,42 @@
 """The generation being served, and its replacement while requests run.
 
 The published pointer is polled. A new generation is opened, verified and warmed in a thread, then one reference is
-swapped; requests already under way keep the one they pinned. One that fails to load is logged, counted and not tried
-again until the pointer moves; the old one keeps serving.
+swapped; requests already under way keep the one they pinned. One that fails to load is logged and counted while the old
+one keeps serving; it is tried again when the pointer moves, and from time to time in case its files were mended or had
+not all arrived.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import os
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.api.metrics import FAISS_SECONDS, GENERATION, GENERATION_CREATED, GENERATION_FAILURES
+from services.api.metrics import (
+    FAISS_SECONDS,
+    GENERATION,
+    GENERATION_AGE,
+    GENERATION_CREATED,
+    GENERATION_FAILURES,
+    REDIS_UP,
+)
+from services.api.present import first_of_each_work
 from services.api.store import Store
-from shared.errors import NightshelfError, NoGenerationError, StoreUnavailableError
+from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.generation import Generation, open_generation, read_pointer_file
 from shared.layout import DataFolder
 from shared.log import get_logger
 from shared.titles import TitleIndex
 
 _WARMED_BOOKS = 4096
+_RETRY_REFUSED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +78,30 @@ def open_served(folder: DataFolder, generation_id: str, replaced: Served | None 
     generation.neighbours.on_search = FAISS_SECONDS.observe
     return Served(
         generation=generation,
-        titles=TitleIndex(catalog.titles, catalog.authors, popularity.n_ratings, catalog.active, catalog.editions),
-        spread=spread_over_tribes(popularity.overall, generation.neighbours.tribe_of),
+        titles=TitleIndex(
+            catalog.titles,
+            catalog.authors,
+            popularity.n_ratings,
+            catalog.active,
+            catalog.editions,
+            [_series_of(catalog.record(number)) for number in range(catalog.n_books)],
+        ),
+        spread=spread_over_tribes(
+            first_of_each_work(popularity.overall, catalog.editions), generation.neighbours.tribe_of
+        ),
     )
+
+
+def _no_longer_served(generation_id: str) -> None:
+    GENERATION.labels(generation_id).set(0)
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # what several processes write cannot be removed
+        GENERATION.remove(generation_id)
+
+
+def _series_of(record: dict[str, Any]) -> str:
+    """A book's series and its place in it, as people type them: `"Discworld 4"`; empty for none."""
+    series, position = record["series"], record["series_position"]
+    return f"{series} {position:g}" if series and position is not None else series or ""
 
 
 class Live:
@@ -79,6 +113,7 @@ class Live:
         self._poll_seconds = poll_seconds
         self._served: Served | None = None
         self._refused: str | None = None
+        self._retry_refused_at = 0.0
         self._follower: asyncio.Task[None] | None = None
 
     @property
@@ -90,8 +125,13 @@ class Live:
         """The generation for one request; call it once a request.
 
         Raises:
-            NoGenerationError: there is none yet.
+            NoGenerationError: there is none yet, or none that could be loaded.
         """
+        if self._served is None and self._refused is not None:
+            raise NoGenerationError(
+                f"The published generation {self._refused} cannot be loaded.",
+                hint="`nightshelf doctor` says why; `nightshelf generations rollback` serves the one before.",
+            )
         if self._served is None:
             raise NoGenerationError(
                 "Nothing has been published yet.", hint="Run `nightshelf nightly --source FOLDER` or `nightshelf demo`."
@@ -101,6 +141,7 @@ class Live:
     async def start(self) -> None:
         """Load what is published, if anything is, and keep following the pointer."""
         await self.refresh()
+        self._tell()
         self._follower = asyncio.get_running_loop().create_task(self._follow())
 
     async def stop(self) -> None:
@@ -119,29 +160,39 @@ class Live:
         if published is None and self._served is None:
             published = read_pointer_file(self._folder)
         serving = self._served.generation.id if self._served else None
-        if published is None or published in (serving, self._refused):
+        if published is None or published == serving:
+            return
+        if published == self._refused and time.monotonic() < self._retry_refused_at:
             return
         started = time.perf_counter()
         try:
             served = await asyncio.to_thread(open_served, self._folder, published, self._served)
-        except (NightshelfError, OSError, ValueError, KeyError, RuntimeError) as error:
-            self._refused = published
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the old one must go on
+            self._refused, self._retry_refused_at = published, time.monotonic() + _RETRY_REFUSED_SECONDS
             GENERATION_FAILURES.inc()
             get_logger().error("generation.refused", generation=published, still_serving=serving, error=str(error))
             return
         self._served, self._refused = served, None
+        gc.freeze()
         if serving is not None:
-            GENERATION.remove(serving)
+            _no_longer_served(serving)
         GENERATION.labels(published).set(1)
         GENERATION_CREATED.set(served.generation.manifest.created_at.timestamp())
         get_logger().info(
             "generation.loaded", generation=published, replaced=serving, seconds=round(time.perf_counter() - started, 2)
         )
 
+    def _tell(self) -> None:
+        """Keep this process's gauges true: any one of several workers is scraped for all of them."""
+        REDIS_UP.set(self._store.reachable)
+        if self._served is not None:
+            GENERATION_AGE.set(time.time() - self._served.generation.manifest.created_at.timestamp())
+
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(self._poll_seconds)
             try:
                 await self.refresh()
+                self._tell()
             except Exception as error:  # noqa: BLE001  # the follower must outlive anything one look can meet
                 get_logger().error("generation.follow_failed", error=repr(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,12 +18,14 @@ from shared.errors import (
     NoGenerationError,
     StoreUnavailableError,
     UnknownBookError,
+    UnknownListError,
     UnknownTitleError,
 )
 from shared.log import get_logger
 
 _STATUS: dict[type[NightshelfError], HTTPStatus] = {
     UnknownBookError: HTTPStatus.NOT_FOUND,
+    UnknownListError: HTTPStatus.NOT_FOUND,
     UnknownTitleError: HTTPStatus.NOT_FOUND,
     InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NoGenerationError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -30,19 +33,42 @@ _STATUS: dict[type[NightshelfError], HTTPStatus] = {
 }
 _TITLE: dict[type[NightshelfError], str] = {
     UnknownBookError: "Unknown book",
+    UnknownListError: "Unknown genre or tribe",
     UnknownTitleError: "Unknown title",
     InvalidRequestError: "Invalid request",
     NoGenerationError: "Not ready",
     StoreUnavailableError: "Store unavailable",
 }
-_DOCUMENTED = {400: "Not readable", 404: "Unknown", 422: "Invalid request", 503: "Not ready"}
-DOCUMENTED_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status, description in _DOCUMENTED.items()
+_DOCUMENTED = {
+    400: "The body is not readable",
+    404: "Unknown",
+    415: "The body is not JSON",
+    422: "Invalid request",
+    503: "Not ready",
 }
+_DETAILS = {
+    400: "The body cannot be read as JSON.",
+    404: "There is nothing at {path}.",
+    405: "{method} is not allowed at {path}.",
+}
+_HINTS = {
+    400: "Send JSON in UTF-8; /docs shows its fields.",
+    404: "/docs lists what there is.",
+    405: "/docs lists the methods allowed here.",
+    415: "Send JSON, and say so in the header Content-Type.",
+}
+_SHOWN_OF_PATH = 200
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route's `responses` say of the errors it answers with."""
+    return {
+        status: {
+            "description": _DOCUMENTED[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
 
 
 def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
@@ -89,7 +115,7 @@ async def _ours(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors()]
+    errors = [{"where": where_of(item), "what": what_of(item)} for item in error.errors()]
     detail = "; ".join(f"{item['where']}: {item['what']}" for item in errors)
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", detail, where=errors[0]["where"], errors=errors,
@@ -97,13 +123,28 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     )  # fmt: skip
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+def where_of(item: Mapping[str, Any]) -> str:
+    """The place of one validation error, as in `query.limit`; of broken JSON only that it is the body."""
+    return "body" if item["type"] == "json_invalid" else ".".join(str(part) for part in item["loc"])
+
+
+def what_of(item: Mapping[str, Any]) -> str:
+    """One validation error in words for people, where pydantic's are for programmers."""
+    if item["type"] == "json_invalid":
+        return f"Not JSON: {item['ctx']['error']} at character {item['loc'][-1]}"
+    if item["type"] == "string_pattern_mismatch":
+        return "Text must not be blank, nor hold control characters or bytes that are not UTF-8"
+    message: str = item["msg"]
+    return message
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    hints = {404: "/docs lists what there is.", 405: "/docs lists the methods allowed here."}
-    return problem(
-        error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail), dict(error.headers or {}),
-        hint=hints.get(error.status_code),
-    )  # fmt: skip
+    status = error.status_code
+    detail = _DETAILS.get(status, "{detail}").format(
+        method=request.method, path=request.scope["path"][:_SHOWN_OF_PATH], detail=error.detail
+    )
+    return problem(status, HTTPStatus(status).phrase, detail, dict(error.headers or {}), hint=_HINTS.get(status))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

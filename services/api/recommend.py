@@ -79,7 +79,6 @@ class Recommender:
             return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
 
         settings = generation.manifest.blend
-        limits = [limit for _, limit, _ in questions]
         blended = blend(
             [state.collaborative for state in states],
             contents,
@@ -87,22 +86,22 @@ class Recommender:
             content_weight=settings.content_weight,
             seen=seen,
             works=generation.catalog.editions,
-            limit=max(limits),
+            limit=max(limit for _, limit, _ in questions),
         )
-        recommended = []
-        for (_, limit, explain), state, content, books, known in zip(
-            questions, states, contents, blended, seen, strict=True
-        ):
-            items = books.first(limit)
-            if not len(items.numbers):
-                recommended.append(_popular(served, known, limit, degraded=False))
-                continue
-            if len(items.numbers) < limit:
-                items = _top_up(items, served, known, limit)
-            because = _because(generation, items, state.recent) if explain else _no_reasons(items)
-            strategy = _strategy(state.collaborative, content)
-            recommended.append(Recommended(served, strategy, degraded=False, items=items, because=because))
-        return recommended
+        items = [books.first(limit) for books, (_, limit, _) in zip(blended, questions, strict=True)]
+        explained = [
+            (books, state.recent if explain else _NO_BOOKS)
+            for books, state, (_, _, explain) in zip(items, states, questions, strict=True)
+        ]
+        reasons = _because(generation, explained)
+        return [
+            Recommended(served, _strategy(state.collaborative, content), degraded=False, items=books, because=because)
+            if len(books.numbers) == limit
+            else _filled(served, state, content, books, because, known, limit)
+            for (_, limit, _), state, content, books, because, known in zip(
+                questions, states, contents, items, reasons, seen, strict=True
+            )
+        ]
 
     async def _seen_of(self, user_id: str, state: UserState, content: Candidates, served: Served) -> NDArray[np.int32]:
         """Of a history too long to fetch: what of the candidates is in it."""
@@ -124,9 +123,28 @@ def _strategy(collaborative: Candidates, content: Candidates) -> Strategy:
     return "hybrid" if len(collaborative[0]) else "content"
 
 
+def _filled(
+    served: Served,
+    state: UserState,
+    content: Candidates,
+    items: Blended,
+    because: NDArray[np.int32],
+    seen: NDArray[np.int32],
+    limit: int,
+) -> Recommended:
+    """A list that came out too short, filled up with popular books; an empty one is popular altogether."""
+    if not len(items.numbers):
+        return _popular(served, seen, limit, degraded=False)
+    filled = _top_up(items, served, seen, limit)
+    because = np.concatenate((because, np.full(len(filled.numbers) - len(because), _NO_REASON)))
+    strategy = _strategy(state.collaborative, content)
+    return Recommended(served, strategy, degraded=False, items=filled, because=because)
+
+
 def _popular(served: Served, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
     items = _top_up(NOTHING_BLENDED, served, seen, limit)
-    return Recommended(served, "popular", degraded=degraded, items=items, because=_no_reasons(items))
+    because = np.full(len(items.numbers), _NO_REASON)
+    return Recommended(served, "popular", degraded=degraded, items=items, because=because)
 
 
 def _top_up(items: Blended, served: Served, seen: NDArray[np.int32], limit: int) -> Blended:
@@ -150,60 +168,74 @@ def _top_up(items: Blended, served: Served, seen: NDArray[np.int32], limit: int)
     )
 
 
-def _no_reasons(items: Blended) -> NDArray[np.int32]:
-    return np.full(len(items.numbers), _NO_REASON)
+def _because(generation: Generation, explained: Sequence[tuple[Blended, NDArray[np.int32]]]) -> list[NDArray[np.int32]]:
+    """For each item of each user the recent book that speaks most for it, -1 where none does.
+
+    Where the nightly list carried the item, that is the book which adds most to its score in the factor model,
+    `item_factors[item] . fold_in_factors[recent]`; where only the content list did, the nearest by description.
+    """
+    n_items = max((len(items.numbers) for items, _ in explained), default=0)
+    n_recent = max((len(recent) for _, recent in explained), default=0)
+    if not n_items or not n_recent:
+        return [np.full(len(items.numbers), _NO_REASON) for items, _ in explained]
+    numbers = np.zeros((len(explained), n_items), np.int64)
+    by_readers = np.zeros((len(explained), n_items), np.bool_)
+    recents = np.full((len(explained), n_recent), _NO_REASON)
+    for row, (items, recent) in enumerate(explained):
+        numbers[row, : len(items.numbers)] = items.numbers
+        by_readers[row, : len(items.numbers)] = ~np.isnan(items.collaborative)
+        recents[row, : len(recent)] = recent
+    vectors = generation.neighbours.vectors
+    reasons = np.where(
+        by_readers,
+        _most_alike(generation.item_factors, generation.fold_in_factors, numbers, recents),
+        _most_alike(vectors, vectors, numbers, recents),
+    )
+    return [reasons[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
 
 
-def _because(generation: Generation, items: Blended, recent: NDArray[np.int32]) -> NDArray[np.int32]:
-    """For each item the recent book most like it: by readers where the nightly list carried it, else by description."""
-    reasons = _no_reasons(items)
-    by_readers = ~np.isnan(items.collaborative)
-    for rows, arrays in (
-        (by_readers, generation.item_factors),
-        (~by_readers & ~np.isnan(items.content), generation.neighbours.vectors),
-    ):
-        known = recent[recent < len(arrays)]
-        numbers = items.numbers[rows]
-        if not len(known) or not len(numbers):
-            continue
-        likeness = arrays[np.minimum(numbers, len(arrays) - 1)] @ arrays[known].T
-        best = likeness.argmax(axis=1)
-        reasons[rows] = np.where(likeness[np.arange(len(best)), best] > 0, known[best], _NO_REASON)
-    return reasons
+def _most_alike(
+    of_items: NDArray[np.float32],
+    of_recents: NDArray[np.float32],
+    numbers: NDArray[np.int64],
+    recents: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """For each item (users, items) the recent book (users, recents; -1: none) of the largest positive dot product."""
+    known = (recents >= 0) & (recents < len(of_recents))
+    left = of_items[np.minimum(numbers, len(of_items) - 1)]
+    right = of_recents[np.where(known, recents, 0)]
+    likeness = np.where(known[:, None, :], left @ right.swapaxes(1, 2), -np.inf)
+    best = likeness.argmax(axis=2)
+    reason = np.take_along_axis(recents, best, axis=1)
+    return np.where(np.take_along_axis(likeness, best[:, :, None], axis=2)[:, :, 0] > 0, reason, _NO_REASON)
 
 
 def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> bytes:
-    """The answer as JSON bytes, put together from ready fragments of each book (schema: `RecommendationAnswer`)."""
+    """The answer as JSON bytes (schema: `RecommendationAnswer`), without the cost of building models."""
     generation = recommended.served.generation
-    item_of = generation.catalog.item
-    items = recommended.items
-    parts = []
-    columns = zip(
+    catalog, items = generation.catalog, recommended.items
+    ids, titles, authors = catalog.ids, catalog.titles, catalog.authors
+    books: list[dict[str, object]] = []
+    for number, score, collaborative, content, because in zip(
         items.numbers.tolist(),
         items.scores.tolist(),
         items.collaborative.tolist(),
         items.content.tolist(),
         recommended.because.tolist(),
         strict=True,
+    ):
+        book = {"book_id": ids[number], "title": titles[number], "authors": authors[number], "score": round(score, 4)}
+        if explain:  # a NaN, for a list that lacks the book, is written as null
+            book["sources"] = {"collaborative": round(collaborative, 4), "content": round(content, 4)}
+            book["because"] = None if because < 0 else {"book_id": ids[because], "title": titles[because]}
+        books.append(book)
+    return orjson.dumps(
+        {
+            "user_id": user_id,
+            "strategy": recommended.strategy,
+            "degraded": recommended.degraded,
+            "generation": generation.id,
+            "simulated_readers": generation.manifest.simulated_readers,
+            "items": books,
+        }
     )
-    for number, score, collaborative, content, because in columns:
-        item = b'{%b,"score":%.4f' % (item_of(number), score)
-        if explain:
-            item += b',"sources":{"collaborative":%b,"content":%b},"because":%b' % (
-                _number(collaborative),
-                _number(content),
-                b"null" if because < 0 else generation.catalog.reason(because),
-            )
-        parts.append(item + b"}")
-    return b'{"user_id":%b,"strategy":"%b","degraded":%b,"generation":"%b","simulated_readers":%b,"items":[%b]}' % (
-        orjson.dumps(user_id),
-        recommended.strategy.encode(),
-        b"true" if recommended.degraded else b"false",
-        generation.id.encode(),
-        b"true" if generation.manifest.simulated_readers else b"false",
-        b",".join(parts),
-    )
-
-
-def _number(score: float) -> bytes:
-    return b"%.4f" % score if score == score else b"null"  # noqa: PLR0124  # NaN: not in that list

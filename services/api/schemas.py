@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from shared.settings import InteractionKind
 
 LONGEST_TEXT = 200
 # No control characters, no replacement character (what undecodable bytes become), something besides white space.
-_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*[^\s\x00-\x1f\x7f-\x9f\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
-Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=_PRINTABLE)]
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*[^\s\x00-\x1f\x7f-\x9f\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=PRINTABLE)]
 
 
 class Problem(BaseModel):
@@ -187,17 +187,39 @@ class LegacySuggestions(BaseModel):
     suggestions: list[str]
 
 
+Moment = Annotated[
+    datetime,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0}]}),
+]
+
+
 class Event(BaseModel):
-    """Something a user did with a book. `value` is the rating, 1-5, and belongs to kind `rating` only."""
+    """Something a user did with a book. `value` is the rating, 1-5, and belongs to kind `rating` only.
 
-    model_config = ConfigDict(extra="forbid", validate_by_name=True)
+    `user` and `book` are understood as well as `user_id` and `book_id`.
+    """
 
-    event_id: Text
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_by_name=True,
+        json_schema_extra={
+            "if": {"properties": {"kind": {"const": "rating"}}},
+            "then": {"properties": {"value": {"type": "number"}}, "required": ["value"]},
+            "else": {"properties": {"value": {"type": "null"}}},
+            "examples": [
+                {"event_id": "7c1f", "user_id": "reader-0042", "book_id": "the-hobbit", "kind": "rating", "value": 5}
+            ],
+        },
+    )
+
+    event_id: Text = Field(description="an id of your own making, different for every event of every user")
     user_id: Text = Field(validation_alias=AliasChoices("user_id", "user"))
     book_id: Text = Field(validation_alias=AliasChoices("book_id", "book"))
     kind: InteractionKind
-    value: float | None = Field(None, ge=1, le=5, allow_inf_nan=False)
-    time: datetime | None = Field(None, description="ISO 8601 or seconds since 1970; now if left out")
+    value: float | None = Field(None, ge=1, le=5, allow_inf_nan=False, strict=True)
+    time: Moment | None = Field(
+        None, description="ISO 8601 (UTC without a zone), or seconds or milliseconds since 1970; now if left out"
+    )
 
     @model_validator(mode="after")
     def _value_belongs_to_rating(self) -> Event:

@@ -23,9 +23,7 @@ def build_catalog(folder: Path, books: pd.DataFrame) -> Facts:
         {field: _plain(value) for field, value in zip(RECORD_FIELDS, row, strict=True)}
         for row in books[list(RECORD_FIELDS)].itertuples(index=False, name=None)
     ]
-    _write_blobs(folder, "records", [orjson.dumps(record) for record in records])
-    lead = ("book_id", "title", "authors")
-    _write_blobs(folder, "items", [orjson.dumps({field: record[field] for field in lead})[1:-1] for record in records])
+    _write_records(folder, [orjson.dumps(record) for record in records])
     for name, field in (("ids", "book_id"), ("titles", "title"), ("authors", "authors")):
         (folder / f"{name}.json").write_bytes(orjson.dumps([record[field] for record in records]))
     editions = edition_groups([record["title"] for record in records], [record["authors"] for record in records])
@@ -46,9 +44,9 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _write_blobs(folder: Path, name: str, blobs: list[bytes]) -> None:
+def _write_records(folder: Path, blobs: list[bytes]) -> None:
     offsets = np.zeros(len(blobs) + 1, np.int64)
     np.cumsum([len(blob) for blob in blobs], out=offsets[1:])
     # A file without a byte cannot be memory-mapped.
-    (folder / f"{name}.bin").write_bytes(b"".join(blobs) or b"\n")
-    np.save(folder / f"{name}.offsets.npy", offsets)
+    (folder / "records.bin").write_bytes(b"".join(blobs) or b"\n")
+    np.save(folder / "records.offsets.npy", offsets)

@@ -173,6 +173,7 @@ def _mapping(n_books: int, n_users: int, ratings_per_user: int, seed: int) -> st
 # nightshelf generate --books {n_books} --users {n_users} --ratings-per-user {ratings_per_user} --seed {seed}
 
 name = "fictional-universe-{n_books}-{n_users}-{ratings_per_user}-{seed}"
+simulated_readers = true
 
 [books]
 file = "{BOOKS_FILE}"

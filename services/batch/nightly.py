@@ -7,6 +7,8 @@ and changes nothing.
 
 from __future__ import annotations
 
+import errno
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,12 +35,13 @@ from services.batch.publish import (
     verify_generation,
     write_lists,
     write_manifest,
+    write_pointer_file,
 )
 from services.batch.snapshot import Snapshot, current_snapshot
 from services.batch.sources.source import Source
 from services.batch.threads import bound_threads
-from services.batch.user_state import replay_events, seed_user_state
-from shared.errors import ArtifactError, NightshelfError
+from services.batch.user_state import merge_user_state
+from shared.errors import ArtifactError, NightshelfError, StoreUnavailableError
 from shared.generation import GenerationManifest, PartKind, content_id, part_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
@@ -83,6 +86,25 @@ def only_run(folder: DataFolder) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _faults_in_plain_words(folder: DataFolder) -> Iterator[None]:
+    """Say what happened when the ground is pulled away under a run: no Redis, no room."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StoreUnavailableError(
+            f"Redis failed during the run: {error}", hint="See to it and run again; what is finished is reused."
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ArtifactError(
+            "The disk is full.",
+            where=error.filename or str(folder.root),
+            hint="What is served is whole. Free some space (`nightshelf generations collect`) and run again.",
+        ) from error
+
+
 def run_night(
     settings: Settings,
     source: Source | None,
@@ -98,9 +120,16 @@ def run_night(
         client: a patient connection to Redis.
         progress: told how far each step is.
         on_step: told the name of each step (one of `STEPS`) as it begins.
+
+    Raises:
+        NightshelfError: another run is active, or what one of the steps raises.
+        StoreUnavailableError: Redis went away or is full.
+        ArtifactError: the disk is full, or something is not fit to be published.
+        PublishConflictError: another generation was published meanwhile.
     """
     folder, keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
-    with only_run(folder), bound_threads(settings.batch.threads):
+    with only_run(folder), _faults_in_plain_words(folder), bound_threads(settings.batch.threads):
+        shutil.rmtree(folder.staging, ignore_errors=True)
         clock = _Clock(on_step)
         with clock.step("ingest"):
             ingested = ingest(folder, source, settings, redis=client, progress=progress)
@@ -112,11 +141,12 @@ def run_night(
         parts = _build_parts(folder, snapshot, settings, progress, clock, report)
         with clock.step("lists"):
             path = part_folder(folder, "collaborative", parts["collaborative"])
-            report.n_users_listed = write_lists(client, keys, path, parts["collaborative"], progress)
+            report.n_users_listed = write_lists(client, keys, path, progress)
         manifest = _manifest(snapshot, settings, parts, report)
         with clock.step("user state"):
-            _merge_user_state(client, keys, snapshot, settings, progress, report)
+            report.n_events_replayed = merge_user_state(client, keys, snapshot, settings.user_state, progress)
         if expected is not None and _same_generation(folder, expected, manifest):
+            write_pointer_file(folder, expected)  # a run that died right after its flip did not
             report.generation_id = expected
             return report
         with clock.step("verify"):
@@ -273,22 +303,3 @@ def _same_generation(folder: DataFolder, served: str, manifest: GenerationManife
     except ArtifactError:
         return False
     return current.model_dump(exclude={"id", "created_at"}) == manifest.model_dump(exclude={"id", "created_at"})
-
-
-def _merge_user_state(
-    client: redis.Redis,
-    keys: Keys,
-    snapshot: Snapshot,
-    settings: Settings,
-    progress: Progress,
-    report: NightReport,
-) -> None:
-    """Seed user state from this snapshot once, then apply what has come in since."""
-    merged = client.get(keys.user_state_snapshot)
-    if merged is None or bytes(merged).decode() != snapshot.path.name:  # type: ignore[arg-type]
-        seed_user_state(client, keys, snapshot.load_interactions(), settings.user_state, progress)
-        number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
-        report.n_events_replayed = replay_events(
-            client, keys, number_of, settings.user_state, after=snapshot.meta["events_through"]
-        )
-        client.set(keys.user_state_snapshot, snapshot.path.name)

@@ -81,7 +81,6 @@ def build_popularity(
         "overall": ranked[:N_OVERALL].tolist(),
         "genres": listed,
         "tribes": {tribe: numbers[:N_EACH] for tribe, numbers in by_tribe.items()},
-        "genre_names": {genre: genre.replace("-", " ").capitalize() for genre in listed},
     }
     np.save(folder / "n_ratings.npy", n_ratings)
     np.save(folder / "average_rating.npy", average.astype(np.float32))

@@ -24,20 +24,26 @@ from shared.generation import (
     PART_KINDS,
     Generation,
     GenerationManifest,
+    PartManifest,
+    content_id,
     open_generation,
     part_folder,
     read_manifest,
+    read_pointer_file,
+    verify_part,
 )
 from shared.keys import Keys
 from shared.layout import DataFolder, write_durably
 
+_LIST_FILES = ("users.json", "lists.numbers.npy", "lists.scores.npy")
 _LISTS_PER_PIPELINE = 1000
 _PROBES = 20
 _FLIP = """
-local current = redis.call('GET', KEYS[1])
-if (current or '') ~= ARGV[1] then return 0 end
+local current = redis.call('GET', KEYS[1]) or ''
+if current == ARGV[2] then return 1 end -- sent again because the first answer was lost
+if current ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
-if current ~= ARGV[2] then redis.call('LPUSH', KEYS[2], ARGV[2]) end
+redis.call('LPUSH', KEYS[2], ARGV[2])
 return 1
 """
 
@@ -53,31 +59,44 @@ def history(client: redis.Redis, keys: Keys) -> list[str]:
     return [entry.decode() for entry in cast("list[bytes]", client.lrange(keys.history, 0, -1))]
 
 
-def lists_complete(client: redis.Redis, keys: Keys, part_id: str) -> bool:
-    """Whether every list of this collaborative part is in Redis."""
-    return bool(client.exists(keys.collaborative_complete(part_id)))
+def lists_complete(client: redis.Redis, keys: Keys, part: PartManifest) -> bool:
+    """Whether every list of this collaborative part, as it is on disk, is in Redis."""
+    marker = cast("bytes | None", client.get(keys.collaborative_complete(part.id)))
+    return marker is not None and marker.decode() == _fingerprint(part)
 
 
-def write_lists(client: redis.Redis, keys: Keys, part: Path, part_id: str, progress: Progress) -> int:
+def _read_part(path: Path) -> PartManifest:
+    """What a part, verified before, says of itself."""
+    return PartManifest.model_validate_json((path / "part.json").read_bytes())
+
+
+def _fingerprint(part: PartManifest) -> str:
+    """A hash of the lists. A part that was damaged and built again need not have the same ones under its id."""
+    return content_id([part.files[name].sha256 for name in _LIST_FILES])
+
+
+def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress) -> int:
     """Write every user's packed list under keys of this part, the completion marker last; returns how many users.
 
-    Does nothing but count if they are all there.
+    Does nothing but count if they are all there. The part has been verified.
     """
-    users: list[str] = json.loads((part / "users.json").read_bytes())
-    if lists_complete(client, keys, part_id):
+    part = _read_part(path)
+    users: list[str] = json.loads((path / "users.json").read_bytes())
+    if lists_complete(client, keys, part):
         return len(users)
-    numbers = np.load(part / "lists.numbers.npy", mmap_mode="r")
-    scores = np.load(part / "lists.scores.npy", mmap_mode="r")
+    client.unlink(keys.collaborative_complete(part.id))
+    numbers = np.load(path / "lists.numbers.npy", mmap_mode="r")
+    scores = np.load(path / "lists.scores.npy", mmap_mode="r")
     with progress.task("Writing lists to Redis", len(users)) as advance:
         for first in range(0, len(users), _LISTS_PER_PIPELINE):
             chunk = users[first : first + _LISTS_PER_PIPELINE]
             lengths = (numbers[first : first + len(chunk)] >= 0).sum(axis=1)
             pipeline = client.pipeline(transaction=False)
             for row, (user, length) in enumerate(zip(chunk, lengths.tolist(), strict=True), start=first):
-                pipeline.set(keys.collaborative_list(part_id, user), pack(numbers[row, :length], scores[row, :length]))
+                pipeline.set(keys.collaborative_list(part.id, user), pack(numbers[row, :length], scores[row, :length]))
             pipeline.execute()
             advance(len(chunk))
-    client.set(keys.collaborative_complete(part_id), len(users))
+    client.set(keys.collaborative_complete(part.id), _fingerprint(part))
     return len(users)
 
 
@@ -101,10 +120,10 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
             raise ArtifactError(f"The index of {generation_id} names books that are not served, next to book {number}.")
     if not np.isfinite(generation.item_factors).all():
         raise ArtifactError(f"The item factors of {generation_id} are not all finite.")
-    part = part_folder(folder, "collaborative", generation.collaborative_id)
-    users: list[str] = json.loads((part / "users.json").read_bytes())
-    lists = np.load(part / "lists.numbers.npy", mmap_mode="r")
-    if not lists_complete(client, keys, generation.collaborative_id):
+    path = part_folder(folder, "collaborative", generation.collaborative_id)
+    users: list[str] = json.loads((path / "users.json").read_bytes())
+    lists = np.load(path / "lists.numbers.npy", mmap_mode="r")
+    if not lists_complete(client, keys, _read_part(path)):
         raise ArtifactError(f"Not all lists of {generation_id} are in Redis.")
     for row in range(0, len(users), max(1, len(users) // _PROBES)):
         packed = cast("bytes | None", client.get(keys.collaborative_list(generation.collaborative_id, users[row])))
@@ -128,7 +147,13 @@ def flip(client: redis.Redis, keys: Keys, folder: DataFolder, *, expected: str |
             f"Generation {to} was not published: the current one is no longer {expected}.",
             hint="Another run published meanwhile. Look at `nightshelf generations list` and run again if needed.",
         )
-    write_durably(folder.generations / "current", f"{to}\n".encode())
+    write_pointer_file(folder, to)
+
+
+def write_pointer_file(folder: DataFolder, generation_id: str) -> None:
+    """Name the served generation on disk, for when Redis is away. Does nothing if the file says so already."""
+    if read_pointer_file(folder) != generation_id:
+        write_durably(folder.generations / "current", f"{generation_id}\n".encode())
 
 
 def rollback(
@@ -146,8 +171,9 @@ def rollback(
             raise ArtifactError("There is no earlier generation to go back to.")
         to = earlier[0]
     manifest = read_manifest(folder, to)
-    part_id = manifest.parts["collaborative"]
-    write_lists(client, keys, part_folder(folder, "collaborative", part_id), part_id, progress)
+    part = part_folder(folder, "collaborative", manifest.parts["collaborative"])
+    verify_part(part)
+    write_lists(client, keys, part, progress)
     verify_generation(client, keys, folder, to)
     flip(client, keys, folder, expected=current, to=to)
     return manifest
@@ -164,14 +190,18 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
 
     Goes with them: their parts and snapshots unless a kept generation uses them, their lists in Redis, and whatever a
     dead run left in staging. Call it while no run is active. Returns how many of each kind were deleted.
+
+    Raises:
+        ArtifactError: the current generation is not in this data folder, or a manifest is not readable.
     """
     current = current_generation(client, keys)
     previous = next((entry for entry in history(client, keys) if entry != current), None)
     limit = datetime.now(UTC) - grace
+    needed = (current, previous, read_pointer_file(folder))
     kept: list[GenerationManifest] = []
     doomed: list[GenerationManifest] = []
     for manifest in manifests(folder):
-        keep = manifest.id in (current, previous) or manifest.created_at > limit
+        keep = manifest.id in needed or manifest.created_at > limit
         (kept if keep else doomed).append(manifest)
     if current is not None and current not in {manifest.id for manifest in kept}:
         raise ArtifactError(f"The current generation {current} is not in this data folder; nothing was collected.")
@@ -194,7 +224,8 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
 def _remove_unused(folder: DataFolder, parent: Path, used: set[str]) -> int:
     if not parent.exists():
         return 0
-    unused = [path for path in parent.iterdir() if path.is_dir() and path.name not in used]
+    folders = [path for path in parent.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    unused = [path for path in folders if path.name not in used]
     for path in unused:
         remove_part(folder, path)
     return len(unused)

@@ -18,7 +18,10 @@ def n_threads(threads: int | None) -> int:
 @contextmanager
 def bound_threads(threads: int | None) -> Iterator[int]:
     """Bound BLAS, OpenMP and FAISS to this many threads while it is open; yields the number."""
-    n = n_threads(threads)
+    n, before = n_threads(threads), faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(n)
-    with threadpool_limits(limits=n):
-        yield n
+    try:
+        with threadpool_limits(limits=n):
+            yield n
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -3,10 +3,13 @@
 For each user: the seen set gains every book of a seen-kind interaction (the newest `max_seen`), the recent list every
 positive one (the newest `max_recent`). Then the events that arrived since the snapshot are applied once more, so that
 what a user did while the night was running wins over what the night knew. Every write is idempotent.
+
+A seen set over its bound gives up the oldest books of the snapshot first: what the snapshot does not know came in live.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
@@ -16,11 +19,43 @@ from numpy.typing import NDArray
 
 from services.batch.opinions import opinions
 from services.batch.progress import Progress
+from services.batch.snapshot import Snapshot
+from shared.generation import content_id
 from shared.keys import Keys
 from shared.settings import UserStateSettings
 
 _USERS_PER_PIPELINE = 500
 _EVENTS_PER_PAGE = 1000
+
+
+# What the API does with a live event whose seen set is full.
+_ADD_SEEN = """
+if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) and redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then
+  redis.call('SPOP', KEYS[1])
+end
+redis.call('SADD', KEYS[1], ARGV[1])
+"""
+
+
+def merge_user_state(
+    client: redis.Redis, keys: Keys, snapshot: Snapshot, settings: UserStateSettings, progress: Progress
+) -> int:
+    """Seed user state from this snapshot, once, then apply what has come in since; returns how many events that were.
+
+    Raises:
+        ArtifactError: the snapshot is damaged.
+    """
+    rules = settings.model_dump(mode="json")
+    rules = {name: sorted(value) if isinstance(value, list) else value for name, value in rules.items()}
+    merging = f"{snapshot.id} by {content_id(rules)}"
+    merged = cast("bytes | None", client.get(keys.user_state_snapshot))
+    if merged is not None and merged.decode() == merging:
+        return 0
+    seed_user_state(client, keys, snapshot.load_interactions(), settings, progress)
+    number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
+    n_events = replay_events(client, keys, number_of, settings, after=snapshot.meta["events_through"])
+    client.set(keys.user_state_snapshot, merging)
+    return n_events
 
 
 def seed_user_state(
@@ -63,7 +98,7 @@ def replay_events(
     Args:
         client: a patient connection.
         keys: key names.
-        number_of: book number by id; events of other books are left to the next ingest.
+        number_of: book number by id; events of other books, or not whole, are left to the next ingest.
         settings: which kinds count, and the bounds.
         after: the last stream id that the snapshot already holds.
     """
@@ -84,16 +119,18 @@ def replay_events(
 def _replay(
     pipeline: Any, keys: Keys, fields: dict[bytes, bytes], number_of: dict[str, int], settings: UserStateSettings
 ) -> None:
-    kind, user = fields[b"kind"].decode(), fields[b"user"].decode()
-    number = number_of.get(fields[b"book"].decode())
-    if number is None or kind not in settings.seen_kinds:
+    try:
+        kind, user, book = (fields[name].decode() for name in (b"kind", b"user", b"book"))
+        seconds = float(fields[b"time"])
+        stars = float(fields[b"value"]) if kind == "rating" else None
+    except (KeyError, ValueError):
         return
-    pipeline.sadd(keys.seen(user), number)
-    liked = kind in settings.positive_kinds and (
-        kind != "rating" or float(fields[b"value"]) >= settings.positive_rating
-    )
-    if liked:
-        _merge_recent(pipeline, keys.recent(user), {number: float(fields[b"time"])}, settings.max_recent)
+    number = number_of.get(book)
+    if number is None or kind not in settings.seen_kinds or not math.isfinite(seconds):
+        return
+    pipeline.eval(_ADD_SEEN, 1, keys.seen(user), number, settings.max_seen)
+    if kind in settings.positive_kinds and (stars is None or stars >= settings.positive_rating):
+        _merge_recent(pipeline, keys.recent(user), {number: seconds}, settings.max_recent)
     else:
         pipeline.zrem(keys.recent(user), number)
 
@@ -105,13 +142,13 @@ def _merge_recent(pipeline: Any, key: str, times: dict[int, float], max_recent: 
 
 
 def _bound_seen(client: redis.Redis, keys: Keys, newest_first: dict[str, NDArray[np.int32]], max_seen: int) -> None:
-    """Cut seen sets that have grown over the bound back to their newest books."""
+    """Cut seen sets that have grown over the bound back to it."""
     sizes = client.pipeline(transaction=False)
     for user in newest_first:
         sizes.scard(keys.seen(user))
     for (user, numbers), size in zip(newest_first.items(), sizes.execute(), strict=True):
         if size > max_seen:
-            replacement = client.pipeline(transaction=True)
-            replacement.delete(keys.seen(user))
-            replacement.sadd(keys.seen(user), *numbers[:max_seen].tolist())
-            replacement.execute()
+            members = {int(member) for member in cast("set[bytes]", client.smembers(keys.seen(user)))}
+            known = [number for number in numbers[::-1].tolist() if number in members]
+            oldest_first = [*known, *members.difference(known)]
+            client.srem(keys.seen(user), *oldest_first[: len(members) - max_seen])

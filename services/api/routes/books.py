@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import StringConstraints, TypeAdapter, WithJsonSchema
 
-from services.api.deps import BookPath, Limit, ServedDep, TitlePath
+from services.api.deps import JSON_ONLY, BookPath, Limit, ServedDep, TitlePath
 from services.api.live import Served
 from services.api.present import rated, record, reference
+from services.api.problems import documented
 from services.api.schemas import (
+    LONGEST_TEXT,
+    PRINTABLE,
     BookRecord,
     BooksAnswer,
     LegacyBook,
@@ -26,6 +30,11 @@ from shared.titles import Resolution
 
 router = APIRouter(tags=["books"])
 _MOST_IDS = 100
+_OneOrSeveralIds = Annotated[  # documented as one: arrays in a query are repeated parameters, commas an addition
+    str,
+    StringConstraints(min_length=1, max_length=_MOST_IDS * (LONGEST_TEXT + 1), pattern=PRINTABLE),
+    WithJsonSchema(TypeAdapter(Text).json_schema()),
+]
 _LEGACY_RECOMMENDATIONS = 5
 _SUGGESTIONS = 7
 
@@ -64,7 +73,7 @@ def similar_books(served: Served, number: int, limit: int) -> list[SimilarBook]:
     return books
 
 
-@router.get("/books/{title:path}/similar")
+@router.get("/books/{title:path}/similar", responses=documented(404, 422, 503))
 async def similar(served: ServedDep, title: TitlePath, limit: Limit = 10) -> SimilarAnswer:
     """Books like the one of this title. An unknown title is answered with suggestions (404)."""
     resolution = resolve(served, title)
@@ -76,7 +85,7 @@ async def similar(served: ServedDep, title: TitlePath, limit: Limit = 10) -> Sim
     )
 
 
-@router.get("/api/books/search")
+@router.get("/api/books/search", responses=documented(422, 503))
 async def search(
     served: ServedDep, q: Annotated[Text, Query(description="what was typed")], limit: Limit = 10
 ) -> SearchAnswer:
@@ -84,21 +93,25 @@ async def search(
     return SearchAnswer(items=[rated(served.generation, number) for number in served.titles.search(q, limit)])
 
 
-@router.get("/api/books")
+@router.get("/api/books", responses=documented(422, 503))
 async def books(
     served: ServedDep,
     ids: Annotated[
-        list[Text], Query(min_length=1, max_length=_MOST_IDS, description="repeat it, or separate by commas")
+        list[_OneOrSeveralIds],
+        Query(min_length=1, max_length=_MOST_IDS, description="repeat it, or separate by commas"),
     ],
 ) -> BooksAnswer:
     """Several books by id."""
     catalog = served.generation.catalog
     wanted: list[str] = []
     for given in ids:  # an id may hold a comma itself
-        wanted += [given] if catalog.find(given) is not None else [part for part in given.split(",") if part.strip()]
-    if len(wanted) > _MOST_IDS:
+        wanted += [given] if catalog.find(given) is not None else filter(None, map(str.strip, given.split(",")))
+    longest = max(map(len, wanted), default=0)
+    if not 1 <= len(wanted) <= _MOST_IDS or longest > LONGEST_TEXT:
         raise InvalidRequestError(
-            f"{len(wanted)} ids are too many.", where="ids", hint=f"Ask for {_MOST_IDS} at a time."
+            f"There are {len(wanted)} ids, the longest of {longest} characters.",
+            where="ids",
+            hint=f"Ask for 1 to {_MOST_IDS} ids at a time, of at most {LONGEST_TEXT} characters each.",
         )
     numbers = {book_id: catalog.find(book_id) for book_id in dict.fromkeys(wanted)}
     return BooksAnswer(
@@ -107,13 +120,13 @@ async def books(
     )
 
 
-@router.get("/api/books/{book_id:path}")
+@router.get("/api/books/{book_id:path}", responses=documented(404, 422, 503))
 async def book(served: ServedDep, book_id: BookPath) -> BookRecord:
     """One book by id."""
     return record(served.generation, served.generation.catalog.number_of(book_id))
 
 
-@router.post("/recommend")
+@router.post("/recommend", responses=documented(400, 415, 422, 503), dependencies=[JSON_ONLY])
 async def recommend_like_the_original(
     served: ServedDep, body: LegacyRequest
 ) -> LegacyRecommendations | LegacySuggestions:

@@ -7,10 +7,13 @@ from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from pydantic import ValidationError
+from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from services.api.deps import ServedDep, StateDep
+from services.api.deps import JSON_ONLY, ServedDep, StateDep
 from services.api.metrics import EVENTS
+from services.api.problems import documented, what_of, where_of
 from services.api.schemas import Event, EventsAnswer, RejectedEvent
 from services.api.store import AcceptedEvent
 from shared.catalog import Catalog
@@ -20,26 +23,21 @@ from shared.settings import UserStateSettings
 router = APIRouter(tags=["events"])
 _MOST_EVENTS = 1000
 _CLOCK_TOLERANCE_SECONDS = 300.0
-_EVENT_SCHEMA = Event.model_json_schema(ref_template="#/components/schemas/{model}")
-_DOCUMENTED_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "anyOf": [
-                        _EVENT_SCHEMA,
-                        {"type": "array", "items": _EVENT_SCHEMA, "minItems": 1, "maxItems": _MOST_EVENTS},
-                    ]
-                }
-            }
-        },
-    }
-}
 
 
-@router.post("/api/events", openapi_extra=_DOCUMENTED_BODY)
-async def report_events(state: StateDep, served: ServedDep, body: Annotated[Any, Body()]) -> EventsAnswer:
+class _OneOrSeveral:
+    """Documents a body as events but lets anything in: a bad event must not cost the good ones beside it."""
+
+    schema = TypeAdapter(Event | Annotated[list[Event], Field(min_length=1, max_length=_MOST_EVENTS)]).core_schema
+
+    def __get_pydantic_json_schema__(self, _anything: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(self.schema)
+
+
+@router.post("/api/events", responses=documented(400, 404, 415, 422, 503), dependencies=[JSON_ONLY])
+async def report_events(
+    state: StateDep, served: ServedDep, body: Annotated[Any, _OneOrSeveral(), Body()]
+) -> EventsAnswer:
     """Report one event, or an array of up to 1,000. The next recommendation already reflects them.
 
     A repeated `event_id` changes nothing. In an array each bad event is reported by its position and the good ones are
@@ -78,9 +76,10 @@ def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> Accep
     try:
         event = Event.model_validate(item)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "event"
-        raise InvalidRequestError(first["msg"], where=where, hint="See /docs for the fields of an event.") from error
+        first = error.errors(include_url=False)[0]
+        raise InvalidRequestError(
+            what_of(first), where=where_of(first) or "event", hint="See /docs for the fields of an event."
+        ) from error
     now = time.time()
     moment = event.time
     if moment is not None and moment.tzinfo is None:

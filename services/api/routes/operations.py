@@ -12,6 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from services.api.deps import ServedDep, StateDep
 from services.api.metrics import GENERATION_AGE, REDIS_UP
+from services.api.problems import documented
 from services.api.schemas import Health, Readiness
 
 router = APIRouter(tags=["operations"])
@@ -29,7 +30,7 @@ async def health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=documented(503))
 async def readiness(state: StateDep, served: ServedDep) -> Readiness:
     """A generation is loaded and can be served; 503 before that. Redis may be away: answers are then degraded."""
     manifest = served.generation.manifest

@@ -6,26 +6,32 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.deps import Limit, ServedDep, UserPath, state_of
-from services.api.present import rated
+from services.api.deps import Limit, RecommendationQuery, ServedDep, state_of
+from services.api.present import first_of_each_work, rated
+from services.api.problems import documented
 from services.api.recommend import write_json
 from services.api.schemas import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
-from shared.errors import InvalidRequestError, UnknownBookError
+from shared.errors import InvalidRequestError, UnknownListError
 
 router = APIRouter(tags=["recommendations"])
 
 
-@router.get("/api/recommendations/user/{user_id}", response_model=RecommendationAnswer)
-async def recommendations_for_user(
-    request: Request, user_id: UserPath, limit: Limit = 10, *, explain: bool = True
-) -> Response:
+@router.get(
+    "/api/recommendations/user/{user_id:path}",
+    response_model=RecommendationAnswer,
+    responses=documented(422, 503),
+    openapi_extra={"parameters": RecommendationQuery.openapi_parameters()},
+)
+async def recommendations_for_user(request: Request) -> Response:
     """Books for one user, best first. Someone unknown is shown popular books."""
-    recommended = await state_of(request).recommender.recommend(user_id, limit, explain=explain)
+    query = RecommendationQuery.of(request)
+    recommended = await state_of(request).recommender.recommend(query.user_id, query.limit, explain=query.explain)
     request.scope["strategy"] = recommended.strategy
-    return Response(write_json(recommended, user_id, explain=explain), media_type="application/json")
+    answer = write_json(recommended, query.user_id, explain=query.explain)
+    return Response(answer, media_type="application/json")
 
 
-@router.get("/api/popular")
+@router.get("/api/popular", responses=documented(404, 422, 503))
 async def popular(
     served: ServedDep,
     genre: Annotated[str | None, Query(max_length=200, description="a genre of /api/genres")] = None,
@@ -40,26 +46,27 @@ async def popular(
     if genre:
         found = popularity.genres.get(genre.strip().lower())
         if found is None:
-            raise UnknownBookError(f"There is no genre {genre!r}.", where="genre", hint="/api/genres lists them.")
+            raise UnknownListError(f"There is no genre {genre!r}.", where="genre", hint="/api/genres lists them.")
         numbers = found
     elif tribe is not None:
         found = popularity.tribes.get(tribe)
         if found is None:
-            raise UnknownBookError(f"There is no tribe {tribe}.", where="tribe", hint="/api/tribes lists them.")
+            raise UnknownListError(f"There is no tribe {tribe}.", where="tribe", hint="/api/tribes lists them.")
         numbers = found
+    works = first_of_each_work(numbers, served.generation.catalog.editions)
     return PopularAnswer(
-        items=[rated(served.generation, number) for number in numbers[:limit].tolist()],
+        items=[rated(served.generation, number) for number in works[:limit].tolist()],
         simulated_readers=served.generation.manifest.simulated_readers,
     )
 
 
-@router.get("/api/genres")
+@router.get("/api/genres", responses=documented(503))
 async def genres(served: ServedDep) -> GenresAnswer:
     """Genres that have a popular list."""
     return GenresAnswer(genres=sorted(served.generation.popularity.genres))
 
 
-@router.get("/api/tribes")
+@router.get("/api/tribes", responses=documented(503))
 async def tribes(served: ServedDep) -> TribesAnswer:
     """Tribes: clusters of books by description, with their telling words."""
     return TribesAnswer(tribes=[Tribe.model_validate(tribe) for tribe in served.generation.neighbours.tribes])

@@ -1,6 +1,7 @@
 """Any tables, described by a `nightshelf.toml` beside them.
 
     name = "Town library"              # optional; by default the name of the folder
+    simulated_readers = false          # true: the interactions are made up; every answer then says so
 
     [books]
     file = "catalogue.csv"             # .csv, .csv.gz or .parquet
@@ -119,6 +120,7 @@ class Mapping(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str | None = Field(None, min_length=1, max_length=200)
+    simulated_readers: bool = False
     books: BooksMapping
     interactions: list[InteractionsMapping] = Field(min_length=1)
 
@@ -138,12 +140,16 @@ class GenericSource:
     books_table: TableFile
     interactions_tables: tuple[TableFile, ...]
     kind: str = "generic"
-    simulated_readers: bool = False
 
     @property
     def name(self) -> str:
         """The name in the mapping, or the folder's."""
         return self.mapping.name or self.path.resolve().name
+
+    @property
+    def simulated_readers(self) -> bool:
+        """As the mapping says: whether a program made the interactions up."""
+        return self.mapping.simulated_readers
 
     @property
     def rating_scale(self) -> str:

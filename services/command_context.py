@@ -1,0 +1,84 @@
+"""What the commands share: consoles, options that mean the same everywhere, settings, and the way to Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from shared.errors import NightshelfError
+from shared.layout import DataFolder
+from shared.log import configure_logging
+from shared.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import redis
+
+out = Console()
+err = Console(stderr=True)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Where everything lives; ./data by default.",
+        envvar="NIGHTSHELF_DATA_DIR",
+        show_default=False,
+    ),
+]
+
+
+def settings_for(data_dir: Path | None) -> Settings:
+    """The settings of one command, its logging set up.
+
+    Raises:
+        NightshelfError: a setting is not allowed.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logging(settings.log_format, at_least="warning")
+    return settings
+
+
+@contextmanager
+def redis_url(settings: Settings) -> Iterator[str]:
+    """The configured Redis, or the data folder's own.
+
+    Raises:
+        NightshelfError: the configured URL is not one, or the embedded server is not installed.
+        StoreUnavailableError: the embedded server does not start.
+    """
+    if settings.redis_url is not None:
+        _refuse_bad_url(settings.redis_url)
+        yield settings.redis_url
+        return
+    from services.embedded import embedded_valkey
+
+    with embedded_valkey(DataFolder(settings.data_dir)) as url:
+        yield url
+
+
+@contextmanager
+def batch_redis(settings: Settings) -> Iterator[redis.Redis]:
+    """A patient connection to the configured Redis or the data folder's own.
+
+    Raises:
+        NightshelfError: as `redis_url`.
+        StoreUnavailableError: nobody answers there.
+    """
+    from shared.redis import connect_for_batch
+
+    with redis_url(settings) as url, connect_for_batch(url, settings.redis) as client:
+        yield client
+
+
+def _refuse_bad_url(url: str) -> None:
+    from redis.connection import parse_url
+
+    try:
+        parse_url(url)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise NightshelfError(f"{url!r} is not a Redis URL.", where="NIGHTSHELF_REDIS_URL", hint=str(error)) from error

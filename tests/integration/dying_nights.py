@@ -1,0 +1,182 @@
+"""Nights that are killed, each in a process of its own, at any place one can name.
+
+Run as a script it reads one order a line from its input, forks, and the child runs a night that kills itself with
+SIGKILL at the place ordered; it answers with the child's exit status. Imported once and forked often: a fork costs a
+moment, an interpreter with pandas and FAISS in it three seconds. Nothing in the parent has threads when it forks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import redis
+
+from services.batch import nightly, parts, publish, snapshot, user_state
+from services.batch.nightly import STEPS, run_night
+from services.batch.progress import SILENT
+from services.batch.sources.folder import open_folder
+from shared.redis import connect_for_batch
+from shared.settings import Settings
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lambda *_arguments: True) -> None:
+    """Make the nth call of `owner.name` for which `when` holds the last thing this process does not do."""
+    original = getattr(owner, name)
+    met = 0
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        nonlocal met
+        if when(*arguments):
+            met += 1
+            if met == nth:
+                _die()
+        return original(*arguments, **options)
+
+    setattr(owner, name, call)
+
+
+def _half_a_part(builder: str) -> None:
+    """Die while this builder saves its second array."""
+    build = getattr(nightly, builder)
+
+    def dying_build(*arguments: Any, **options: Any) -> Any:
+        _dying(np, "save", 2)
+        return build(*arguments, **options)
+
+    setattr(nightly, builder, dying_build)
+
+
+def _half_the_lists() -> None:
+    publish._LISTS_PER_PIPELINE = 50
+    _dying(publish, "pack", 75)
+
+
+def _lists_of_the_second_batch_unsent() -> None:
+    publish._LISTS_PER_PIPELINE = 50
+    _dying(redis.client.Pipeline, "execute", 2)
+
+
+def _half_the_user_state() -> None:
+    user_state._USERS_PER_PIPELINE = 50
+    _dying(user_state, "_bound_seen", 2)
+
+
+def _into(name: str) -> Callable[..., bool]:
+    """Whether a rename leads to a file of this kind among the generations."""
+    return lambda _path, target: Path(target).parent.name == "generations" and Path(target).name.endswith(name)
+
+
+def _named(name: str) -> Callable[..., bool]:
+    return lambda path, *_rest: path.name == name
+
+
+def _of_key(words: str) -> Callable[..., bool]:
+    return lambda _client, key, *_rest: words in key
+
+
+def _of_a_part(path: Path, _target: Path) -> bool:
+    return (path / "part.json").exists()
+
+
+PLACES: dict[str, Callable[[], None]] = {
+    "events on disk, stream not trimmed": lambda: _dying(redis.Redis, "xtrim"),
+    "snapshot half written": lambda: _dying(snapshot, "_write_table", 2),
+    "snapshot written, not current": lambda: _dying(snapshot, "write_durably", 1, _named("current")),
+    "half the catalog part": lambda: _half_a_part("build_catalog"),
+    "half the content part": lambda: _half_a_part("build_content"),
+    "half the popularity part": lambda: _half_a_part("build_popularity"),
+    "half the collaborative part": lambda: _half_a_part("build_collaborative"),
+    "first part without its part.json": lambda: _dying(parts, "write_durably", 1, _named("part.json")),
+    "last part without its part.json": lambda: _dying(parts, "write_durably", 4, _named("part.json")),
+    "first part whole, still in staging": lambda: _dying(Path, "rename", 1, _of_a_part),
+    "last part whole, still in staging": lambda: _dying(Path, "rename", 4, _of_a_part),
+    "some lists packed": _half_the_lists,
+    "some lists in Redis": _lists_of_the_second_batch_unsent,
+    "all lists in Redis, not marked": lambda: _dying(redis.Redis, "set", 1, _of_key("cf-complete")),
+    "some user state seeded": _half_the_user_state,
+    "user state seeded, events not replayed": lambda: _dying(user_state, "replay_events"),
+    "user state merged, not marked": lambda: _dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
+    "manifest half written": lambda: _dying(Path, "replace", 1, _into(".json")),
+    "manifest written, not verified": lambda: _dying(nightly, "verify_generation"),
+    "verified, not flipped": lambda: _dying(redis.Redis, "eval"),
+}
+"""Places before the flip: the generation before stays the current one."""
+
+PLACES_AFTER_THE_FLIP: dict[str, Callable[[], None]] = {
+    "flipped in Redis, pointer file not begun": lambda: _dying(publish, "write_durably", 1, _named("current")),
+    "flipped in Redis, pointer file half written": lambda: _dying(Path, "replace", 1, _into("current")),
+}
+
+
+def _run(order: dict[str, str]) -> None:
+    """Run the night of an order; returns only if the place was never reached."""
+    settings, place = Settings(**json.loads(order["settings"])), order["place"]
+    if place not in STEPS:
+        {**PLACES, **PLACES_AFTER_THE_FLIP}[place]()
+
+    def on_step(step: str) -> None:
+        if step == place:
+            _die()
+
+    with connect_for_batch(str(settings.redis_url), settings.redis) as client:
+        run_night(settings, open_folder(Path(order["source"])), client, SILENT, on_step)
+
+
+def _serve() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            try:
+                _run(json.loads(line))
+            finally:
+                os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+@dataclass(frozen=True)
+class Executioner:
+    """Has nights run and killed."""
+
+    process: subprocess.Popen[str]
+
+    def kill_night(self, settings: Settings, source: Path, place: str) -> None:
+        """Run a night over this source, up to the place where it dies: a step's name, or one of `PLACES`."""
+        order = {"settings": settings.model_dump_json(), "source": str(source), "place": place}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        status = self.process.stdout.readline().strip()
+        assert status == str(-signal.SIGKILL), f"the night did not die at {place!r}: {status or 'no answer'}"
+
+
+@contextmanager
+def executioner() -> Iterator[Executioner]:
+    """Start the script."""
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    command = [sys.executable, __file__]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=environment
+    ) as process:
+        yield Executioner(process)
+        process.stdin.close()
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,311 @@
+"""Publishing: lists complete before they count, a pointer that moves whole or not at all, the way back.
+
+Everything here holds on both servers.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from services.batch import publish
+from services.batch.progress import SILENT
+from services.batch.publish import flip, lists_complete, rollback, verify_generation, write_lists, write_manifest
+from shared.codec import pack, unpack
+from shared.errors import ArtifactError, PublishConflictError
+from shared.generation import FileFact, part_folder, read_manifest, read_pointer_file, sha256_of, verify_part
+from shared.keys import Keys
+from tests.small_world import Book
+
+
+@pytest.fixture
+def server_url(any_redis_url):
+    return any_redis_url
+
+
+def unpublished(library, generation_id, **parts):
+    """A manifest like the current one, with these parts instead, written but not published."""
+    current = library.manifest
+    manifest = current.model_copy(update={"id": generation_id, "parts": {**current.parts, **parts}})
+    write_manifest(library.folder, manifest)
+    return manifest
+
+
+def go_back(library, to=None):
+    return rollback(library.client, library.keys, library.folder, SILENT, to).id
+
+
+def move(library, *, expected, to):
+    flip(library.client, library.keys, library.folder, expected=expected, to=to)
+
+
+def verify(library, generation_id):
+    return verify_generation(library.client, library.keys, library.folder, generation_id)
+
+
+def lists_folder(library):
+    return part_folder(library.folder, "collaborative", library.manifest.parts["collaborative"])
+
+
+def unlink_lists(library, part_id):
+    names = list(library.client.scan_iter(match=f"{library.keys.collaborative_prefix(part_id)}*"))
+    library.client.unlink(library.keys.collaborative_complete(part_id), *names)
+
+
+# Lists
+
+
+def test_every_list_of_the_part_is_in_redis_packed_and_marked(library):
+    path = lists_folder(library)
+    part = verify_part(path)
+    numbers, scores = np.load(path / "lists.numbers.npy"), np.load(path / "lists.scores.npy")
+    users = json.loads((path / "users.json").read_bytes())
+    lists = library.lists_of(part.id)
+    assert len(users) == 120
+    assert set(lists) == {f"{{{user}}}".encode() for user in users}
+    for row, user in enumerate(users):
+        listed = numbers[row] >= 0
+        found_numbers, found_scores = unpack(lists[f"{{{user}}}".encode()])
+        np.testing.assert_array_equal(found_numbers, numbers[row][listed])
+        np.testing.assert_array_equal(found_scores, scores[row][listed])
+    assert lists_complete(library.client, library.keys, part)
+
+
+def test_lists_that_are_complete_are_not_written_again(library, monkeypatch):
+    monkeypatch.setattr(publish, "pack", lambda *_arguments: pytest.fail("written again"))
+    assert write_lists(library.client, library.keys, lists_folder(library), SILENT) == 120
+
+
+def test_lists_under_another_prefix_are_their_own(library):
+    other = Keys(f"{library.settings.redis_prefix}-other")
+    part = verify_part(lists_folder(library))
+    assert not lists_complete(library.client, other, part)
+    write_lists(library.client, other, lists_folder(library), SILENT)
+    assert lists_complete(library.client, other, part)
+
+
+def test_a_part_built_again_with_other_lists_is_written_again(library):
+    """A damaged part is rebuilt under its id, and another number of threads may order equal scores otherwise."""
+    path = lists_folder(library)
+    numbers = np.load(path / "lists.numbers.npy")
+    first, second = numbers[:, 0].copy(), numbers[:, 1].copy()
+    numbers[:, 0], numbers[:, 1] = second, first
+    np.save(path / "lists.numbers.npy", numbers)
+    part = verify_part_as_written_now(path)
+    assert not lists_complete(library.client, library.keys, part)
+    with pytest.raises(ArtifactError, match="Not all lists"):
+        library.verified()
+    write_lists(library.client, library.keys, path, SILENT)
+    assert library.verified().id == library.pointer
+    users = json.loads((path / "users.json").read_bytes())
+    lists = library.lists()
+    assert [lists[user][0] for user in users] == second.tolist()
+
+
+def verify_part_as_written_now(path):
+    """Give a part the checksums of what it holds now, as a new build would."""
+    part = json.loads((path / "part.json").read_bytes())
+    for name in part["files"]:
+        file = path / name
+        part["files"][name] = FileFact(n_bytes=file.stat().st_size, sha256=sha256_of(file)).model_dump()
+    (path / "part.json").write_text(json.dumps(part))
+    return verify_part(path)
+
+
+# The pointer
+
+
+def test_a_flip_moves_the_pointer_its_copy_on_disk_and_the_history(library):
+    before = library.pointer
+    move(library, expected=before, to="next")
+    assert library.pointer == read_pointer_file(library.folder) == "next"
+    assert library.history == ["next", before]
+
+
+@pytest.mark.parametrize("expected", [None, "somebody-elses"])
+def test_a_flip_whose_pointer_has_moved_meanwhile_is_refused_and_changes_nothing(library, expected):
+    before, earlier = library.served(), library.history
+    with pytest.raises(PublishConflictError, match=f"no longer {expected}"):
+        move(library, expected=expected, to="next")
+    assert library.served() == before
+    assert library.history == earlier
+
+
+def test_a_first_flip_needs_an_empty_redis_to_be_expected(founded):
+    with pytest.raises(PublishConflictError):
+        move(founded, expected="gone", to="first")
+    assert founded.client.get(founded.keys.current) is None
+    assert read_pointer_file(founded.folder) is None
+    move(founded, expected=None, to="first")
+    assert founded.pointer == "first"
+
+
+def test_a_flip_sent_twice_because_the_first_answer_was_lost_is_one_flip(library):
+    before = library.pointer
+    move(library, expected=before, to="next")
+    move(library, expected=before, to="next")
+    assert library.history == ["next", before]
+
+
+# What is refused
+
+
+def test_a_generation_whose_lists_are_not_marked_complete_is_refused(library):
+    library.client.unlink(library.keys.collaborative_complete(library.manifest.parts["collaborative"]))
+    with pytest.raises(ArtifactError, match="Not all lists"):
+        library.verified()
+
+
+@pytest.mark.parametrize("value", [None, pack(np.array([3, 1], np.int32), np.array([0.5, 0.25], np.float32))])
+def test_a_list_in_redis_that_is_not_the_parts_is_refused(library, value):
+    key = library.keys.collaborative_list(library.manifest.parts["collaborative"], "r000")
+    if value is None:
+        library.client.unlink(key)
+    else:
+        library.client.set(key, value)
+    with pytest.raises(ArtifactError, match="'r000' in Redis is not the one"):
+        library.verified()
+
+
+def test_parts_that_do_not_fit_each_other_are_refused(library):
+    old = library.manifest
+    library.world.books["b80"] = Book("The New One", "N. Ewcomer", "tides", "Wet.")
+    library.night()
+    for kind, what in (("content", "80 rows of vectors"), ("popularity", "80 rows of ratings")):
+        unpublished(library, f"mixed-{kind}", **{kind: old.parts[kind]})
+        with pytest.raises(ArtifactError, match=f"{what} for 81 books"):
+            verify(library, f"mixed-{kind}")
+    unpublished(library, "mixed-catalog", catalog=old.parts["catalog"])
+    with pytest.raises(ArtifactError, match="81 rows of vectors for 80 books"):
+        verify(library, "mixed-catalog")
+
+
+def test_lists_with_a_book_that_the_catalogue_no_longer_serves_are_refused(library):
+    old = library.manifest
+    popular = int(library.verified().popularity.overall[0])
+    del library.world.books[f"b{popular:02}"]
+    library.night()
+    unpublished(library, "mixed", collaborative=old.parts["collaborative"])
+    with pytest.raises(ArtifactError, match="names books that are not served"):
+        verify(library, "mixed")
+    with pytest.raises(ArtifactError, match="names books that are not served"):
+        go_back(library, "mixed")
+
+
+def test_a_manifest_without_a_part_is_refused(library):
+    current = library.manifest
+    parts = {kind: part for kind, part in current.parts.items() if kind != "popularity"}
+    write_manifest(library.folder, current.model_copy(update={"id": "partial", "parts": parts}))
+    with pytest.raises(ArtifactError, match="names no popularity part"):
+        verify(library, "partial")
+
+
+# The way back
+
+
+@pytest.fixture
+def after_three_nights(copy_of):
+    """The library, and its generations, oldest first."""
+
+    def nights(library):
+        library.night()
+        for book in ("b01", "b02"):
+            library.world.rate("r000", book, 5)
+            library.world.books["b00"].year += 1
+            library.night()
+
+    library = copy_of("three-nights", nights)
+    return library, library.history[::-1]
+
+
+def test_rollback_serves_the_generation_before(after_three_nights):
+    library, (_, second, third) = after_three_nights
+    assert library.pointer == third
+    assert go_back(library) == second
+    assert library.pointer == read_pointer_file(library.folder) == library.verified().id == second
+    assert library.history[:2] == [second, third]
+
+
+def test_rollback_to_a_named_generation(after_three_nights):
+    library, (first, _, third) = after_three_nights
+    assert go_back(library, first) == first
+    assert library.pointer == read_pointer_file(library.folder) == library.verified().id == first
+    assert go_back(library) == third, "the one published before"
+
+
+def test_rollback_writes_lists_that_redis_no_longer_has(after_three_nights):
+    library, (first, *_) = after_three_nights
+    part_id = read_manifest(library.folder, first).parts["collaborative"]
+    before = library.lists_of(part_id)
+    assert len(before) == 120
+    unlink_lists(library, part_id)
+    go_back(library, first)
+    assert library.pointer == library.verified().id == first
+    assert library.lists_of(part_id) == before
+
+
+def test_there_is_nothing_before_the_first(library):
+    before = library.served()
+    with pytest.raises(ArtifactError, match="no earlier generation"):
+        go_back(library)
+    assert library.served() == before
+
+
+def test_rollback_to_what_is_not_there_is_refused(library):
+    before = library.served()
+    with pytest.raises(ArtifactError, match="There is no generation 'nowhere'"):
+        go_back(library, "nowhere")
+    assert library.served() == before
+
+
+@pytest.mark.parametrize("kind", ["catalog", "content", "collaborative", "popularity"])
+def test_rollback_to_a_damaged_generation_is_refused(after_three_nights, kind):
+    library, (first, _, third) = after_three_nights
+    other = read_manifest(library.folder, first)
+    before = library.served()
+    path = part_folder(library.folder, kind, other.parts[kind])
+    file = max(path.glob("*.npy"), key=lambda file: file.stat().st_size)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    unlink_lists(library, other.parts["collaborative"])
+    with pytest.raises(ArtifactError, match="does not have the checksum"):
+        go_back(library, first)
+    assert library.served() == before
+    assert library.pointer == third
+
+
+def test_rollback_to_a_generation_whose_lists_are_gone_from_disk_is_refused(after_three_nights):
+    library, (first, *_) = after_three_nights
+    before = library.served()
+    path = part_folder(library.folder, "collaborative", read_manifest(library.folder, first).parts["collaborative"])
+    path.rename(path.with_name("elsewhere"))
+    with pytest.raises(ArtifactError, match=r"has no part\.json"):
+        go_back(library, first)
+    assert library.served() == before
+
+
+def test_rollback_while_another_publishes_is_refused(after_three_nights, monkeypatch):
+    library, (first, second, _) = after_three_nights
+
+    def publish_meanwhile(*arguments):
+        library.client.set(library.keys.current, second)
+        return verify_generation(*arguments)
+
+    monkeypatch.setattr(publish, "verify_generation", publish_meanwhile)
+    with pytest.raises(PublishConflictError):
+        go_back(library, first)
+    assert library.pointer == second
+
+
+def test_the_next_night_after_a_rollback_publishes_again(after_three_nights):
+    library, (_, second, third) = after_three_nights
+    parts = library.manifest.parts
+    go_back(library)
+    report = library.night()
+    assert report.published
+    assert report.generation_id not in (second, third)
+    assert library.manifest.parts == parts
+    assert len(report.reused_parts) == 4

@@ -1,0 +1,305 @@
+"""User state: merged at night with what came in live, never erased, bounded, and the same when done twice.
+
+Everything here holds on both servers.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.batch import user_state
+from services.batch.nightly import STEPS
+from services.batch.progress import SILENT
+from services.batch.publish import collect, rollback
+from services.batch.user_state import replay_events, seed_user_state
+from shared.keys import Keys
+from shared.settings import UserStateSettings
+
+NUMBERS = {f"b{number}": number for number in range(300)}
+
+
+@pytest.fixture
+def server_url(any_redis_url):
+    return any_redis_url
+
+
+class State:
+    """User state under a prefix of its own."""
+
+    def __init__(self, client, prefix, **choices):
+        self.client, self.keys = client, Keys(prefix)
+        self.settings = UserStateSettings(**choices)
+
+    def seed(self, *rows):
+        """Merge interactions: user, book number, kind, value, time."""
+        frame = pd.DataFrame(rows, columns=["user_id", "book_number", "kind", "value", "time"])
+        return seed_user_state(self.client, self.keys, frame, self.settings, SILENT)
+
+    def happen(self, user, book, kind, value="", seconds="2000.0", **fields):
+        """Put an event into the stream as the API does; returns its id there."""
+        event = {"event": "e", "user": user, "book": book, "kind": kind, "value": value, "time": seconds}
+        return self.client.xadd(self.keys.events, event | fields).decode()
+
+    def replay(self, after=None):
+        return replay_events(self.client, self.keys, NUMBERS, self.settings, after=after)
+
+    def seen(self, user):
+        return {int(number) for number in self.client.smembers(self.keys.seen(user))}
+
+    def recent(self, user):
+        return [(int(number), time) for number, time in self.client.zrevrange(self.keys.recent(user), 0, -1, True)]
+
+    def everything(self):
+        names = sorted(self.client.keys(f"{self.keys.prefix}:*"))
+        return {name: self.client.dump(name) for name in names}
+
+
+@pytest.fixture
+def state(client, prefix):
+    return State(client, prefix)
+
+
+def rated(book, stars, seconds, user="u"):
+    return (user, book, "rating", stars, seconds)
+
+
+def read(book, seconds, user="u"):
+    return (user, book, "read", math.nan, seconds)
+
+
+# Seeding
+
+
+def test_each_reader_gets_what_they_have_seen_and_liked(state):
+    n = state.seed(rated(1, 5.0, 10), rated(2, 2.0, 20), read(3, 30), read(4, 5, "v"), ("w", 5, "view", math.nan, 1))
+    assert n == 2
+    assert (state.seen("u"), state.recent("u")) == ({1, 2, 3}, [(3, 30.0), (1, 10.0)])
+    assert (state.seen("v"), state.recent("v")) == ({4}, [(4, 5.0)])
+    assert (state.seen("w"), state.recent("w")) == (set(), []), "a view counts neither as seen nor as liked"
+
+
+def test_seeding_only_adds_to_what_came_in_live(state):
+    state.client.sadd(state.keys.seen("u"), 7, 8)
+    state.client.zadd(state.keys.recent("u"), {"7": 500.0, "1": 900.0})
+    state.client.sadd(state.keys.seen("stranger"), 9)
+    state.seed(rated(1, 5.0, 10), rated(2, 4.0, 20))
+    assert state.seen("u") == {1, 2, 7, 8}
+    assert state.recent("u") == [(1, 900.0), (7, 500.0), (2, 20.0)], "a later time is never set back"
+    assert state.seen("stranger") == {9}
+
+
+def test_seeding_twice_changes_nothing(state):
+    rows = [rated(number, 1.0 + number % 5, float(number), f"u{number % 7}") for number in range(60)]
+    state.seed(*rows)
+    before = state.everything()
+    state.seed(*rows)
+    assert state.everything() == before
+    assert before
+
+
+def test_a_snapshot_without_interactions_is_nothing_to_do(state):
+    assert state.seed() == 0
+    assert state.everything() == {}
+
+
+def test_more_users_than_fit_one_pipeline_are_all_seeded(state, monkeypatch):
+    monkeypatch.setattr(user_state, "_USERS_PER_PIPELINE", 4)
+    assert state.seed(*(read(number, 1.0, f"u{number}") for number in range(11))) == 11
+    assert [state.seen(f"u{number}") for number in range(11)] == [{number} for number in range(11)]
+
+
+def test_the_newest_are_kept_within_the_bounds(client, prefix):
+    state = State(client, prefix, max_seen=100, max_recent=3)
+    state.seed(*(read(number, float(number)) for number in range(150)))
+    assert state.seen("u") == set(range(50, 150))
+    assert state.recent("u") == [(149, 149.0), (148, 148.0), (147, 147.0)]
+    state.seed(*(read(number, float(number)) for number in range(160)))
+    assert state.seen("u") == set(range(60, 160))
+    assert state.recent("u")[0] == (159, 159.0)
+    assert len(state.recent("u")) == 3
+
+
+def test_what_came_in_live_stays_when_the_oldest_give_way(client, prefix):
+    state = State(client, prefix, max_seen=100)
+    state.client.sadd(state.keys.seen("u"), 200, 201)
+    state.seed(*(read(number, float(number)) for number in range(100)))
+    assert state.seen("u") == {200, 201, *range(2, 100)}
+
+
+def test_a_bound_made_smaller_is_kept_to(client, prefix):
+    State(client, prefix, max_seen=300).seed(*(read(number, float(number)) for number in range(250)))
+    state = State(client, prefix, max_seen=100)
+    state.client.sadd(state.keys.seen("u"), *range(250, 300))
+    state.seed(read(240, 240.0))
+    assert len(state.seen("u")) == 100
+    assert state.seen("u") <= set(range(300))
+
+
+# Replaying
+
+
+def test_what_happened_since_wins_over_what_the_night_knew(state):
+    state.happen("u", "b1", "dismiss")
+    state.happen("u", "b2", "rating", "1.0")
+    state.happen("u", "b3", "purchase", seconds="3000.5")
+    state.happen("u", "b4", "click")
+    state.seed(rated(1, 5.0, 10), rated(2, 5.0, 20))
+    assert state.replay() == 4
+    assert state.seen("u") == {1, 2, 3}
+    assert state.recent("u") == [(3, 3000.5)]
+
+
+def test_only_what_came_after_the_snapshot_is_replayed(state):
+    state.happen("u", "b1", "read")
+    last = state.happen("u", "b2", "read")
+    state.happen("u", "b3", "read")
+    assert state.replay(after=last) == 1
+    assert state.seen("u") == {3}
+    assert state.replay() == 3
+    assert state.seen("u") == {1, 2, 3}
+
+
+def test_replaying_twice_changes_nothing(state):
+    for number, kind in enumerate(["read", "dismiss", "purchase", "read", "dismiss"]):
+        state.happen("u", f"b{number % 3}", kind, seconds=f"{number}.0")
+    state.replay()
+    before = state.everything()
+    state.replay()
+    assert state.everything() == before
+
+
+def test_more_events_than_fit_one_page_are_all_replayed(state, monkeypatch):
+    monkeypatch.setattr(user_state, "_EVENTS_PER_PAGE", 3)
+    for number in range(10):
+        state.happen("u", f"b{number}", "read")
+    assert state.replay() == 10
+    assert state.seen("u") == set(range(10))
+
+
+def test_events_of_unknown_books_or_of_no_use_are_left_to_the_next_ingest(state):
+    state.happen("u", "never-heard-of", "read")
+    state.happen("u", "b1", "rating", "many")
+    state.happen("u", "b2", "read", seconds="soon")
+    state.happen("u", "b2", "read", seconds="nan")
+    state.client.xadd(state.keys.events, {"nonsense": b"\xff\xfe"})
+    state.happen(b"\xff", "b3", "read")
+    state.happen("u", "b4", "read")
+    assert state.replay() == 7
+    assert state.seen("u") == {4}
+
+
+def test_replaying_keeps_to_the_bounds(client, prefix):
+    state = State(client, prefix, max_seen=100, max_recent=2)
+    state.seed(*(read(number, float(number)) for number in range(100)))
+    for number in range(200, 205):
+        state.happen("u", f"b{number}", "read", seconds=f"{number}.0")
+    state.replay()
+    assert len(state.seen("u")) == 100
+    assert 204 in state.seen("u")
+    assert state.recent("u") == [(204, 204.0), (203, 203.0)]
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["u", "v", "ü {x}"]),
+        st.integers(0, 200),
+        st.sampled_from(["rating", "read", "dismiss", "view"]),
+        st.sampled_from([1.0, 4.0, 5.0]),
+        st.floats(0, 1e9),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(nights=st.lists(ROWS, max_size=3), live=st.sets(st.integers(0, 200), max_size=10))
+def test_no_seeding_takes_a_seen_book_back(client, prefix, nights, live):
+    """For histories with whatever books, night after night: the seen set only grows, and recent books are seen."""
+    state = State(client, prefix)
+    client.unlink(*client.keys(f"{prefix}:*"), "nothing")
+    if live:
+        client.sadd(state.keys.seen("u"), *live)
+    for rows in nights:
+        before = {user: state.seen(user) for user in ("u", "v", "ü {x}")}
+        state.seed(*rows)
+        for user, earlier in before.items():
+            of_user = {number for who, number, kind, _, _ in rows if who == user and kind != "view"}
+            assert state.seen(user) == earlier | of_user
+            assert {number for number, _ in state.recent(user)} <= state.seen(user)
+
+
+# In a whole night
+
+
+def test_a_night_knows_every_reader(library):
+    frame = library.snapshot.load_interactions()
+    for user in ("r000", "r057", "r119"):
+        own = frame[frame["user_id"] == user]
+        assert library.seen(user) == set(own["book_number"])
+        liked = own[own["value"] >= 4].sort_values("time", ascending=False)
+        assert library.recent(user) == liked["book_number"].tolist()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_the_next(library, step):
+    """A newcomer's first book, and a dismissal of what the night takes for liked."""
+    liked = library.recent("r000")[0]
+    library.world.rate("r001", "b02", 5)
+    events = (("new", "newcomer", "b09", "read", None), ("no", "r000", f"b{liked:02}", "dismiss", None))
+
+    def happen(name):
+        if name == step:
+            library.report(*events)
+
+    report = library.night(happen)
+    assert report.published
+    taken_at_once = step == "ingest"
+    assert report.n_events_replayed == (2 if step in STEPS[1 : STEPS.index("user state") + 1] else 0)
+    assert library.events() == ([("new", "newcomer", "read"), ("no", "r000", "dismiss")] if taken_at_once else [])
+    assert library.seen("newcomer") == {9}
+    assert library.recent("newcomer") == [9]
+    assert liked in library.seen("r000")
+    assert liked not in library.recent("r000")
+
+    state = library.user_states()
+    assert library.night().published is not taken_at_once
+    assert library.events() == [("new", "newcomer", "read"), ("no", "r000", "dismiss")]
+    assert library.user_states() == state
+    assert library.known_event_ids() == ["new", "no"]
+    assert library.client.xlen(library.keys.events) == 0
+    assert 9 not in library.lists()["newcomer"]
+    assert liked not in library.lists()["r000"]
+
+
+def test_an_unchanged_night_does_not_touch_user_state(library, monkeypatch):
+    monkeypatch.setattr(user_state, "seed_user_state", lambda *_arguments: pytest.fail("seeded again"))
+    library.night()
+
+
+def test_a_kind_that_from_now_on_counts_as_seen_is_merged_from_the_same_snapshot(library):
+    library.report(("look", "r000", "b01", "view", None))
+    library.night()
+    snapshot = library.snapshot.id
+    assert 1 not in library.seen("r000")
+    kinds = UserStateSettings().seen_kinds | {"view"}
+    library.night(user_state=UserStateSettings(seen_kinds=kinds))
+    assert library.snapshot.id == snapshot
+    assert 1 in library.seen("r000")
+    assert 1 not in library.lists()["r000"]
+
+
+def test_rollback_and_collection_leave_user_state_alone(library):
+    library.world.rate("r000", "b01", 5)
+    library.night()
+    library.report(("e", "newcomer", "b05", "read", None))
+    before = library.user_states()
+    rollback(library.client, library.keys, library.folder, SILENT)
+    collect(library.client, library.keys, library.folder, timedelta(0))
+    assert library.user_states() == before
+    assert 1 in library.seen("r000"), "what was read stays read, whichever generation is served"
