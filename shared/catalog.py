@@ -7,7 +7,7 @@ Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JS
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Catalog:
     _numbers: dict[str, int]
     _records: NDArray[np.uint8]
     _record_offsets: NDArray[np.int64]
+    _items: dict[int, str] = field(default_factory=dict)
+    _reasons: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> Catalog:
@@ -50,6 +52,22 @@ class Catalog:
     def n_books(self) -> int:
         """Books ever numbered, inactive ones included: the length of every array over books."""
         return len(self.ids)
+
+    def item(self, number: int) -> str:
+        """`"book_id":…,"title":…,"authors":[…]`: JSON members without braces. Remembered: answers are made of these."""
+        item = self._items.get(number)
+        if item is None:
+            members = {"book_id": self.ids[number], "title": self.titles[number], "authors": self.authors[number]}
+            item = self._items[number] = orjson.dumps(members).decode()[1:-1]
+        return item
+
+    def reason(self, number: int) -> str:
+        """`{"book_id":…,"title":…}` as JSON. Remembered like `item`."""
+        reason = self._reasons.get(number)
+        if reason is None:
+            members = {"book_id": self.ids[number], "title": self.titles[number]}
+            reason = self._reasons[number] = orjson.dumps(members).decode()
+        return reason
 
     def find(self, book_id: str) -> int | None:
         """The book number of an id, `None` if no active book has it."""

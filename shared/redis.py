@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -26,7 +29,7 @@ def connect_for_batch(url: str, settings: RedisSettings) -> redis.Redis:
         NightshelfError: the URL is not one.
         StoreUnavailableError: nobody answers there.
     """
-    try:
+    with _naming(url):
         client = redis.Redis.from_url(
             url,
             client_name="nightshelf-batch",
@@ -35,8 +38,6 @@ def connect_for_batch(url: str, settings: RedisSettings) -> redis.Redis:
             retry=Retry(NoBackoff(), 1),
             protocol=2,
         )
-    except ValueError as error:
-        raise NightshelfError(f"{url!r} is not a Redis URL.", where="NIGHTSHELF_REDIS_URL", hint=str(error)) from error
     try:
         client.ping()
     except RedisError as error:
@@ -49,13 +50,27 @@ def connect_for_batch(url: str, settings: RedisSettings) -> redis.Redis:
 
 
 def connect_for_serving(url: str, settings: RedisSettings) -> redis.asyncio.Redis:
-    """An impatient asynchronous client for the request path; connects on first use, retries once."""
-    return redis.asyncio.Redis.from_url(
-        url,
-        client_name="nightshelf-api",
-        socket_timeout=settings.timeout_seconds,
-        socket_connect_timeout=settings.connect_timeout_seconds,
-        retry=AsyncRetry(NoBackoff(), 1),
-        max_connections=8,
-        protocol=2,
-    )
+    """An impatient asynchronous client for the request path; connects on first use, retries once.
+
+    Raises:
+        NightshelfError: the URL is not one.
+    """
+    with _naming(url):
+        return redis.asyncio.Redis.from_url(
+            url,
+            client_name="nightshelf-api",
+            socket_timeout=settings.timeout_seconds,
+            socket_connect_timeout=settings.connect_timeout_seconds,
+            retry=AsyncRetry(NoBackoff(), 1),
+            max_connections=8,
+            protocol=2,
+        )
+
+
+@contextmanager
+def _naming(url: str) -> Iterator[None]:
+    """Say which URL the library did not understand."""
+    try:
+        yield
+    except ValueError as error:
+        raise NightshelfError(f"{url!r} is not a Redis URL.", where="NIGHTSHELF_REDIS_URL", hint=str(error)) from error

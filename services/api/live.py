@@ -173,7 +173,7 @@ class Live:
             get_logger().error("generation.refused", generation=published, still_serving=serving, error=str(error))
             return
         self._served, self._refused = served, None
-        gc.freeze()
+        gc.freeze()  # catalogues are large and not garbage: keep the cycle collector from walking them
         if serving is not None:
             _no_longer_served(serving)
         GENERATION.labels(published).set(1)

@@ -104,10 +104,11 @@ class Recommender:
         ]
 
     async def _seen_of(self, user_id: str, state: UserState, content: Candidates, served: Served) -> NDArray[np.int32]:
-        """Of a history too long to fetch: what of the candidates is in it."""
-        return await self._store.seen_among(
-            user_id, np.concatenate((state.collaborative[0], content[0], served.spread))
-        )
+        """Of a history too long to fetch: which editions of the candidates are in it."""
+        works = served.generation.catalog.editions
+        candidates = np.concatenate((state.collaborative[0], content[0], served.spread))
+        editions = np.isin(works, works[candidates]).nonzero()[0].astype(np.int32)
+        return await self._store.seen_among(user_id, editions)
 
 
 def _content_candidates(generation: Generation, state: UserState) -> Candidates:
@@ -205,17 +206,18 @@ def _most_alike(
     left = of_items[np.minimum(numbers, len(of_items) - 1)]
     right = of_recents[np.where(known, recents, 0)]
     likeness = np.where(known[:, None, :], left @ right.swapaxes(1, 2), -np.inf)
-    best = likeness.argmax(axis=2)
+    # What ties up to rounding goes to the newest: rounding depends on who else is in the batch.
+    best = (likeness >= likeness.max(axis=2, keepdims=True) * np.float32(1 - 1e-5)).argmax(axis=2)
     reason = np.take_along_axis(recents, best, axis=1)
     return np.where(np.take_along_axis(likeness, best[:, :, None], axis=2)[:, :, 0] > 0, reason, _NO_REASON)
 
 
 def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> bytes:
-    """The answer as JSON bytes (schema: `RecommendationAnswer`), without the cost of building models."""
+    """The answer as JSON bytes (schema: `RecommendationAnswer`), put together from ready pieces of each book."""
     generation = recommended.served.generation
-    catalog, items = generation.catalog, recommended.items
-    ids, titles, authors = catalog.ids, catalog.titles, catalog.authors
-    books: list[dict[str, object]] = []
+    item_of, reason_of = generation.catalog.item, generation.catalog.reason
+    items = recommended.items
+    books = []
     for number, score, collaborative, content, because in zip(
         items.numbers.tolist(),
         items.scores.tolist(),
@@ -224,18 +226,24 @@ def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> byte
         recommended.because.tolist(),
         strict=True,
     ):
-        book = {"book_id": ids[number], "title": titles[number], "authors": authors[number], "score": round(score, 4)}
-        if explain:  # a NaN, for a list that lacks the book, is written as null
-            book["sources"] = {"collaborative": round(collaborative, 4), "content": round(content, 4)}
-            book["because"] = None if because < 0 else {"book_id": ids[because], "title": titles[because]}
-        books.append(book)
-    return orjson.dumps(
+        if explain:
+            reason = "null" if because < 0 else reason_of(because)
+            sources = f'"collaborative":{_number(collaborative)},"content":{_number(content)}'
+            books.append(f'{{{item_of(number)},"score":{score:.4f},"sources":{{{sources}}},"because":{reason}}}')
+        else:
+            books.append(f'{{{item_of(number)},"score":{score:.4f}}}')
+    head = orjson.dumps(
         {
             "user_id": user_id,
             "strategy": recommended.strategy,
             "degraded": recommended.degraded,
             "generation": generation.id,
             "simulated_readers": generation.manifest.simulated_readers,
-            "items": books,
         }
     )
+    return b'%b,"items":[%b]}' % (head[:-1], ",".join(books).encode())
+
+
+def _number(score: float) -> str:
+    """A score as JSON; NaN, for a list that lacks the book, as null."""
+    return f"{score:.4f}" if score == score else "null"  # noqa: PLR0124

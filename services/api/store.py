@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,7 +29,9 @@ from shared.redis import UNAVAILABLE, connect_for_serving
 from shared.settings import InteractionKind, Settings
 
 LONGEST_SEEN = 1000  # a longer seen set is not fetched; the candidates are looked up in it instead
+REMEMBERED_USERS = 10_000
 _NO_BOOKS = np.empty(0, np.int32)
+_NO_SEEN = (-1, _NO_BOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Store:
         self._settings = settings
         self._redis = connect_for_serving(url, settings.redis)
         self._shas = {script: hashlib.sha1(script.encode()).hexdigest() for script in (READ, TAKE_EVENTS)}  # noqa: S324
+        self._seen: OrderedDict[str, tuple[int, NDArray[np.int32]]] = OrderedDict()
         self._down_until = 0.0
         self._down = False
 
@@ -105,11 +109,26 @@ class Store:
             StoreUnavailableError: Redis is away.
         """
         keys: list[str] = []
-        for user_id in user_ids:
+        arguments = [self._settings.blend.recent_books, LONGEST_SEEN]
+        remembered = [self._seen.get(user_id, _NO_SEEN) for user_id in user_ids]
+        for user_id, (n_seen, _) in zip(user_ids, remembered, strict=True):
             keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))
-        bounds = (self._settings.blend.recent_books, LONGEST_SEEN)
-        answers = await self._ask("read", lambda: self._run(READ, keys, bounds))
-        return [_user_state(*answer) for answer in answers]
+            arguments.append(n_seen)
+        answers = await self._ask("read", lambda: self._run(READ, keys, arguments))
+        states = []
+        for user_id, known, (packed, recent, n_seen, joined) in zip(user_ids, remembered, answers, strict=True):
+            seen = None if n_seen > LONGEST_SEEN else known[1]
+            if joined is not None:
+                seen = _numbers(joined)
+                self._remember_seen(user_id, n_seen, seen)
+            states.append(UserState(NO_CANDIDATES if packed is None else unpack(packed), _numbers(recent), seen))
+        return states
+
+    def _remember_seen(self, user_id: str, n_seen: int, seen: NDArray[np.int32]) -> None:
+        if n_seen < self._settings.user_state.max_seen:
+            self._seen[user_id] = (n_seen, seen)
+            if len(self._seen) > REMEMBERED_USERS:
+                self._seen.popitem(last=False)
 
     async def seen_among(self, user_id: str, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which of these book numbers a user with a very long history has seen.
@@ -163,14 +182,6 @@ class Store:
             self._down = False
             get_logger().info("redis.back", what=what)
         return answer
-
-
-def _user_state(packed: bytes | None, recent: bytes, seen: bytes | None) -> UserState:
-    return UserState(
-        collaborative=NO_CANDIDATES if packed is None else unpack(packed),
-        recent=_numbers(recent),
-        seen=None if seen is None else _numbers(seen),
-    )
 
 
 def _numbers(joined: bytes) -> NDArray[np.int32]:

@@ -95,6 +95,7 @@ def _of_a_part(path: Path, _target: Path) -> bool:
 
 
 PLACES: dict[str, Callable[[], None]] = {
+    "events written, not named": lambda: _dying(Path, "rename", 1, lambda path, _: path.parent.name == "events"),
     "events on disk, stream not trimmed": lambda: _dying(redis.Redis, "xtrim"),
     "snapshot half written": lambda: _dying(snapshot, "_write_table", 2),
     "snapshot written, not current": lambda: _dying(snapshot, "write_durably", 1, _named("current")),

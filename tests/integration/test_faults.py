@@ -27,7 +27,7 @@ EVENTS = (
     ("e3", "newcomer", "b20", "read", None),
 )
 PLACES_THAT_ARE_MET_AGAIN = (
-    "events on disk, stream not trimmed",
+    "events written, not named",
     "snapshot half written",
     "half the catalog part",
     "half the collaborative part",

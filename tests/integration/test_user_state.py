@@ -246,7 +246,7 @@ def test_a_night_knows_every_reader(library):
         assert library.recent(user) == liked["book_number"].tolist()
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", ["ingest", "catalog", "collaborative", "user state", "verify", "publish"])
 def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_the_next(library, step):
     """A newcomer's first book, and a dismissal of what the night takes for liked."""
     liked = library.recent("r000")[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
@@ -11,7 +10,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from services.api.deps import ServedDep, StateDep
-from services.api.metrics import GENERATION_AGE, REDIS_UP
 from services.api.problems import documented
 from services.api.schemas import Health, Readiness
 
@@ -45,11 +43,8 @@ async def readiness(state: StateDep, served: ServedDep) -> Readiness:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(state: StateDep) -> Response:
+async def metrics() -> Response:
     """Everything counted and timed, for Prometheus; of all workers when there are several."""
-    if state.live.ready:
-        GENERATION_AGE.set(time.time() - state.live.pin().generation.manifest.created_at.timestamp())
-    REDIS_UP.set(state.store.reachable)
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

@@ -17,7 +17,7 @@ router = APIRouter(tags=["recommendations"])
 
 
 @router.get(
-    "/api/recommendations/user/{user_id:path}",
+    "/api/recommendations/user/{user_id:path}",  # noqa: FAST003  # RecommendationQuery reads it
     response_model=RecommendationAnswer,
     responses=documented(422, 503),
     openapi_extra={"parameters": RecommendationQuery.openapi_parameters()},
