@@ -102,16 +102,19 @@ def blend(
     np.equal(pool.key[1:], pool.key[:-1], out=twin[1:])
     second = twin.nonzero()[0]
     scores[second - 1] += scores[second]
-    by_content = np.where(pool.of_content, pool.own, _NAN)
-    by_content[second - 1] = pool.own[second]
-    by_readers = np.where(pool.of_content, _NAN, pool.own)
 
     user_works = (pool.user << _NUMBER_BITS) | works[pool.number]
     allowed = (~(twin | _is_among(user_works, _seen_works(seen, works)))).nonzero()[0]
     best = _first_of_each_user(_ranked(pool.user, scores, allowed), pool.user, user_works, limit)
     ends = np.searchsorted(pool.user[best], np.arange(n_users), side="right").tolist()
+    only_content = pool.of_content[best].astype(np.bool_)
+    after = np.minimum(best + 1, len(twin) - 1)  # where the content list has the same book, it has the next row
     numbers = pool.number[best].astype(np.int32)
-    columns = scores[best], by_readers[best], by_content[best]
+    columns = (
+        scores[best],
+        np.where(only_content, _NAN, pool.own[best]),
+        np.where(only_content, pool.own[best], np.where(twin[after] & (after > best), pool.own[after], _NAN)),
+    )
     starts = [0, *ends[:-1]]
     return [
         Blended(numbers[start:end], *(column[start:end] for column in columns))

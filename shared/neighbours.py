@@ -70,7 +70,9 @@ class Neighbours:
         self._n_neighbours = n_neighbours
         self._n_remembered = n_remembered
         self._remembered: OrderedDict[int, Candidates] = OrderedDict()
-        self._remembered_candidates: OrderedDict[tuple[bytes, int, float], Candidates] = OrderedDict()
+        self._remembered_candidates: OrderedDict[tuple[bytes, int, float], tuple[Candidates, dict[int, int]]] = (
+            OrderedDict()
+        )
 
     @classmethod
     def open(cls, path: Path, editions: NDArray[np.int32], *, n_remembered: int = 100_000) -> Neighbours:
@@ -139,6 +141,13 @@ class Neighbours:
         Returns:
             Book numbers and scores, best first, ties by book number.
         """
+        return self._remembered_for(recent, limit, decay)[0]
+
+    def reasons(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> dict[int, int]:
+        """For each candidate of `candidates` the recent book that adds most to its score."""
+        return self._remembered_for(recent, limit, decay)[1]
+
+    def _remembered_for(self, recent: NDArray[np.int32], limit: int, decay: float) -> tuple[Candidates, dict[int, int]]:
         key = (recent.tobytes(), limit, decay)
         remembered = self._remembered_candidates.get(key)
         if remembered is None:
@@ -147,24 +156,21 @@ class Neighbours:
                 self._remembered_candidates.popitem(last=False)
         return remembered
 
-    def _candidates(self, recent: NDArray[np.int32], limit: int, decay: float) -> Candidates:
+    def _candidates(self, recent: NDArray[np.int32], limit: int, decay: float) -> tuple[Candidates, dict[int, int]]:
         lists = [
-            (self.of(number), decay**place)
+            (number, *self.of(number), decay**place)
             for place, number in enumerate(recent.tolist())
             if 0 <= number < self.n_books
         ]
-        if not lists:
-            return NO_CANDIDATES
-        numbers = np.concatenate([found[0] for found, _ in lists])
-        scores = np.concatenate([found[1] * np.float32(weight) for found, weight in lists])
+        numbers = np.concatenate([NO_CANDIDATES[0], *(found for _, found, _, _ in lists)])
+        scores = np.concatenate([NO_CANDIDATES[1], *(found * np.float32(weight) for _, _, found, weight in lists)])
         if not len(numbers):
-            return NO_CANDIDATES
-        order = numbers.argsort()
-        numbers, scores = numbers[order], scores[order]
+            return NO_CANDIDATES, {}
+        sources = np.repeat([number for number, _, _, _ in lists], [len(found) for _, found, _, _ in lists])
+        order = np.lexsort((-scores, numbers))  # each candidate's largest contribution first
+        numbers, scores, sources = numbers[order], scores[order], sources[order]
         first = np.concatenate(([True], numbers[1:] != numbers[:-1])).nonzero()[0]
-        numbers, scores = numbers[first], np.add.reduceat(scores, first)
-        if len(numbers) > limit:  # all that tie with the last one wanted, so that the sort decides by book number
-            likely = (scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit]).nonzero()[0]
-            numbers, scores = numbers[likely], scores[likely]
+        numbers, scores, sources = numbers[first], np.add.reduceat(scores, first), sources[first]
         best = (-scores).argsort(kind="stable")[:limit]
-        return numbers[best], scores[best]
+        chosen = numbers[best]
+        return (chosen, scores[best]), dict(zip(chosen.tolist(), sources[best].tolist(), strict=True))

@@ -57,7 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in (recommendations.router, books.router, events.router, operations.router):
+    for router in (
+        recommendations.direct_router,
+        recommendations.router,
+        books.router,
+        events.router,
+        operations.router,
+    ):
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Measured)

@@ -173,25 +173,26 @@ def _because(generation: Generation, explained: Sequence[tuple[Blended, NDArray[
     """For each item of each user the recent book that speaks most for it, -1 where none does.
 
     Where the nightly list carried the item, that is the book which adds most to its score in the factor model,
-    `item_factors[item] . fold_in_factors[recent]`; where only the content list did, the nearest by description.
+    `item_factors[item] . fold_in_factors[recent]`; where only the content list did, the one that adds most there.
     """
-    n_items = max((len(items.numbers) for items, _ in explained), default=0)
-    n_recent = max((len(recent) for _, recent in explained), default=0)
+    n_items = max(len(items.numbers) for items, _ in explained)
+    n_recent = max(len(recent) for _, recent in explained)
     if not n_items or not n_recent:
         return [np.full(len(items.numbers), _NO_REASON) for items, _ in explained]
     numbers = np.zeros((len(explained), n_items), np.int64)
-    by_readers = np.zeros((len(explained), n_items), np.bool_)
     recents = np.full((len(explained), n_recent), _NO_REASON)
     for row, (items, recent) in enumerate(explained):
         numbers[row, : len(items.numbers)] = items.numbers
-        by_readers[row, : len(items.numbers)] = ~np.isnan(items.collaborative)
         recents[row, : len(recent)] = recent
-    vectors = generation.neighbours.vectors
-    reasons = np.where(
-        by_readers,
-        _most_alike(generation.item_factors, generation.fold_in_factors, numbers, recents),
-        _most_alike(vectors, vectors, numbers, recents),
-    )
+    reasons = _most_alike(generation.item_factors, generation.fold_in_factors, numbers, recents)
+    settings = generation.manifest.blend
+    for row, (items, recent) in enumerate(explained):
+        only_content = np.isnan(items.collaborative).nonzero()[0]
+        if len(only_content) and len(recent):
+            by_content = generation.neighbours.reasons(
+                recent, limit=settings.content_candidates, decay=settings.recency_decay
+            )
+            reasons[row, only_content] = [by_content.get(number, -1) for number in items.numbers[only_content].tolist()]
     return [reasons[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
 
 
