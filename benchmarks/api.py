@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import redis
-from load import Load, run_load
 from rich.console import Console
 from rich.table import Table
-from services.batch.content import build_content
-from services.batch.popularity import build_popularity
 
+from load import Load, run_load
 from services.batch.catalog import build_catalog
+from services.batch.content import build_content
 from services.batch.parts import build_part
+from services.batch.popularity import build_popularity
 from services.batch.progress import SILENT
 from services.batch.publish import flip, verify_generation, write_lists, write_manifest
 from services.embedded import embedded_valkey
