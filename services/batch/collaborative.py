@@ -24,7 +24,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.factorize import Factors, open_factorizer
+from services.batch.factorize import Factors
+from services.batch.factorizers import open_factorizer
 from services.batch.opinions import opinions
 from services.batch.parts import Facts
 from services.batch.progress import Progress

@@ -1,7 +1,7 @@
 """The interface of a factor model: a matrix of positive interactions in, factors of users and books out.
 
 `services.batch.svd` is the default, `services.batch.als` the second implementation; both pass one contract suite. To
-add another, write a class with `factorize` and name it in `open_factorizer`.
+add another, write a class with `factorize` and name it in `services.batch.factorizers`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from scipy.sparse import csr_matrix
 
 from services.batch.progress import Progress
 from shared.errors import ArtifactError
-from shared.settings import CollaborativeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +66,6 @@ class Factorizer(Protocol):
             ArtifactError: a value is not finite or is below 0.
         """
         ...
-
-
-def open_factorizer(settings: CollaborativeSettings, *, threads: int) -> Factorizer:
-    """The factor model that the settings name.
-
-    Raises:
-        ModelError: the library behind it is not installed; names the extra that holds it.
-    """
-    if settings.algorithm == "als":
-        from services.batch.als import ImplicitAls  # noqa: PLC0415  # needs the extra `als`
-
-        return ImplicitAls(rank=settings.rank, seed=settings.seed, threads=threads)
-    from services.batch.svd import ScaledSvd  # noqa: PLC0415  # imports this module
-
-    return ScaledSvd(
-        rank=settings.rank,
-        user_exponent=settings.user_exponent,
-        book_exponent=settings.book_exponent,
-        seed=settings.seed,
-    )
 
 
 def checked(positives: csr_matrix) -> csr_matrix:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from services.batch.factorize import Factors, open_factorizer
+from services.batch.factorize import Factors
+from services.batch.factorizers import open_factorizer
 from services.batch.progress import SILENT
 from services.batch.svd import ScaledSvd, right_singular_vectors
 from shared.errors import ArtifactError, ModelError

@@ -1,0 +1,25 @@
+"""Which factor model the settings name."""
+
+from __future__ import annotations
+
+from services.batch.factorize import Factorizer
+from services.batch.svd import ScaledSvd
+from shared.settings import CollaborativeSettings
+
+
+def open_factorizer(settings: CollaborativeSettings, *, threads: int) -> Factorizer:
+    """The factor model that the settings name.
+
+    Raises:
+        ModelError: the library behind it is not installed; names the extra that holds it.
+    """
+    if settings.algorithm == "als":
+        from services.batch.als import ImplicitAls  # noqa: PLC0415  # needs the extra `als`
+
+        return ImplicitAls(rank=settings.rank, seed=settings.seed, threads=threads)
+    return ScaledSvd(
+        rank=settings.rank,
+        user_exponent=settings.user_exponent,
+        book_exponent=settings.book_exponent,
+        seed=settings.seed,
+    )
