@@ -17,7 +17,7 @@ from services.api.deps import LifespanState, State
 from services.api.live import Live
 from services.api.metrics import REQUEST_SECONDS
 from services.api.recommend import Recommender
-from services.api.routes import books, events, operations, recommendations
+from services.api.routes import books, documentation, events, operations, recommendations
 from services.api.store import Store
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
@@ -55,6 +55,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("nightshelf"),
         description="Book recommendations: heavy work every night, answers in milliseconds by day.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     for router in (
@@ -65,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         operations.router,
     ):
         app.include_router(router)
+    documentation.install(app)
     problems.install(app)
     app.add_middleware(Measured)
     return app

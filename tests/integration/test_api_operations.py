@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -120,6 +121,13 @@ class TestDocumentation:
         page = api.get("/docs")
         assert page.headers["content-type"].startswith("text/html")
         assert "/openapi.json" in page.text
+
+    def test_the_page_asks_no_other_host(self, api):
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', api.get("/docs").text)
+        assert len(addresses) >= 3
+        for address in addresses:
+            assert address.startswith("/docs/assets/")
+            assert api.get(address).status_code == 200
 
     def test_every_route_is_documented_under_a_name_of_its_own(self, api):
         paths = api.ok("/openapi.json")["paths"]

@@ -23,7 +23,7 @@ from services.batch.sources.source import INTERACTION_COLUMNS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PINNED = "67dcc811a21ec9565ee9c54566b4aec213402d23a1b8aa1c7e7ba926a64a32d3"
+PINNED = "882b989d1884d17e4ac9532f352f894fa1bb5b0f23a8770d80e402eba931bada"
 
 
 def digest(interactions: pd.DataFrame) -> str:
