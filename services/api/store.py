@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from redis.exceptions import NoScriptError
 
-from services.api.metrics import REDIS_SECONDS
+from services.api.metrics import REDIS_SECONDS, REDIS_UP
 from services.api.scripts import READ, TAKE_EVENTS
 from shared.codec import unpack
 from shared.errors import StoreUnavailableError
@@ -174,12 +174,14 @@ class Store:
             self._down_until = time.monotonic() + self._settings.redis.retry_after_seconds
             if not self._down:
                 self._down = True
+                REDIS_UP.set(0)
                 get_logger().warning("redis.away", what=what, error=str(error))
             raise StoreUnavailableError("Redis is away.") from error
         finally:
             REDIS_SECONDS.labels(what).observe(time.perf_counter() - started)
         if self._down:
             self._down = False
+            REDIS_UP.set(1)
             get_logger().info("redis.back", what=what)
         return answer
 

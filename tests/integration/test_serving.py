@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import signal
@@ -162,14 +163,23 @@ def test_a_demo_stopped_in_its_night_leaves_no_valkey_and_can_go_on(tmp_path_fac
     words = [str(COMMAND), "demo", "--data-dir", str(data), "--port", str(free_port())]
     url = embedded_url(data)
     with subprocess.Popen(
-        words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        words,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A runner in the background may have been told to ignore Ctrl-C, and its children inherit that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as demo:
-        for line in demo.stdout:
-            if "3/9 content" in line:
-                break
-        valkey = process_of(url)
-        demo.send_signal(sent)
-        rest, _ = demo.communicate(timeout=60)
+        try:
+            for line in demo.stdout:
+                if "3/9 content" in line:
+                    break
+            valkey = process_of(url)
+            demo.send_signal(sent)
+            rest, _ = demo.communicate(timeout=60)
+        finally:
+            demo.kill()
     assert demo.returncode == 128 + sent, rest
     assert "Traceback" not in rest
     assert not answers(url)
