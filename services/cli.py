@@ -80,7 +80,7 @@ def _source(path: Path | None) -> Source | None:
 
 @app.command()
 def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
-    """Build the demo (real books, simulated readers) if need be, and serve it."""
+    """Build the demo (real books, simulated readers), or bring it up to date with new events, and serve it."""
     from services.batch.snapshot import current_snapshot
     from services.batch.sources.demo import DemoSource
 

@@ -144,6 +144,17 @@ def test_book_crossing_from_kaggle(tmp_path: Path) -> None:
     ]
 
 
+def test_a_book_whose_year_is_unreadable_is_kept_unless_its_row_is_shifted(tmp_path: Path) -> None:
+    books = BOOK_CROSSING_KAGGLE["Books.csv"].replace("Morford,2002,", "Morford,abc,")
+    source = open_folder(lay_out(tmp_path / "bx", BOOK_CROSSING_KAGGLE | {"Books.csv": books}))
+    rejects = RejectLog()
+    kept = source.books(rejects)
+    assert kept["book_id"].tolist() == ["0195153448", "034545104X", "0002005018"]
+    assert kept["year"].isna().all()
+    assert ("Books.csv", 1, "Year-Of-Publication", "not a year; left empty") in faults(rejects)
+    assert ("Books.csv", 4, "Year-Of-Publication", "not a year: the row is shifted") in faults(rejects)
+
+
 def test_book_crossing_as_first_published(tmp_path: Path) -> None:
     source = open_folder(lay_out(tmp_path / "bx", BOOK_CROSSING_ORIGINAL, "latin-1"))
     rejects = RejectLog()

@@ -71,7 +71,7 @@ class BookCrossingSource:
             _written(table, columns),
             author_separator=None,
             series_in_title=True,
-            rejects_bad_year=True,
+            rejects_shifted=True,
         )
         return clean_books(table.frame(columns, rejects), form, rejects)
 

@@ -44,7 +44,8 @@ class BookFormat:
         author_separator: between authors; `None` when the column holds one.
         genre_separator: between genres.
         series_in_title: titles end in `(Series, #n)`, which is to be taken off into series and position.
-        rejects_bad_year: a row whose year is no number is shifted, and no other field of it can be trusted.
+        rejects_shifted: a row whose year is none and whose author is a year has lost a separator, and no other field of
+            it can be trusted.
         average_scale: the lowest and highest average rating the source can give.
     """
 
@@ -53,7 +54,7 @@ class BookFormat:
     author_separator: str | None = ", "
     genre_separator: str = ","
     series_in_title: bool = False
-    rejects_bad_year: bool = False
+    rejects_shifted: bool = False
     average_scale: tuple[float, float] = (1.0, 5.0)
 
 
@@ -77,9 +78,10 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     for i, row in enumerate(rows):
         fault = _fault(texts["book_id"][i], titles[i])
         if fault is None and years[i] is None:
-            reason = "not a year: the row is shifted" if form.rejects_bad_year else "not a year; left empty"
+            shifted = form.rejects_shifted and bool(parse_year(texts["authors"][i]))
+            reason = "not a year: the row is shifted" if shifted else "not a year; left empty"
             rejects.add(form.file, row, form.columns.get("year", "year"), texts["year"][i], reason)
-            if form.rejects_bad_year:
+            if shifted:
                 continue
         if fault is not None:
             field, reason = fault

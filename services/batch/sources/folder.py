@@ -30,6 +30,8 @@ def open_folder(path: Path) -> Source:
         SourceError: there is no such folder, it is not recognised (says what was found and what each format wants), or
             a table or column is missing.
     """
+    if path.is_file():
+        raise SourceError(f"{path} is a file.", where="--source", hint=f"Name the folder it is in: {path.parent}.")
     if not path.is_dir():
         raise SourceError(f"There is no folder {path}.", where="--source", hint="Name a folder of tables.")
     if (path / generic.MAPPING_FILE).is_file():
@@ -52,6 +54,8 @@ def open_folder(path: Path) -> Source:
                 f"{error.what} Besides: {' '.join(unreadable)}", where=error.where, hint=error.hint
             ) from error
     files = sorted(item.name for item in path.iterdir())
+    if not tables and unreadable:
+        raise SourceError(" ".join(unreadable), where=str(path), hint="Nothing in it can be read; check the export.")
     found = (
         describe_tables(tables) if tables else f"no {', '.join(SUFFIXES)} file among {', '.join(files) or 'no files'}"
     )
