@@ -14,7 +14,7 @@ from rich.text import Text
 from services.command_context import DataDir, batch_redis, err, out, redis_url, settings_for
 from services.generations_cli import generations
 from services.serving_process import refuse_busy_port, serve_until_stopped
-from shared.errors import NightshelfError, UnknownTitleError
+from shared.errors import NightshelfError, NoGenerationError, UnknownTitleError
 from shared.layout import DataFolder
 from shared.settings import Settings
 
@@ -205,6 +205,8 @@ def recommend(
     from services.screens import recommendations_screen
 
     settings = settings_for(data_dir)
+    if settings.redis_url is None:
+        _published(DataFolder(settings.data_dir))  # before a server is started in a folder that holds nothing
 
     async def ask(url: str) -> Recommended:
         store = Store(settings, url)
@@ -219,6 +221,18 @@ def recommend(
         out.print(recommendations_screen(user, asyncio.run(ask(url))))
 
 
+def _published(folder: DataFolder) -> str:
+    """The published generation's id, as the data folder has it."""
+    from shared.generation import read_pointer_file
+
+    published = read_pointer_file(folder)
+    if published is None:
+        raise NoGenerationError(
+            "Nothing has been published yet.", hint="Run `nightshelf nightly --source FOLDER` or `nightshelf demo`."
+        )
+    return published
+
+
 @app.command()
 def similar(
     title: Annotated[str, typer.Argument(help="A title, typos included.", show_default=False)],
@@ -229,16 +243,9 @@ def similar(
     from services.api.live import open_served
     from services.api.routes.books import resolve, similar_books
     from services.screens import similar_screen, suggestions_screen
-    from shared.errors import NoGenerationError
-    from shared.generation import read_pointer_file
 
     folder = DataFolder(settings_for(data_dir).data_dir)
-    published = read_pointer_file(folder)
-    if published is None:
-        raise NoGenerationError(
-            "Nothing has been published yet.", hint="Run `nightshelf nightly --source FOLDER` or `nightshelf demo`."
-        )
-    served = open_served(folder, published)
+    served = open_served(folder, _published(folder))
     try:
         resolution = resolve(served, title)
     except UnknownTitleError as error:
