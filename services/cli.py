@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from services.command_context import DataDir, batch_redis, err, out, redis_url, settings_for
+from services.command_context import DataDir, SourceOption, batch_redis, err, open_source, out, redis_url, settings_for
 from services.generations_cli import generations
 from services.serving_process import refuse_busy_port, serve_until_stopped
-from shared.errors import NightshelfError, NoGenerationError, UnknownTitleError
+from services.step_cli import steps
+from shared.errors import (
+    GateRefusedError,
+    NightshelfError,
+    NoGenerationError,
+    RunActiveError,
+    UnknownTitleError,
+)
 from shared.layout import DataFolder
 from shared.settings import Settings
 
@@ -28,13 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(generations, name="generations")
+app.add_typer(steps, name="step")
 
-SourceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--source", help="Folder of books and ratings; by default the source ingested last.", show_default=False
-    ),
-]
+EXIT_CODES: dict[type[NightshelfError], int] = {GateRefusedError: 3, RunActiveError: 75}  # all others: 1
+
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Workers = Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)]
@@ -48,7 +52,7 @@ def main() -> None:
         app(prog_name="nightshelf")
     except NightshelfError as error:
         _tell(error)
-        sys.exit(1)
+        sys.exit(EXIT_CODES.get(type(error), 1))
     except OSError as error:
         where = None if error.filename is None else str(error.filename)
         hint = "Check that it is there, that you may write to it, and that the disk has room."
@@ -68,14 +72,6 @@ def _tell(error: NightshelfError) -> None:
     for name, value in (("where", error.where), ("what to do", error.hint)):
         if value:
             err.print(f"  {name}: {value}", highlight=False, soft_wrap=True, markup=False)
-
-
-def _source(path: Path | None) -> Source | None:
-    if path is None:
-        return None
-    from services.batch.sources.folder import open_folder
-
-    return open_folder(path)
 
 
 @app.command()
@@ -130,28 +126,37 @@ def generate(
 def ingest(source: SourceOption = None, data_dir: DataDir = None) -> None:
     """Take books, ratings and reported events in; publish nothing."""
     from services.batch.ingest import ingest as ingest_source
-    from services.batch.nightly import only_run
+    from services.batch.lease import only_run
     from services.batch.progress import ConsoleProgress
     from services.screens import ingest_screen
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
-    opened = _source(source)
-    with batch_redis(settings) as client, only_run(folder):
+    opened = open_source(settings, source)
+    with batch_redis(settings) as client, only_run(folder, lease_minutes=settings.batch.lease_minutes):
         report = ingest_source(folder, opened, settings, redis=client, progress=ConsoleProgress(out))
     out.print(ingest_screen(report, folder))
 
 
 @app.command()
-def nightly(source: SourceOption = None, data_dir: DataDir = None) -> None:
-    """Run a whole night: ingest, embed, factor, list, verify, publish."""
+def nightly(
+    source: SourceOption = None,
+    data_dir: DataDir = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept", help="Why to publish even what the quality gate refuses.", metavar="REASON", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Run a whole night: ingest, embed, factor, list, evaluate, verify, publish."""
     settings = settings_for(data_dir)
-    opened = _source(source)
+    opened = open_source(settings, source)
     with redis_url(settings) as url:
-        _night(settings, opened, url)
+        _night(settings, opened, url, accept)
 
 
-def _night(settings: Settings, source: Source | None, url: str) -> None:
+def _night(settings: Settings, source: Source | None, url: str, accept: str | None = None) -> None:
     from services.batch.nightly import STEPS, run_night
     from services.batch.progress import ConsoleProgress
     from services.screens import night_screen
@@ -161,7 +166,7 @@ def _night(settings: Settings, source: Source | None, url: str) -> None:
         out.print(f"[dim]{STEPS.index(step) + 1}/{len(STEPS)}[/] {step}", highlight=False)
 
     with connect_for_batch(url, settings.redis) as client:
-        report = run_night(settings, source, client, ConsoleProgress(out), announce)
+        report = run_night(settings, source, client, ConsoleProgress(out), announce, accept=accept)
     out.print(night_screen(report, DataFolder(settings.data_dir)))
 
 

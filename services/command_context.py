@@ -18,6 +18,8 @@ from shared.settings import Settings, load_settings
 if TYPE_CHECKING:
     import redis
 
+    from services.batch.sources.source import Source
+
 out = Console()
 err = Console(stderr=True)
 
@@ -27,6 +29,15 @@ DataDir = Annotated[
         "--data-dir",
         help="Where everything lives; ./data by default.",
         envvar="NIGHTSHELF_DATA_DIR",
+        show_default=False,
+    ),
+]
+
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        help="Folder of books and ratings, or `demo`; by default NIGHTSHELF_SOURCE, or the source ingested last.",
         show_default=False,
     ),
 ]
@@ -41,6 +52,24 @@ def settings_for(data_dir: Path | None) -> Settings:
     settings = load_settings(data_dir=data_dir)
     configure_logging(settings.log_format, at_least="warning")
     return settings
+
+
+def open_source(settings: Settings, given: str | None) -> Source | None:
+    """The source that was asked for, or that is set; `None` for the one ingested last.
+
+    Raises:
+        SourceError: the folder is not there or not understood.
+    """
+    name = given or settings.source
+    if name is None:
+        return None
+    if name == "demo":
+        from services.batch.sources.demo import DemoSource
+
+        return DemoSource()
+    from services.batch.sources.folder import open_folder
+
+    return open_folder(Path(name))
 
 
 @contextmanager

@@ -62,13 +62,17 @@ def roll_back(
     data_dir: DataDir = None,
 ) -> None:
     """Serve an earlier generation again."""
-    from services.batch.nightly import only_run
+    from services.batch.lease import only_run
     from services.batch.progress import ConsoleProgress
     from services.batch.publish import rollback
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
-    with batch_redis(settings) as client, only_run(folder), _pointing_at_the_list():
+    with (
+        batch_redis(settings) as client,
+        only_run(folder, lease_minutes=settings.batch.lease_minutes),
+        _pointing_at_the_list(),
+    ):
         manifest = rollback(client, Keys(settings.redis_prefix), folder, ConsoleProgress(out), to)
     out.print(f"Serving {manifest.id} again, made {manifest.created_at:%Y-%m-%d %H:%M} UTC.", highlight=False)
 
@@ -81,13 +85,13 @@ def collect_generations(
     data_dir: DataDir = None,
 ) -> None:
     """Delete generations nobody needs: neither current, nor previous, nor young."""
-    from services.batch.nightly import only_run
+    from services.batch.lease import only_run
     from services.batch.publish import collect
     from services.screens import summary
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
     hours = settings.batch.collect_grace_hours if grace_hours is None else grace_hours
-    with batch_redis(settings) as client, only_run(folder):
+    with batch_redis(settings) as client, only_run(folder, lease_minutes=settings.batch.lease_minutes):
         deleted = collect(client, Keys(settings.redis_prefix), folder, timedelta(hours=hours))
     out.print(summary("Deleted", deleted))

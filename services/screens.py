@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from services.api.live import Served
     from services.api.recommend import Recommended
     from services.api.schemas import SimilarBook
+    from services.batch.evaluate.nightly_evaluation import NightlyMetrics
     from services.batch.generate import GenerateReport
     from services.batch.ingest import IngestReport
     from services.batch.nightly import NightReport
@@ -100,10 +101,20 @@ def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
     side_by_side.add_row(summary("The night is done", _taken_in(report.ingest) | made), summary("Seconds", seconds))
     result = {
         **_snapshot_row(report.ingest),
+        "NDCG@10 on a split of its own": _quality(report.quality),
+        "gate": f"{report.gate.verdict}: {report.gate.reason}",
         "parts reused": ", ".join(report.reused_parts) or "none",
         "generation": f"{report.generation_id}, {'published' if report.published else 'served already'}",
     }
     return Group(side_by_side, *_rejected(report.ingest, folder), summary("", result))
+
+
+def _quality(quality: NightlyMetrics) -> str:
+    """The served pipeline beside the baseline anyone would ask for."""
+    if not quality.comparable:
+        return quality.reason or "not known"
+    served, popular = (quality.systems[name]["ndcg_at_10"] for name in ("served", "popularity"))
+    return f"{served.value:.4f} ({served.low:.4f} to {served.high:.4f}); popular books {popular.value:.4f}"
 
 
 def recommendations_screen(user: str, recommended: Recommended) -> Table:

@@ -36,6 +36,14 @@ class PublishConflictError(NightshelfError):
     """Someone else moved the `current` pointer since this run looked at it."""
 
 
+class RunActiveError(NightshelfError):
+    """Another run has the data folder; to be tried again later."""
+
+
+class GateRefusedError(NightshelfError):
+    """A generation is significantly worse than the one being served and was not published."""
+
+
 class ModelError(NightshelfError):
     """The embedding model is missing or is not the one it claims to be."""
 

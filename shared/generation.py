@@ -27,6 +27,7 @@ from shared.settings import BlendSettings
 
 PartKind = Literal["catalog", "content", "collaborative", "popularity"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
+AnyPartKind = Literal[PartKind, "factors", "evaluation"]  # the last two are of the batch half alone
 PART_FORMAT = 1
 
 
@@ -42,15 +43,38 @@ class PartManifest(BaseModel):
     """`part.json`: what a part is and what it must consist of."""
 
     model_config = ConfigDict(frozen=True)
-    kind: PartKind
+    kind: AnyPartKind
     id: str
     format: int = PART_FORMAT
     files: dict[str, FileFact]
     facts: dict[str, str | int | float | bool | None] = {}
 
 
+class GateVerdict(BaseModel):
+    """What the quality gate made of a generation beside the one served then.
+
+    `value` and `served_value` are means of `metric` over users; `low` and `high` bound their difference (95 %).
+    `accepted_because` is what a person gave as the reason to publish it all the same.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Literal["pass", "no-comparison", "worse", "off"]
+    reason: str
+    metric: str
+    value: float | None = None
+    served_value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n_users: int = 0
+    accepted_because: str | None = None
+
+
 class GenerationManifest(BaseModel):
-    """What is published: one part of each kind, where the data came from, and how lists are blended."""
+    """What is published: one part of each kind, where the data came from, and how lists are blended.
+
+    `night` is the date it was made for, if it was made on a schedule, `evaluation` the part that holds how good it is,
+    user by user, and `gate` what came of that.
+    """
 
     model_config = ConfigDict(frozen=True)
     id: str
@@ -62,6 +86,9 @@ class GenerationManifest(BaseModel):
     rating_scale: str
     counts: dict[str, int]
     blend: BlendSettings
+    night: str | None = None
+    evaluation: str | None = None
+    gate: GateVerdict | None = None
 
 
 def sha256_of(path: Path) -> str:
@@ -70,7 +97,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def part_folder(folder: DataFolder, kind: PartKind, part_id: str) -> Path:
+def part_folder(folder: DataFolder, kind: AnyPartKind, part_id: str) -> Path:
     """Where a finished part of this id lives."""
     return folder.parts / f"{kind}-{part_id}"
 

@@ -39,6 +39,26 @@ class DataFolder:
         return self.root / "staging"
 
     @property
+    def epoch(self) -> Path:
+        """A text that sets all parts apart from those made before it was written; absent at first."""
+        return self.root / "epoch"
+
+    @property
+    def lock(self) -> Path:
+        """Held by whatever runs; empty."""
+        return self.root / "nightly.lock"
+
+    @property
+    def lease(self) -> Path:
+        """The run that has the data folder to itself from step to step, and when it last gave a sign of life."""
+        return self.root / "run.json"
+
+    @property
+    def mirrors(self) -> Path:
+        """A copy of the tables of a database, and how far it goes. Without it, everything is read once more."""
+        return self.root / "mirrors"
+
+    @property
     def generations(self) -> Path:
         """One manifest a generation, and the file `current`: a copy of the pointer for when Redis is away."""
         return self.root / "generations"

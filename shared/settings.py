@@ -6,16 +6,19 @@ Each may be set as `NIGHTSHELF_<NAME>`; a nested one as `NIGHTSHELF_<GROUP>__<NA
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import NightshelfError
 
 InteractionKind = Literal["view", "click", "rating", "read", "purchase", "dismiss"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+):[0-9]{1,5}")
+_TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 
 
 class Group(BaseModel):
@@ -49,7 +52,6 @@ class ContentSettings(Group):
 
     exact_up_to: int = Field(50_000, ge=1, description="books up to which the index is exact (flat)")
     min_recall: Share = 0.98
-    neighbours: int = Field(100, ge=10, le=1000, description="neighbours remembered for each book")
     tribes: int | None = Field(None, ge=2, description="number of tribes; by default sqrt(books), between 4 and 60")
     seed: int = 7
 
@@ -75,6 +77,23 @@ class BlendSettings(Group):
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
 
 
+class EvaluationSettings(Group):
+    """What a night measures of itself, on a split of its own data by time."""
+
+    test_share: float = Field(0.1, gt=0, lt=1, description="the last share of the interactions, to be foreseen")
+    max_users: int = Field(5_000, ge=1, description="test users scored; more make the intervals narrower")
+    min_users: int = Field(50, ge=2, description="test users below which the figures are not worth comparing")
+    seed: int = 7
+
+
+class GateSettings(Group):
+    """When a generation is too much worse than the one being served to be published."""
+
+    enabled: bool = True
+    tolerance: Share = Field(0.05, description="share of the served NDCG@10 that may be lost")
+    max_loss: Share = Field(0.3, description="share of the interactions, users or books that one night may lose")
+
+
 class ServeSettings(Group):
     """The online process."""
 
@@ -87,6 +106,36 @@ class BatchSettings(Group):
 
     threads: int | None = Field(None, ge=1, description="BLAS, FAISS and OpenMP threads; by default all cores")
     collect_grace_hours: float = Field(48.0, ge=0, description="generations younger than this are never collected")
+    lease_minutes: float = Field(60.0, gt=0, description="silence after which a run of steps has lost the data folder")
+
+
+class KafkaSettings(Group):
+    """The optional intake of events from Kafka. Keys and certificates are PEM files."""
+
+    brokers: str | None = Field(None, description="host:port of one broker or, joined by commas, of several")
+    topic: str = Field("nightshelf.events", pattern=_TOPIC)
+    group: str = Field("nightshelf", min_length=1, description="consumers of one group share the topic's partitions")
+    dead_letter_topic: str | None = Field(None, pattern=_TOPIC, description="where refused events go; unset: log only")
+    batch_messages: int = Field(500, ge=1, le=10_000, description="messages handed to Redis between two commits")
+    session_timeout_seconds: float = Field(
+        10.0, ge=1, description="a consumer not heard of for so long loses its partitions to the others of its group"
+    )
+    progress_seconds: float = Field(30.0, gt=0, description="how often counts are logged")
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ca_file: Path | None = Field(None, description="who signed the brokers' certificates; by default the system's list")
+    certificate_file: Path | None = Field(None, description="this client's certificate, for mutual TLS")
+    key_file: Path | None = None
+    key_password: SecretStr | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @field_validator("brokers")
+    @classmethod
+    def _are_host_and_port(cls, brokers: str | None) -> str | None:
+        if brokers is not None and not all(_BROKER.fullmatch(broker) for broker in brokers.split(",")):
+            raise ValueError("brokers are HOST:PORT, several of them joined by commas")
+        return brokers
 
 
 class Settings(BaseSettings):
@@ -98,6 +147,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     redis_url: str | None = Field(None, description="redis://, rediss:// or unix://; unset means the embedded server")
+    source: str | None = Field(None, description="folder that runs take in by default, or `demo`")
     redis_prefix: str = Field("ns", pattern=r"^[A-Za-z0-9_.-]+$")
     embedder: str = Field("all-MiniLM-L6-v2", description="a sentence-transformers name or folder")
     log_format: Literal["console", "json"] = "console"
@@ -106,8 +156,11 @@ class Settings(BaseSettings):
     content: ContentSettings = ContentSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
     blend: BlendSettings = BlendSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gate: GateSettings = GateSettings()
     serve: ServeSettings = ServeSettings()
     batch: BatchSettings = BatchSettings()
+    kafka: KafkaSettings = KafkaSettings()
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -27,12 +27,12 @@ from services.api.metrics import (
     GENERATION_FAILURES,
     REDIS_UP,
 )
-from services.api.present import first_of_each_work
 from services.api.store import Store
 from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.generation import Generation, open_generation, read_pointer_file
 from shared.layout import DataFolder
 from shared.log import get_logger
+from shared.popular_fill import first_of_each_work, spread_over_tribes
 from shared.titles import TitleIndex
 
 _WARMED_BOOKS = 4096
@@ -52,16 +52,6 @@ class Served:
     generation: Generation
     titles: TitleIndex
     spread: NDArray[np.int32]
-
-
-def spread_over_tribes(overall: NDArray[np.int32], tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Reorder a popular list so that each round holds one book of each tribe, more popular ones first in a round."""
-    met: dict[int, int] = {}
-    rounds = []
-    for tribe in tribe_of[overall].tolist():
-        rounds.append(met.get(tribe, 0))
-        met[tribe] = rounds[-1] + 1
-    return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
 
 
 def open_served(folder: DataFolder, generation_id: str, replaced: Served | None = None) -> Served:

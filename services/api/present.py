@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.api.schemas import BookRecord, BookReference, Rated, TribeName
 from shared.generation import Generation
-
-
-def first_of_each_work(numbers: NDArray[np.int32], works: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Leave out of a list, best first, what is another edition of a book before it.
-
-    Args:
-        numbers: int32, (n,), book numbers.
-        works: int32, (n_books,), the work of each book number.
-    """
-    return numbers[np.sort(np.unique(works[numbers], return_index=True)[1])]
 
 
 def reference(generation: Generation, number: int) -> BookReference:

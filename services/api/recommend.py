@@ -18,6 +18,7 @@ from shared.blend import NOTHING_BLENDED, Blended, blend
 from shared.errors import StoreUnavailableError
 from shared.generation import Generation
 from shared.neighbours import Candidates
+from shared.popular_fill import top_up
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
@@ -68,7 +69,11 @@ class Recommender:
         served = self._live.pin()
         generation = served.generation
         try:
-            states = await self._store.user_states(generation.collaborative_id, [user for user, _, _ in questions])
+            states = await self._store.user_states(
+                generation.collaborative_id,
+                [user for user, _, _ in questions],
+                n_recent=generation.manifest.blend.recent_books,
+            )
             contents = [_content_candidates(generation, state) for state in states]
             seen = [
                 await self._seen_of(user, state, content, served) if state.seen is None else state.seen
@@ -136,37 +141,16 @@ def _filled(
     """A list that came out too short, filled up with popular books; an empty one is popular altogether."""
     if not len(items.numbers):
         return _popular(served, seen, limit, degraded=False)
-    filled = _top_up(items, served, seen, limit)
+    filled = top_up(items, served.spread, served.generation.catalog.editions, seen, limit)
     because = np.concatenate((because, np.full(len(filled.numbers) - len(because), _NO_REASON)))
     strategy = _strategy(state.collaborative, content)
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
 def _popular(served: Served, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
-    items = _top_up(NOTHING_BLENDED, served, seen, limit)
+    items = top_up(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
     because = np.full(len(items.numbers), _NO_REASON)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)
-
-
-def _top_up(items: Blended, served: Served, seen: NDArray[np.int32], limit: int) -> Blended:
-    """Fill a list that is too short with popular books, spread over tribes.
-
-    With nothing to go by, a popular book's score falls linearly with its rank; behind blended ones it is 0.
-    """
-    works = served.generation.catalog.editions
-    taken = np.concatenate((seen[seen < len(works)], items.numbers))
-    fresh = served.spread[~np.isin(works[served.spread], works[taken])][: limit - len(items.numbers)]
-    alone = not len(items.numbers)
-    scores = (
-        np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)
-    )
-    absent = np.full(len(fresh), np.nan, np.float32)
-    return Blended(
-        numbers=np.concatenate((items.numbers, fresh)),
-        scores=np.concatenate((items.scores, scores)),
-        collaborative=np.concatenate((items.collaborative, absent)),
-        content=np.concatenate((items.content, absent)),
-    )
 
 
 def _because(generation: Generation, explained: Sequence[tuple[Blended, NDArray[np.int32]]]) -> list[NDArray[np.int32]]:

@@ -102,14 +102,14 @@ class Store:
         current: bytes | None = await self._ask("pointer", lambda: self._redis.get(self.keys.current))
         return None if current is None else current.decode()
 
-    async def user_states(self, part_id: str, user_ids: Sequence[str]) -> list[UserState]:
-        """The state of several users in one round trip.
+    async def user_states(self, part_id: str, user_ids: Sequence[str], *, n_recent: int) -> list[UserState]:
+        """The state of several users in one round trip, with at most `n_recent` recent books each.
 
         Raises:
             StoreUnavailableError: Redis is away.
         """
         keys: list[str] = []
-        arguments = [self._settings.blend.recent_books, LONGEST_SEEN]
+        arguments = [n_recent, LONGEST_SEEN]
         remembered = [self._seen.get(user_id, _NO_SEEN) for user_id in user_ids]
         for user_id, (n_seen, _) in zip(user_ids, remembered, strict=True):
             keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))

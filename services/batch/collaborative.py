@@ -1,4 +1,4 @@
-"""The collaborative part: interactions -> factors -> the best unseen books of every user.
+"""The collaborative part: factors -> the best unseen books of every user.
 
 Files, in a folder made by the caller:
 
@@ -8,40 +8,33 @@ Files, in a folder made by the caller:
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
 - `lists.scores.npy`: float32, (n_users, list_length), their scores, padded with -inf.
-
-Raises `ArtifactError` for factors that are not finite and for interactions with books that do not exist, `ModelError`
-where the library of the chosen algorithm is missing.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import orjson
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, load_npz
 
-from services.batch.factorize import Factors
-from services.batch.factorizers import open_factorizer
-from services.batch.opinions import opinions
-from services.batch.parts import Facts
+from services.batch.parts import Facts, read_part
 from services.batch.progress import Progress
 from services.batch.threads import bound_threads
 from services.batch.top_n import TopNBlock, top_n
-from shared.errors import ArtifactError
-from shared.settings import CollaborativeSettings, UserStateSettings
+
+_FACTORS = ("item_factors.npy", "fold_in_factors.npy")
 
 
 def build_collaborative(
     folder: Path,
-    books: pd.DataFrame,
-    interactions: pd.DataFrame,
-    settings: CollaborativeSettings,
-    user_state: UserStateSettings,
+    factors: Path,
+    active: NDArray[np.bool_],
     *,
+    list_length: int,
     threads: int | None,
     progress: Progress,
 ) -> Facts:
@@ -52,86 +45,84 @@ def build_collaborative(
 
     Args:
         folder: where to write; exists.
-        books: column `active`; row i is book number i.
-        interactions: as in the snapshot.
-        settings: algorithm, rank, scaling, length of the lists.
-        user_state: which kinds are seen and positive.
+        factors: a finished folder of `services.batch.factors`; may be older than the catalogue and have fewer books.
+        active: bool, (n_books,): whether the source has the book now.
+        list_length: books in a list at most.
         threads: threads to use, by default all cores.
-        progress: told how far factoring and listing are.
+        progress: told how far listing is.
     """
-    known = opinions(interactions, user_state)
-    users, seen, positives = _matrices(known, n_books=len(books))
+    for name in _FACTORS:
+        os.link(factors / name, folder / name)
+    user_factors = np.load(factors / "user_factors.npy", mmap_mode="r")
+    item_factors = np.load(factors / "item_factors.npy", mmap_mode="r")
+    seen = csr_matrix(load_npz(factors / "seen.npz"))
+    users = np.asarray(orjson.loads((factors / "users.json").read_bytes()), object)
+    allowed = active[: len(item_factors)] & item_factors.any(axis=1)
+    listed = _with_a_list(user_factors, seen, allowed)
+    (folder / "users.json").write_bytes(orjson.dumps(users[listed].tolist()))
     with bound_threads(threads) as n_threads:
-        factors = open_factorizer(settings, threads=n_threads).factorize(positives, progress=progress)
-        np.save(folder / "item_factors.npy", factors.item_factors)
-        np.save(folder / "fold_in_factors.npy", factors.fold_in_factors)
-        allowed = books["active"].to_numpy(bool) & factors.item_factors.any(axis=1)
-        listed = _with_a_list(factors, seen, allowed)
-        (folder / "users.json").write_bytes(orjson.dumps(users[listed].tolist()))
         blocks = top_n(
-            factors.user_factors[listed],
-            factors.item_factors,
-            seen[listed],
-            n=settings.list_length,
-            allowed=allowed,
-            threads=n_threads,
+            user_factors[listed], item_factors, seen[listed], n=list_length, allowed=allowed, threads=n_threads
         )
-        _write_lists(folder, blocks, n_users=len(listed), list_length=settings.list_length, progress=progress)
+        _write_lists(folder, blocks, n_users=len(listed), list_length=list_length, progress=progress)
     return {
-        "algorithm": settings.algorithm,
-        "rank": factors.rank,
-        "rank_asked_for": settings.rank,
-        "n_users": len(users),
+        **read_part(factors).facts,
         "n_users_listed": len(listed),
-        "n_positives": int(positives.nnz),
         "n_books_listable": int(allowed.sum()),
-        "list_length": settings.list_length,
+        "list_length": list_length,
     }
 
 
-def _matrices(known: pd.DataFrame, *, n_books: int) -> tuple[NDArray[np.object_], csr_matrix, csr_matrix]:
-    """Ids of the users with a positive opinion, and what they have seen and liked: int8 and float32, rows as ids.
+def names_withdrawn(part: Path, active: NDArray[np.bool_]) -> bool:
+    """Whether a list of this part holds a book that is not active any more."""
+    numbers = np.load(part / "lists.numbers.npy", mmap_mode="r")
+    return bool(np.isin(numbers, np.flatnonzero(~active)).any())
 
-    Raises:
-        ArtifactError: an opinion is about a book number that does not exist.
+
+def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_]) -> Facts:
+    """Write a collaborative part again, its lists without the books that are not active any more.
+
+    For a run that takes in books but does not factor. Returns the facts of the part it is made from.
+
+    Args:
+        folder: where to write; exists.
+        part: the finished part.
+        active: bool, (n_books,): whether the source has the book now.
     """
-    numbers = known["book_number"].to_numpy(np.int32)
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_books:
-        raise ArtifactError(
-            f"Interactions name book numbers from {numbers.min()} to {numbers.max()}; there are {n_books} books.",
-            hint="The snapshot's tables do not belong together: ingest again.",
-        )
-    positive = known["positive"].to_numpy(bool)
-    codes, ids = pd.factorize(known["user_id"])
-    likes_something = np.bincount(codes[positive], minlength=len(ids)) > 0
-    row_of = np.cumsum(likes_something) - 1
-    kept = likes_something[codes]
-    rows, numbers, positive = row_of[codes[kept]], numbers[kept], positive[kept]
-    shape = (int(likes_something.sum()), n_books)
-    seen = csr_matrix((np.ones(len(rows), np.int8), (rows, numbers)), shape=shape)
-    liked = np.ones(int(positive.sum()), np.float32)
-    positives = csr_matrix((liked, (rows[positive], numbers[positive])), shape=shape)
-    return np.asarray(ids, object)[likes_something], seen, positives
+    for name in (*_FACTORS, "users.json"):
+        os.link(part / name, folder / name)
+    numbers, scores = (np.load(part / f"lists.{name}.npy") for name in ("numbers", "scores"))
+    gone = (numbers < 0) | np.isin(numbers, np.flatnonzero(~active))
+    order = np.argsort(gone, axis=1, kind="stable")
+    numbers[gone], scores[gone] = -1, -np.inf
+    np.save(folder / "lists.numbers.npy", np.take_along_axis(numbers, order, axis=1))
+    np.save(folder / "lists.scores.npy", np.take_along_axis(scores, order, axis=1))
+    return read_part(part).facts
 
 
-def _with_a_list(factors: Factors, seen: csr_matrix, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _with_a_list(user_factors: NDArray[np.float32], seen: csr_matrix, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Rows of users who have factors and have not seen everything that may be listed."""
     n_seen = seen @ allowed.astype(np.int64)
-    rows: NDArray[np.int64] = np.flatnonzero(factors.user_factors.any(axis=1) & (n_seen < allowed.sum()))
+    rows: NDArray[np.int64] = np.flatnonzero(user_factors.any(axis=1) & (n_seen < allowed.sum()))
     return rows
 
 
 def _write_lists(
     folder: Path, blocks: Iterator[TopNBlock], *, n_users: int, list_length: int, progress: Progress
 ) -> None:
-    """Write blocks to the two lists files as they come, so that memory does not grow with the users."""
-    shape = (n_users, list_length)
-    numbers = np.lib.format.open_memmap(folder / "lists.numbers.npy", "w+", np.int32, shape)
-    scores = np.lib.format.open_memmap(folder / "lists.scores.npy", "w+", np.float32, shape)
-    with progress.task("Listing books for users", n_users) as advance:
+    """Write blocks, which come in order, to the two lists files, so that memory does not grow with the users.
+
+    Not through a memory map: a process that writes to one is killed when the disk is full.
+    """
+    with (
+        (folder / "lists.numbers.npy").open("wb") as numbers,
+        (folder / "lists.scores.npy").open("wb") as scores,
+        progress.task("Listing books for users", n_users) as advance,
+    ):
+        for file, dtype in ((numbers, np.int32), (scores, np.float32)):
+            header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (n_users, list_length)}
+            np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:
-            rows = slice(block.first_user, block.first_user + len(block.numbers))
-            numbers[rows], scores[rows] = block.numbers, block.scores
+            numbers.write(np.ascontiguousarray(block.numbers, np.int32).data)
+            scores.write(np.ascontiguousarray(block.scores, np.float32).data)
             advance(len(block.numbers))
-    numbers.flush()
-    scores.flush()

@@ -6,6 +6,8 @@ the tables of the last one are taken from the snapshot it was ingested into, and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +66,37 @@ class _SourceTables:
     counts: dict[str, Any]
 
 
+def store_events(folder: DataFolder, settings: Settings, redis: Redis, progress: Progress) -> int:
+    """Make the events that wait in Redis durable; returns how many were new. They count from the next ingest on.
+
+    Raises:
+        StoreUnavailableError: Redis did not answer.
+        ArtifactError: an event file is damaged.
+    """
+    with _alone(folder):
+        return _take_events(folder, settings, redis, progress)
+
+
+@contextmanager
+def _alone(folder: DataFolder) -> Iterator[None]:
+    folder.snapshots.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.snapshots / ".lock"):
+        yield
+
+
+def _take_events(folder: DataFolder, settings: Settings, redis: Redis, progress: Progress) -> int:
+    with progress.task("Storing events") as advance:
+        return take_events(folder.events, redis, Keys(settings.redis_prefix).events, advance)
+
+
 def ingest(
-    folder: DataFolder, source: Source | None, settings: Settings, *, redis: Redis | None, progress: Progress
+    folder: DataFolder,
+    source: Source | None,
+    settings: Settings,
+    *,
+    redis: Redis | None,
+    progress: Progress,
+    fresh: bool = False,
 ) -> IngestReport:
     """Bring the snapshot up to date.
 
@@ -75,21 +106,18 @@ def ingest(
         settings: for the prefix of Redis keys.
         redis: where reported events wait; `None` leaves them there.
         progress: told how far it is.
+        fresh: read the source although nothing seems to have changed.
 
     Raises:
         SourceError: there is no source and no snapshot, or the source has no usable book or interaction.
         StoreUnavailableError: Redis did not answer while events were taken.
         ArtifactError: the last snapshot or an event file is damaged.
     """
-    folder.snapshots.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.snapshots / ".lock"):
-        n_events = 0
-        if redis is not None:
-            with progress.task("Storing events") as advance:
-                n_events = take_events(folder.events, redis, Keys(settings.redis_prefix).events, advance)
+    with _alone(folder):
+        n_events = 0 if redis is None else _take_events(folder, settings, redis, progress)
         previous = current_snapshot(folder)
         inputs = _inputs(folder, source, previous, progress)
-        if previous is not None and previous.meta["inputs"] == inputs:
+        if not fresh and previous is not None and previous.meta["inputs"] == inputs:
             return _report(previous, n_events=n_events, changed=False)
         rejects = RejectLog()
         if source is None:

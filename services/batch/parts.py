@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from shared.errors import ArtifactError
-from shared.generation import FileFact, PartKind, PartManifest, content_id, part_folder, sha256_of, verify_part
+from shared.generation import AnyPartKind, FileFact, PartManifest, content_id, part_folder, sha256_of, verify_part
 from shared.layout import DataFolder, fsync_folder, write_durably
 from shared.log import get_logger
 
 Facts = dict[str, str | int | float | bool | None]
 
 
-def part_id(kind: PartKind, **inputs: object) -> str:
+def part_id(kind: AnyPartKind, **inputs: object) -> str:
     """The id of a part made from these inputs: hashes of its data and the settings that shaped it."""
     return content_id({"kind": kind, **inputs})
 
 
 def build_part(
-    folder: DataFolder, kind: PartKind, identity: str, build: Callable[[Path], Facts]
+    folder: DataFolder, kind: AnyPartKind, identity: str, build: Callable[[Path], Facts]
 ) -> tuple[PartManifest, bool]:
     """Return the part of this identity and whether it had to be built.
 
@@ -38,7 +39,11 @@ def build_part(
     staged = folder.staging / final.name
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    facts = build(staged)
+    try:
+        facts = build(staged)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)  # half a part is of no use, and the disk may be full of it
+        raise
     files = {}
     for file in sorted(staged.iterdir()):
         with file.open("rb") as opened:
@@ -50,6 +55,21 @@ def build_part(
     staged.rename(final)
     fsync_folder(final.parent)
     return manifest, True
+
+
+def read_part(path: Path) -> PartManifest:
+    """What a part, verified before, says of itself."""
+    return PartManifest.model_validate_json((path / "part.json").read_bytes())
+
+
+def read_epoch(folder: DataFolder) -> str | None:
+    """What sets the ids of all parts apart from those made before the last `start_epoch`; `None` at first."""
+    return folder.epoch.read_text(encoding="utf-8").strip() if folder.epoch.exists() else None
+
+
+def start_epoch(folder: DataFolder, run: str, started: datetime) -> None:
+    """Have every part and vector made anew from now on; those there are stay served until others take their place."""
+    write_durably(folder.epoch, f"{content_id([run, started])}\n".encode())
 
 
 def remove_part(folder: DataFolder, path: Path) -> None:

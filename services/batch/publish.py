@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 import redis
 
-from services.batch.parts import remove_part
+from services.batch.parts import read_epoch, read_part, remove_part
 from services.batch.progress import Progress
 from shared.codec import pack, unpack
 from shared.errors import ArtifactError, PublishConflictError
@@ -65,11 +65,6 @@ def lists_complete(client: redis.Redis, keys: Keys, part: PartManifest) -> bool:
     return marker is not None and marker.decode() == _fingerprint(part)
 
 
-def _read_part(path: Path) -> PartManifest:
-    """What a part, verified before, says of itself."""
-    return PartManifest.model_validate_json((path / "part.json").read_bytes())
-
-
 def _fingerprint(part: PartManifest) -> str:
     """A hash of the lists. A part that was damaged and built again need not have the same ones under its id."""
     return content_id([part.files[name].sha256 for name in _LIST_FILES])
@@ -80,7 +75,7 @@ def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress)
 
     Does nothing but count if they are all there. The part has been verified.
     """
-    part = _read_part(path)
+    part = read_part(path)
     users: list[str] = json.loads((path / "users.json").read_bytes())
     if lists_complete(client, keys, part):
         return len(users)
@@ -123,7 +118,7 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
     path = part_folder(folder, "collaborative", generation.collaborative_id)
     users: list[str] = json.loads((path / "users.json").read_bytes())
     lists = np.load(path / "lists.numbers.npy", mmap_mode="r")
-    if not lists_complete(client, keys, _read_part(path)):
+    if not lists_complete(client, keys, read_part(path)):
         raise ArtifactError(f"Not all lists of {generation_id} are in Redis.")
     for row in range(0, len(users), max(1, len(users) // _PROBES)):
         packed = cast("bytes | None", client.get(keys.collaborative_list(generation.collaborative_id, users[row])))
@@ -210,6 +205,7 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
         client.lrem(keys.history, 0, manifest.id)
         (folder.generations / f"{manifest.id}.json").unlink()
     used_parts = {f"{kind}-{manifest.parts[kind]}" for manifest in kept for kind in PART_KINDS}
+    used_parts |= {f"evaluation-{manifest.evaluation}" for manifest in kept}
     used_lists = {manifest.parts["collaborative"] for manifest in kept}
     n_lists = _unlink_lists(client, keys, used_lists)
     n_parts = _remove_unused(folder, folder.parts, used_parts)
@@ -217,6 +213,8 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
     used_snapshots = {manifest.snapshot for manifest in kept}
     used_snapshots |= {newest.read_text().strip()} if newest.exists() else set()
     n_snapshots = _remove_unused(folder, folder.snapshots, used_snapshots)
+    if (epoch := read_epoch(folder)) is not None:
+        _remove_unused(folder, folder.embeddings, {epoch})
     shutil.rmtree(folder.staging, ignore_errors=True)
     return {"generations": len(doomed), "parts": n_parts, "snapshots": n_snapshots, "lists": n_lists}
 

@@ -146,14 +146,21 @@ def current_snapshot(folder: DataFolder) -> Snapshot | None:
         ArtifactError: the snapshot that `current` names is missing or not readable.
     """
     pointer = folder.snapshots / "current"
-    if not pointer.exists():
-        return None
-    path = folder.snapshots / pointer.read_text(encoding="utf-8").strip()
+    return open_snapshot(folder, pointer.read_text(encoding="utf-8").strip()) if pointer.exists() else None
+
+
+def open_snapshot(folder: DataFolder, snapshot_id: str) -> Snapshot:
+    """The snapshot of this id.
+
+    Raises:
+        ArtifactError: it is missing or not readable.
+    """
+    path = folder.snapshots / snapshot_id
     try:
         return Snapshot(path, orjson.loads((path / "snapshot.json").read_bytes()))
     except (OSError, orjson.JSONDecodeError) as error:
         raise ArtifactError(
-            f"The current snapshot {path.name} cannot be read: {error}.",
+            f"The snapshot {snapshot_id} cannot be read: {error}.",
             where=str(path),
             hint="Restore the folder, or write the id of another snapshot into snapshots/current.",
         ) from error

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from services.batch import nightly, parts, publish, snapshot, user_state
+from services.batch import collaborative, night_parts, parts, publish, publish_night, snapshot, user_state
 from services.batch.nightly import STEPS, run_night
 from services.batch.progress import SILENT
 from services.batch.sources.folder import open_folder
@@ -53,13 +53,26 @@ def _dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lamb
 
 def _half_a_part(builder: str) -> None:
     """Die while this builder saves its second array."""
-    build = getattr(nightly, builder)
+    build = getattr(night_parts, builder)
 
     def dying_build(*arguments: Any, **options: Any) -> Any:
         _dying(np, "save", 2)
-        return build(*arguments, **options)
+        build(*arguments, **options)
+        raise AssertionError(f"{builder} saved no second array")
 
-    setattr(nightly, builder, dying_build)
+    setattr(night_parts, builder, dying_build)
+
+
+def _half_the_lists_of_the_part() -> None:
+    list_books = collaborative.top_n
+
+    def dying_lists(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for number, block in enumerate(list_books(*arguments, block_users=50, **options)):
+            if number == 1:
+                _die()
+            yield block
+
+    collaborative.top_n = dying_lists  # type: ignore[assignment]
 
 
 def _half_the_lists() -> None:
@@ -102,11 +115,13 @@ PLACES: dict[str, Callable[[], None]] = {
     "half the catalog part": lambda: _half_a_part("build_catalog"),
     "half the content part": lambda: _half_a_part("build_content"),
     "half the popularity part": lambda: _half_a_part("build_popularity"),
-    "half the collaborative part": lambda: _half_a_part("build_collaborative"),
+    "half the factors": lambda: _half_a_part("build_factors"),
+    "half the evaluation": lambda: _half_a_part("build_evaluation"),
+    "half the collaborative part": _half_the_lists_of_the_part,
     "first part without its part.json": lambda: _dying(parts, "write_durably", 1, _named("part.json")),
-    "last part without its part.json": lambda: _dying(parts, "write_durably", 4, _named("part.json")),
+    "last part without its part.json": lambda: _dying(parts, "write_durably", 6, _named("part.json")),
     "first part whole, still in staging": lambda: _dying(Path, "rename", 1, _of_a_part),
-    "last part whole, still in staging": lambda: _dying(Path, "rename", 4, _of_a_part),
+    "last part whole, still in staging": lambda: _dying(Path, "rename", 6, _of_a_part),
     "some lists packed": _half_the_lists,
     "some lists in Redis": _lists_of_the_second_batch_unsent,
     "all lists in Redis, not marked": lambda: _dying(redis.Redis, "set", 1, _of_key("cf-complete")),
@@ -114,7 +129,7 @@ PLACES: dict[str, Callable[[], None]] = {
     "user state seeded, events not replayed": lambda: _dying(user_state, "replay_events"),
     "user state merged, not marked": lambda: _dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
     "manifest half written": lambda: _dying(Path, "replace", 1, _into(".json")),
-    "manifest written, not verified": lambda: _dying(nightly, "verify_generation"),
+    "manifest written, not verified": lambda: _dying(publish_night, "verify_generation"),
     "verified, not flipped": lambda: _dying(redis.Redis, "eval"),
 }
 """Places before the flip: the generation before stays the current one."""

@@ -16,7 +16,7 @@ import typer
 from rich.cells import cell_len
 
 from services import cli, command_context
-from services.batch.nightly import only_run
+from services.batch.lease import only_run
 from shared.layout import DataFolder
 from tests.integration.server import READER, copy_of, demo_folder
 
@@ -303,7 +303,7 @@ def test_recommend_without_redis_is_popular_and_says_so(nightshelf, demo, tmp_pa
 
 
 def test_two_runs_do_not_meet(nightshelf, tmp_path):
-    with only_run(DataFolder(tmp_path)):
+    with only_run(DataFolder(tmp_path), lease_minutes=60):
         for command in (("ingest",), ("nightly",), ("generations", "rollback"), ("generations", "collect")):
             assert "Another run is active" in refusal(nightshelf(*command, "--data-dir", tmp_path))
 

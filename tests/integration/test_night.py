@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.batch.nightly import STEPS, only_run, run_night
+from services.batch.lease import only_run
+from services.batch.nightly import STEPS, run_night
 from services.batch.opinions import opinions
 from services.batch.progress import SILENT
 from services.batch.publish import flip, manifests
@@ -248,7 +249,7 @@ def test_an_empty_redis_is_filled_again_from_disk(library):
 
 def test_a_second_run_at_once_is_told_so(library):
     before = library.served()
-    with only_run(library.folder), pytest.raises(NightshelfError, match="Another run is active") as raised:
+    with only_run(library.folder, lease_minutes=60), pytest.raises(NightshelfError, match="Another run is active") as raised:
         library.night()
     assert raised.value.where == str(library.folder.root)
     assert raised.value.hint
@@ -256,7 +257,7 @@ def test_a_second_run_at_once_is_told_so(library):
     assert not library.night().published, "the lock is free again"
 
 
-@pytest.mark.parametrize("step", ["catalog", "lists", "publish"])
+@pytest.mark.parametrize("step", ["index", "lists", "publish"])
 def test_a_night_that_was_overtaken_publishes_nothing(library, step):
     first = library.pointer
     library.world.rate("r000", "b01", 5)

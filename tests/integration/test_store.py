@@ -48,7 +48,7 @@ def event(number, event_id="e", user="u", effect=1, moment=1000.0, kind="read", 
 
 def state_of(user, part="p"):
     async def question(store):
-        [state] = await store.user_states(part, [user])
+        [state] = await store.user_states(part, [user], n_recent=10)
         return state
 
     return question
@@ -75,7 +75,7 @@ def test_many_users_are_read_in_one_trip_each_getting_their_own(ask, client, key
     for number, user in enumerate(users):
         client.sadd(keys.seen(user), number)
     before = client.info("stats")["total_commands_processed"]
-    states = ask(lambda store: store.user_states("p", users))
+    states = ask(lambda store: store.user_states("p", users, n_recent=10))
     assert [state.seen.tolist() for state in states] == [[number] for number in range(64)]
     ours = [name for name in ("cmdstat_evalsha", "cmdstat_eval") if name in client.info("commandstats")]
     assert ours, "the script does it"
@@ -87,7 +87,7 @@ def test_a_long_history_is_asked_about_instead_of_fetched(ask, client, keys):
     client.sadd(keys.seen("u"), *range(LONGEST_SEEN + 1))
 
     async def question(store):
-        [state] = await store.user_states("p", ["u"])
+        [state] = await store.user_states("p", ["u"], n_recent=10)
         return state.seen, await store.seen_among("u", np.array([5, 99_999, 7], np.int32))
 
     seen, among = ask(question)
@@ -147,9 +147,9 @@ def test_what_is_kept_of_a_user_is_bounded(ask, client, keys):
 
 def test_a_restarted_server_has_forgotten_the_scripts_and_nobody_notices(ask, client):
     async def question(store):
-        await store.user_states("p", ["u"])
+        await store.user_states("p", ["u"], n_recent=10)
         client.script_flush()
-        [state] = await store.user_states("p", ["u"])
+        [state] = await store.user_states("p", ["u"], n_recent=10)
         return state, await store.take([event(5)])
 
     state, taken = ask(question)
@@ -165,7 +165,7 @@ def test_an_outage_is_an_error_of_ours_and_is_remembered_for_a_moment(tmp_path):
         store = Store(settings, url)
         for _ in range(50):
             with pytest.raises(StoreUnavailableError):
-                await store.user_states("p", ["u"])
+                await store.user_states("p", ["u"], n_recent=10)
         assert not store.reachable
         assert time.monotonic() < store._down_until
         await store.close()

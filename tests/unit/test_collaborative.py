@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 
 from services.batch.collaborative import build_collaborative
+from services.batch.factors import build_factors
 from services.batch.opinions import opinions
+from services.batch.parts import build_part
 from services.batch.progress import SILENT
 from shared.errors import ArtifactError
+from shared.generation import part_folder
+from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, UserStateSettings
 
 COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
@@ -91,10 +95,22 @@ def two_tastes(n_users=30):
 
 
 def build(tmp_path, rows, *, active=None, **chosen):
-    books = pd.DataFrame({"active": np.ones(N_BOOKS, np.bool_) if active is None else active})
     settings = CollaborativeSettings(**{"rank": 4, "list_length": 10, **chosen})
+
+    def factor(folder):
+        return build_factors(
+            folder, interactions_of(*rows), N_BOOKS, settings, UserStateSettings(), threads=2, progress=SILENT
+        )
+
+    data = DataFolder(tmp_path.parent / f"{tmp_path.name}-data")
+    build_part(data, "factors", "these", factor)
     facts = build_collaborative(
-        tmp_path, books, interactions_of(*rows), settings, UserStateSettings(), threads=2, progress=SILENT
+        tmp_path,
+        part_folder(data, "factors", "these"),
+        np.ones(N_BOOKS, np.bool_) if active is None else np.asarray(active),
+        list_length=settings.list_length,
+        threads=2,
+        progress=SILENT,
     )
     names = ("item_factors", "fold_in_factors", "lists.numbers", "lists.scores")
     arrays = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in names}

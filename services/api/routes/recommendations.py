@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from services.api.deps import Limit, RecommendationQuery, ServedDep, state_of
-from services.api.present import first_of_each_work, rated
+from services.api.present import rated
 from services.api.problems import documented
 from services.api.recommend import write_json
 from services.api.schemas import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
 from shared.errors import InvalidRequestError, UnknownListError
+from shared.popular_fill import first_of_each_work
 
 router = APIRouter(tags=["recommendations"])
 

@@ -1,0 +1,108 @@
+"""The gate: is a night's evaluation significantly worse than that of the generation being served?
+
+Two nights ask about different days, so their figures differ by chance and by what the readers did. Worse is therefore
+only what lies outside chance *and* outside a tolerance. What a single figure would not show is looked at beside it:
+
+- A night that lost much of its data is worse, whatever its figures say: whoever is left may be as easy to foresee.
+- A half that collapsed is broken even where the other half carries it: books with another book's description, say.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from services.batch.evaluate.bootstrap import paired_difference, unpaired_difference
+from services.batch.evaluate.nightly_evaluation import DataFacts, read_metrics
+from shared.generation import GateVerdict
+from shared.settings import GateSettings
+
+METRIC = "ndcg_at_10"
+_HALVES = ("collaborative_ndcg_at_10", "content_ndcg_at_10")
+_TOLERANCE_OF_A_HALF = 0.3  # how the halves divide the work may change from night to night, but not so far
+_SEED = 7
+_ENOUGH_SHARED = 0.5  # share of either night's users that both must have for a comparison user by user
+
+
+def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict:
+    """Compare two evaluation parts.
+
+    The verdict's metric is `ndcg_at_10`, or what was worse beside it: `collaborative_ndcg_at_10`,
+    `content_ndcg_at_10`, or `interactions`, `users` or `books` (then values are counts, without an interval).
+
+    Args:
+        new: the folder of this night's evaluation.
+        served: that of the generation being served; `None` if it has none.
+        settings: tolerances.
+    """
+    if not settings.enabled:
+        return GateVerdict(verdict="off", metric=METRIC, reason="The gate is switched off.")
+    if served is None:
+        return GateVerdict(
+            verdict="no-comparison", metric=METRIC, reason="No generation with an evaluation is being served."
+        )
+    now, before = read_metrics(new), read_metrics(served)
+    if now.data.source != before.data.source:
+        reason = f"The served generation is made from {before.data.source!r}, this night from {now.data.source!r}."
+        return GateVerdict(verdict="no-comparison", metric=METRIC, reason=reason)
+    lost = _lost(now.data, before.data, settings.max_loss)
+    if lost is not None:
+        return lost
+    for metrics, whose in ((now, "This night"), (before, "The served generation")):
+        if not metrics.comparable:
+            reason = f"{whose} has no figures to compare: {metrics.reason}"
+            return GateVerdict(verdict="no-comparison", metric=METRIC, reason=reason)
+    of_all = _compared(new, served, METRIC, settings.tolerance)
+    of_halves = [_compared(new, served, half, max(_TOLERANCE_OF_A_HALF, settings.tolerance)) for half in _HALVES]
+    return next((verdict for verdict in (of_all, *of_halves) if verdict.verdict == "worse"), of_all)
+
+
+def _lost(now: DataFacts, before: DataFacts, max_loss: float) -> GateVerdict | None:
+    """The verdict on a night that misses more of its data than one night may; `None` if it does not."""
+    for what in ("interactions", "users", "books"):
+        n_now, n_before = getattr(now, what), getattr(before, what)
+        if n_now < n_before * (1 - max_loss):
+            reason = (
+                f"{n_before - n_now:,} of {n_before:,} {what} ({1 - n_now / n_before:.0%}) are gone since the served "
+                f"generation; {max_loss:.0%} may be."
+            )
+            return GateVerdict(verdict="worse", metric=what, reason=reason, value=n_now, served_value=n_before)
+    return None
+
+
+def _compared(new: Path, served: Path, metric: str, tolerance: float) -> GateVerdict:
+    """Worse if the whole interval of the difference lies below 0 by more than this share of the served value."""
+    ours, theirs = _of_users(new, metric), _of_users(served, metric)
+    shared = sorted(ours.keys() & theirs.keys())
+    if len(shared) >= _ENOUGH_SHARED * max(len(ours), len(theirs)):
+        values, served_values = (np.array([of_users[user] for user in shared]) for of_users in (ours, theirs))
+        interval, users = paired_difference(values, served_values, seed=_SEED), f"{len(shared):,} common users"
+    else:
+        values, served_values = (np.array(list(of_users.values())) for of_users in (ours, theirs))
+        interval = unpaired_difference(values, served_values, seed=_SEED)
+        users = f"{len(values):,} and {len(served_values):,} users"
+    value, served_value = float(values.mean()), float(served_values.mean())
+    least = -tolerance * served_value
+    return GateVerdict(
+        verdict="worse" if interval.high < least else "pass",
+        metric=metric,
+        reason=(
+            f"{metric} is {value:.4f} against {served_value:.4f} of the served generation: {interval.value:+.4f}, "
+            f"95 % interval {interval.low:+.4f} to {interval.high:+.4f}, {users}. "
+            f"Worse would be all of it below {least:+.4f}."
+        ),
+        value=value,
+        served_value=served_value,
+        low=interval.low,
+        high=interval.high,
+        n_users=min(len(values), len(served_values)),
+    )
+
+
+def _of_users(folder: Path, metric: str) -> dict[str, float]:
+    users: list[str] = orjson.loads((folder / "users.json").read_bytes())
+    values: NDArray[np.float32] = np.load(folder / f"{metric}.npy")
+    return dict(zip(users, values.astype(np.float64).tolist(), strict=True))

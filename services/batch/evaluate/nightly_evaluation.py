@@ -1,0 +1,237 @@
+"""The evaluation part: how good the served pipeline is on the night's own data, for the gate and for people.
+
+The configured model is fit on the training part of a split by time and asked for what came after. Files, in a folder
+made by the caller:
+
+- `metrics.json`: see `NightlyMetrics`.
+- `users.json`: ids of the users scored, in the order of the rows below.
+- `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy` and
+  `content_ndcg_at_10.npy` of its halves, each alone.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from scipy.sparse import csr_matrix
+
+from services.batch.evaluate.bootstrap import mean_intervals
+from services.batch.evaluate.metrics import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
+from services.batch.evaluate.served_pipeline import ServedPipeline
+from services.batch.evaluate.splits import Split, split_by_time
+from services.batch.evaluate.training import Training
+from services.batch.factorizers import open_factorizer
+from services.batch.parts import Facts
+from services.batch.progress import Progress
+from services.batch.snapshot import Snapshot
+from services.batch.threads import bound_threads
+from services.batch.top_n import top_n
+from shared.neighbours import Neighbours
+from shared.settings import Settings
+
+K = 10
+METRICS = {
+    "ndcg_at_10": ndcg_at,
+    "recall_at_10": recall_at,
+    "reciprocal_rank_at_10": reciprocal_rank_at,
+    "hit_rate_at_10": hit_rate_at,
+}
+SYSTEMS = ("served", "collaborative", "content", "popularity")
+# Kept user by user, for the gate: system and metric by file name.
+KEPT = {
+    "ndcg_at_10": ("served", "ndcg_at_10"),
+    "recall_at_10": ("served", "recall_at_10"),
+    "collaborative_ndcg_at_10": ("collaborative", "ndcg_at_10"),
+    "content_ndcg_at_10": ("content", "ndcg_at_10"),
+}
+
+
+class Figure(BaseModel):
+    """A mean over users and its 95 % interval."""
+
+    model_config = ConfigDict(frozen=True)
+    value: float
+    low: float
+    high: float
+
+
+class SplitFacts(BaseModel):
+    """How the interactions were split, and how many fell on either side."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    n_training_interactions: int
+    n_test_interactions: int
+    n_test_users: int
+
+
+class DataFacts(BaseModel):
+    """Where the data came from, and how much there was: active books, users, interactions."""
+
+    model_config = ConfigDict(frozen=True)
+    source: str
+    books: int
+    users: int
+    interactions: int
+
+
+class NightlyMetrics(BaseModel):
+    """`metrics.json`.
+
+    Attributes:
+        comparable: whether there were users enough for the figures to mean something.
+        reason: why not, in words.
+        n_users: test users scored.
+        split: how the test users came about.
+        data: the size of the snapshot.
+        systems: figures by system and metric, empty where nobody could be scored: `served`, its halves `collaborative`
+            and `content` each alone, and `popularity`, the most liked books the user has not seen.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    format: Literal[1] = 1
+    comparable: bool
+    reason: str | None
+    n_users: int
+    split: SplitFacts
+    data: DataFacts
+    systems: dict[str, dict[str, Figure]]
+
+
+def build_evaluation(
+    folder: Path,
+    snapshot: Snapshot,
+    content_part: Path,
+    settings: Settings,
+    *,
+    threads: int | None,
+    progress: Progress,
+) -> Facts:
+    """Score the served pipeline and popularity, write the files above into `folder`, return the main figures.
+
+    Args:
+        folder: an empty folder.
+        snapshot: the night's data.
+        content_part: the folder of its content part.
+        settings: of everything.
+        threads: of the processor; `None` for all.
+        progress: told how far it is.
+
+    Raises:
+        ArtifactError: the snapshot is damaged, or factors are not finite.
+        ModelError: the library of the configured model is missing.
+    """
+    chosen = settings.evaluation
+    books, interactions = snapshot.load_books(), snapshot.load_interactions()
+    whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
+    split = whole.sample(chosen.max_users, seed=chosen.seed)
+    n_users = len(split.rows)
+    of_users = {name: {metric: np.zeros(0) for metric in METRICS} for name in SYSTEMS}
+    if n_users:
+        with bound_threads(threads) as n_threads:
+            lists = _lists(split, content_part, settings, n_threads, progress)
+        of_users = {name: _scored(ranked, split.relevant) for name, ranked in lists.items()}
+    metrics = NightlyMetrics(
+        comparable=n_users >= chosen.min_users,
+        reason=None if n_users >= chosen.min_users else _too_few(whole, n_users, chosen.min_users),
+        n_users=n_users,
+        split=SplitFacts(
+            name=split.name,
+            n_training_interactions=len(split.training.interactions),
+            n_test_interactions=split.n_test_interactions,
+            n_test_users=len(whole.rows),
+        ),
+        data=DataFacts(
+            source=snapshot.meta["source"]["name"],
+            books=int(split.training.active.sum()),
+            users=int(interactions["user_id"].nunique()),
+            interactions=len(interactions),
+        ),
+        systems={name: _figures(by_metric, chosen.seed) for name, by_metric in of_users.items()},
+    )
+    (folder / "metrics.json").write_bytes(metrics.model_dump_json(indent=2).encode())
+    (folder / "users.json").write_bytes(orjson.dumps(split.users.tolist()))
+    for file, (system, metric) in KEPT.items():
+        np.save(folder / f"{file}.npy", of_users[system][metric].astype(np.float32))
+    return {
+        "n_users": n_users,
+        "comparable": metrics.comparable,
+        **{
+            f"{system}_{metric}": round(figure.value, 5)
+            for system, figures in metrics.systems.items()
+            for metric, figure in figures.items()
+        },
+    }
+
+
+def read_metrics(folder: Path) -> NightlyMetrics:
+    """`metrics.json` of an evaluation part."""
+    return NightlyMetrics.model_validate_json((folder / "metrics.json").read_bytes())
+
+
+def _lists(
+    split: Split, content_part: Path, settings: Settings, n_threads: int, progress: Progress
+) -> dict[str, NDArray[np.int32]]:
+    """What each system recommends to the test users."""
+    training = split.training
+    factorizer = open_factorizer(settings.collaborative, threads=n_threads)
+    factors = factorizer.factorize(training.positives, progress=progress)
+    neighbours = Neighbours.open(content_part, training.works)
+    pipeline = partial(
+        ServedPipeline,
+        training,
+        settings=settings.blend,
+        list_length=settings.collaborative.list_length,
+        threads=n_threads,
+    )
+    with progress.task("Evaluating", len(SYSTEMS)) as advance:
+        lists = {}
+        for name, halves in {
+            "served": (factors, neighbours),
+            "collaborative": (factors, None),
+            "content": (None, neighbours),
+        }.items():
+            lists[name] = pipeline(*halves).rank(split.rows, K)
+            advance(1)
+        lists["popularity"] = _popular(training, split.rows)
+        advance(1)
+    return lists
+
+
+def _popular(training: Training, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The books most liked in the training part that each user has not seen."""
+    blocks = top_n(
+        np.ones((len(rows), 1), np.float32),
+        training.popularity.astype(np.float32)[:, None],
+        training.seen[rows],
+        n=K,
+        allowed=training.active,
+    )
+    return np.concatenate([block.numbers for block in blocks])
+
+
+def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArray[np.float64]]:
+    return {name: metric(ranked, relevant, K) for name, metric in METRICS.items()}
+
+
+def _figures(by_metric: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Figure]:
+    if not len(by_metric["ndcg_at_10"]):
+        return {}
+    intervals = mean_intervals(np.stack(list(by_metric.values()), axis=1), seed=seed)
+    return {
+        name: Figure(value=interval.value, low=interval.low, high=interval.high)
+        for name, interval in zip(by_metric, intervals, strict=True)
+    }
+
+
+def _too_few(split: Split, n_users: int, min_users: int) -> str:
+    return (
+        f"Only {n_users} users with a history came to like something new in the {split.name}; "
+        f"{min_users} are needed for a comparison."
+    )

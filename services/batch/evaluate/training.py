@@ -1,0 +1,85 @@
+"""What a system may know when it is evaluated: the books, and the interactions of the training part. Nothing else."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from services.batch.factors import matrices
+from services.batch.opinions import opinions
+from shared.editions import edition_groups
+from shared.settings import UserStateSettings
+
+
+class Training:
+    """The training part of a split. Its *users* are those with a positive opinion in it; a row stands for one of them.
+
+    Args:
+        books: the snapshot's books, row i is book number i.
+        interactions: training interactions, oldest first, with the columns of a snapshot.
+        user_state: which interactions count as seen and as positive.
+
+    Attributes:
+        books, interactions, user_state: as given.
+        opinions: one row for each user and book, see `services.batch.opinions`.
+        users: ids of the users, in the order of the rows.
+        seen: int8, (n_users, n_books), sparse: what each must not be recommended again.
+        positives: float32, (n_users, n_books), sparse, 1 where the user liked the book.
+        active: bool, (n_books,): books that may be recommended.
+    """
+
+    def __init__(self, books: pd.DataFrame, interactions: pd.DataFrame, user_state: UserStateSettings) -> None:
+        self.books = books
+        self.interactions = interactions
+        self.user_state = user_state
+        self.opinions = opinions(interactions, user_state)
+        self.users, self.seen, self.positives = matrices(self.opinions, n_books=len(books))
+        self.active: NDArray[np.bool_] = books["active"].to_numpy(bool)
+
+    @property
+    def n_books(self) -> int:
+        """Books ever numbered, inactive ones included."""
+        return len(self.books)
+
+    @cached_property
+    def works(self) -> NDArray[np.int32]:
+        """int32, (n_books,): the work each book is an edition of, as in the catalog part."""
+        return edition_groups(self.books["title"].tolist(), self.books["authors"].tolist())
+
+    @cached_property
+    def popularity(self) -> NDArray[np.int64]:
+        """int64, (n_books,): positive opinions of each book."""
+        return np.bincount(self.positives.indices, minlength=self.n_books).astype(np.int64)
+
+    def rows_of(self, user_ids: pd.Series) -> NDArray[np.int64]:
+        """The row of each user id, -1 for one without a positive opinion."""
+        return pd.Index(self.users).get_indexer(pd.Index(user_ids.astype(object))).astype(np.int64)
+
+    def seen_of(self, row: int) -> NDArray[np.int32]:
+        """Book numbers a user has seen."""
+        return _row(self.seen, row)
+
+    def recent_of(self, row: int, n: int) -> NDArray[np.int32]:
+        """The latest `n` positive books of a user, newest first, as the store returns them."""
+        books, starts = self._newest_first
+        return books[starts[row] : min(starts[row] + n, starts[row + 1])]
+
+    @cached_property
+    def _newest_first(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Positive books of all users, each user's newest first, and where each user's begin."""
+        liked = self.opinions[self.opinions["positive"]]
+        rows = self.rows_of(liked["user_id"])
+        numbers = liked["book_number"].to_numpy(np.int32)
+        # A sorted set orders what has the same time by the bytes of its members: book numbers in decimal.
+        place = np.empty(self.n_books, np.int64)
+        place[np.argsort(np.arange(self.n_books).astype("S10"))] = np.arange(self.n_books)
+        order = np.lexsort((-place[numbers], -liked["time"].to_numpy(np.float64), rows))
+        return numbers[order], np.searchsorted(rows[order], np.arange(len(self.users) + 1))
+
+
+def _row(matrix: csr_matrix, row: int) -> NDArray[np.int32]:
+    return np.asarray(matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]], np.int32)

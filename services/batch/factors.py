@@ -1,0 +1,95 @@
+"""The factors of the collaborative part, before lists are made of them: interactions -> factors of users and books.
+
+A folder of its own, so that a run that dies while listing does not factor again. It belongs to no generation: what
+serving needs of it is linked into the collaborative part. Files, in a folder made by the caller:
+
+- `user_factors.npy`: float32, (n_users, rank).
+- `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.factorize.Factors`.
+- `users.json`: ids of the users with a positive opinion, in the order of the rows.
+- `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, save_npz
+
+from services.batch.factorizers import open_factorizer
+from services.batch.opinions import opinions
+from services.batch.parts import Facts
+from services.batch.progress import Progress
+from services.batch.threads import bound_threads
+from shared.errors import ArtifactError
+from shared.settings import CollaborativeSettings, UserStateSettings
+
+
+def build_factors(
+    folder: Path,
+    interactions: pd.DataFrame,
+    n_books: int,
+    settings: CollaborativeSettings,
+    user_state: UserStateSettings,
+    *,
+    threads: int | None,
+    progress: Progress,
+) -> Facts:
+    """Factor the positive opinions and return facts about it.
+
+    Args:
+        folder: where to write; exists.
+        interactions: as in the snapshot.
+        n_books: rows of the catalogue.
+        settings: algorithm, rank, scaling.
+        user_state: which kinds are seen and positive.
+        threads: threads to use, by default all cores.
+        progress: told how far factoring is.
+
+    Raises:
+        ArtifactError: factors are not finite, or an interaction is with a book that does not exist.
+        ModelError: the library of the chosen algorithm is missing.
+    """
+    users, seen, positives = matrices(opinions(interactions, user_state), n_books=n_books)
+    with bound_threads(threads) as n_threads:
+        factors = open_factorizer(settings, threads=n_threads).factorize(positives, progress=progress)
+    np.save(folder / "user_factors.npy", factors.user_factors)
+    np.save(folder / "item_factors.npy", factors.item_factors)
+    np.save(folder / "fold_in_factors.npy", factors.fold_in_factors)
+    (folder / "users.json").write_bytes(orjson.dumps(users.tolist()))
+    save_npz(folder / "seen.npz", seen, compressed=False)
+    return {
+        "algorithm": settings.algorithm,
+        "rank": factors.rank,
+        "rank_asked_for": settings.rank,
+        "n_users": len(users),
+        "n_positives": int(positives.nnz),
+    }
+
+
+def matrices(known: pd.DataFrame, *, n_books: int) -> tuple[NDArray[np.object_], csr_matrix, csr_matrix]:
+    """Ids of the users with a positive opinion, and what they have seen and liked: int8 and float32, rows as ids.
+
+    Raises:
+        ArtifactError: an opinion is about a book number that does not exist.
+    """
+    numbers = known["book_number"].to_numpy(np.int32)
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_books:
+        raise ArtifactError(
+            f"Interactions name book numbers from {numbers.min()} to {numbers.max()}; there are {n_books} books.",
+            hint="The snapshot's tables do not belong together: ingest again.",
+        )
+    positive = known["positive"].to_numpy(bool)
+    codes, ids = pd.factorize(known["user_id"])
+    likes_something = np.bincount(codes[positive], minlength=len(ids)) > 0
+    row_of = np.cumsum(likes_something) - 1
+    kept = likes_something[codes]
+    rows, numbers, positive = row_of[codes[kept]], numbers[kept], positive[kept]
+    shape = (int(likes_something.sum()), n_books)
+    seen = csr_matrix((np.ones(len(rows), np.int8), (rows, numbers)), shape=shape)
+    liked = np.ones(int(positive.sum()), np.float32)
+    positives = csr_matrix((liked, (rows[positive], numbers[positive])), shape=shape)
+    return np.asarray(ids, object)[likes_something], seen, positives

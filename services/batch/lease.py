@@ -1,0 +1,131 @@
+"""One run at a time on a data folder, whether it is one process or a chain of steps in processes of their own.
+
+A process holds a lock while it works, a whole night for itself alone, the steps of one run beside each other; the
+system lets go of it however the process ends. Between its steps a run keeps the folder by a *lease*, a small file with
+its name, which each step gives a new time while it works. A run that gives no sign of life for `lease_minutes` has lost
+it to whoever asks next, unless one of its steps is at work all the same: locks know no clock, and clocks are set.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import orjson
+
+from shared.errors import RunActiveError
+from shared.layout import DataFolder, write_durably
+
+_SIGN_OF_LIFE_SECONDS = 30.0
+
+
+@contextmanager
+def only_run(folder: DataFolder, *, lease_minutes: float) -> Iterator[None]:
+    """Keep every other run and step away from this data folder.
+
+    Raises:
+        RunActiveError: another run has it.
+    """
+    with ExitStack() as held:
+        with _alone(folder):
+            held.enter_context(_locked(folder, fcntl.LOCK_EX))
+            _refuse_other(folder, lease_minutes)
+        yield
+
+
+@contextmanager
+def step_of(folder: DataFolder, run: str, *, lease_minutes: float) -> Iterator[None]:
+    """Be a step of this run: take its lease or keep it, and give signs of life while working.
+
+    Raises:
+        RunActiveError: another run has the data folder.
+    """
+    with ExitStack() as held:
+        with _alone(folder):
+            if holder(folder) != run:
+                _refuse_other(folder, lease_minutes)
+                with _locked(folder, fcntl.LOCK_EX):  # nobody else is at work, whatever became of their lease
+                    write_durably(folder.lease, orjson.dumps({"run": run}))
+            held.enter_context(_locked(folder, fcntl.LOCK_SH))
+        _give_sign(folder, run)
+        stop = threading.Event()
+        signs = threading.Thread(target=_give_signs, args=(folder, run, stop), name="lease", daemon=True)
+        signs.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            signs.join()
+            _give_sign(folder, run)
+
+
+def release(folder: DataFolder, run: str) -> bool:
+    """Give the lease of this run back; returns whether it still had it."""
+    if holder(folder) != run:
+        return False
+    with _alone(folder):
+        if holder(folder) != run:
+            return False
+        folder.lease.unlink()
+        return True
+
+
+def holder(folder: DataFolder) -> str | None:
+    """The run that has the lease, however old it is."""
+    try:
+        return str(orjson.loads(folder.lease.read_bytes())["run"])
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _alone(folder: DataFolder) -> Iterator[None]:
+    """Look at lease and lock and take them in one go: first steps of two runs may come at the same time."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with folder.lease.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _locked(folder: DataFolder, mode: int) -> Iterator[None]:
+    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunActiveError(
+                "Another run is active on this data folder.", where=str(folder.root), hint="Wait for it to end."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_other(folder: DataFolder, lease_minutes: float) -> None:
+    other = holder(folder)
+    if other is None:
+        return
+    seconds = time.time() - folder.lease.stat().st_mtime
+    if abs(seconds) < lease_minutes * 60:  # a sign from far in the future is as old as the setting back of the clock
+        raise RunActiveError(
+            f"The run {other} is active on this data folder; its last sign of life is {abs(seconds):.0f} s old.",
+            where=str(folder.lease),
+            hint=f"Wait for it to end. If it never will: `nightshelf step release --run '{other}'`.",
+        )
+
+
+def _give_sign(folder: DataFolder, run: str) -> None:
+    """Renew the lease, if it is still this run's. Needs no room on the disk; a sign that fails is no reason to stop."""
+    with suppress(OSError), _alone(folder):
+        if holder(folder) == run:
+            os.utime(folder.lease)
+
+
+def _give_signs(folder: DataFolder, run: str, stop: threading.Event) -> None:
+    while not stop.wait(_SIGN_OF_LIFE_SECONDS):
+        _give_sign(folder, run)

@@ -1,0 +1,288 @@
+"""What a night makes of a snapshot, part by part: each is built from the snapshot and the settings alone, or reused.
+
+A part's id is a hash of exactly what shapes it. So the id of every part of a night is known without building one, and
+the steps of a night, which may be processes of their own, agree on them by snapshot and settings alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from services.batch.catalog import build_catalog
+from services.batch.collaborative import build_collaborative, build_without_withdrawn, names_withdrawn
+from services.batch.content import build_content
+from services.batch.embed import Embedded, Embedder, embed_books, open_embedder
+from services.batch.evaluate.nightly_evaluation import build_evaluation
+from services.batch.factors import build_factors
+from services.batch.parts import Facts, build_part, part_id, read_epoch
+from services.batch.popularity import build_popularity
+from shared.errors import ArtifactError
+from shared.generation import AnyPartKind, PartKind, content_id, part_folder, verify_part
+
+if TYPE_CHECKING:
+    from services.batch.progress import Progress
+    from services.batch.snapshot import Snapshot
+    from shared.layout import DataFolder
+    from shared.settings import Settings
+
+# Raise a part's number when the same inputs should give different files than before.
+BUILD_VERSIONS: dict[AnyPartKind, int] = {
+    "catalog": 1,
+    "content": 1,
+    "collaborative": 1,
+    "popularity": 1,
+    "factors": 1,
+    "evaluation": 1,
+}
+
+
+class NightParts:
+    """The parts of one snapshot under one choice of settings.
+
+    Args:
+        folder: the data folder.
+        snapshot: what they are made from.
+        settings: what shapes them.
+        progress: told how far each is.
+    """
+
+    def __init__(self, folder: DataFolder, snapshot: Snapshot, settings: Settings, progress: Progress) -> None:
+        self._folder, self.snapshot, self._settings, self._progress = folder, snapshot, settings, progress
+        self._threads = settings.batch.threads
+        self._epoch = read_epoch(folder)
+        self._embedded: Embedded | None = None
+        self._whole: set[tuple[AnyPartKind, str]] = set()
+        self.built: list[AnyPartKind] = []
+
+    @property
+    def n_embedded(self) -> int:
+        """Books embedded in this run."""
+        return self._embedded.n_embedded if self._embedded else 0
+
+    @property
+    def n_reused_vectors(self) -> int:
+        """Active books whose vector was there."""
+        n_active: int = self.snapshot.meta["counts"]["active_books"]
+        return n_active - self.n_embedded
+
+    # Which parts
+
+    def ids(self) -> dict[PartKind, str]:
+        """The parts of a generation."""
+        return {
+            "catalog": self.catalog_id,
+            "content": self.content_id,
+            "collaborative": self.collaborative_id,
+            "popularity": self.popularity_id,
+        }
+
+    @cached_property
+    def catalog_id(self) -> str:
+        """Of the books."""
+        return self._id("catalog", books=self._files["books"])
+
+    @cached_property
+    def content_id(self) -> str:
+        """Of the books, the model and the settings of the index."""
+        settings = self._settings.content.model_dump(mode="json")
+        return self._id("content", books=self._files["books"], model=self._embedder.model_key, settings=settings)
+
+    @cached_property
+    def popularity_id(self) -> str:
+        """Of the books, the interactions and the tribes."""
+        return self._id("popularity", **self._files, tribes=self.content_id, kinds=self._kinds)
+
+    @cached_property
+    def factors_id(self) -> str:
+        """Of the interactions; new books alone leave the factors as they are."""
+        settings = self._settings.collaborative.model_dump(mode="json", exclude={"list_length"})
+        return self._id("factors", interactions=self._files["interactions"], settings=settings, kinds=self._kinds)
+
+    @cached_property
+    def collaborative_id(self) -> str:
+        """Of the interactions and of which books were withdrawn: those must leave the lists."""
+        return self._id(
+            "collaborative",
+            interactions=self._files["interactions"],
+            withdrawn=self._withdrawn,
+            settings=self._settings.collaborative.model_dump(mode="json"),
+            kinds=self._kinds,
+        )
+
+    @cached_property
+    def evaluation_id(self) -> str:
+        """Of everything that shapes an answer."""
+        settings = self._settings.model_dump(mode="json", include={"collaborative", "blend", "evaluation"})
+        return self._id(
+            "evaluation",
+            **self._files,
+            source=self.snapshot.meta["source"]["name"],
+            content=self.content_id,
+            settings=settings,
+            kinds=self._kinds | {"max_recent": self._settings.user_state.max_recent},
+        )
+
+    # Making them
+
+    def embed(self) -> None:
+        """Bring the vector store up to date, unless the content part is there and needs no vector."""
+        if not self._is_whole("content", self.content_id):
+            self._embed()
+
+    def factors(self) -> str | None:
+        """Factor the interactions; `None` where the collaborative part is there and needs no factors."""
+        if self._is_whole("collaborative", self.collaborative_id):
+            return None
+        return self._build(
+            "factors",
+            self.factors_id,
+            lambda path: build_factors(
+                path,
+                self._interactions,
+                len(self._books),
+                self._settings.collaborative,
+                self._settings.user_state,
+                threads=self._threads,
+                progress=self._progress,
+            ),
+        )
+
+    def collaborative(self) -> str:
+        """List the best books of every user."""
+        if (factors := self.factors()) is not None:
+            self._build(
+                "collaborative",
+                self.collaborative_id,
+                lambda path: build_collaborative(
+                    path,
+                    part_folder(self._folder, "factors", factors),
+                    self._active,
+                    list_length=self._settings.collaborative.list_length,
+                    threads=self._threads,
+                    progress=self._progress,
+                ),
+            )
+        return self.collaborative_id
+
+    def kept_collaborative(self, served: str) -> str:
+        """The collaborative part that is served, without the books withdrawn since."""
+        part = part_folder(self._folder, "collaborative", served)
+        if not names_withdrawn(part, self._active):
+            return served
+        return self._build(
+            "collaborative",
+            part_id("collaborative", of=served, withdrawn=self._withdrawn),
+            lambda path: build_without_withdrawn(path, part, self._active),
+        )
+
+    def index(self) -> None:
+        """Everything made of the books themselves, and of how popular they are."""
+        self.catalog()
+        self.content()
+        self.popularity()
+
+    def catalog(self) -> str:
+        """The books as they are shown and found."""
+        return self._build("catalog", self.catalog_id, lambda path: build_catalog(path, self._books))
+
+    def content(self) -> str:
+        """Index, tribes and map of the descriptions."""
+
+        def make(path: Path) -> Facts:
+            vectors, content = self._embed().vectors, self._settings.content
+            return build_content(path, vectors, self._books, content, threads=self._threads, progress=self._progress)
+
+        return self._build("content", self.content_id, make)
+
+    def popularity(self) -> str:
+        """Counts, averages and popular lists."""
+
+        def make(path: Path) -> Facts:
+            tribe_of = np.load(part_folder(self._folder, "content", self.content()) / "tribe_of.npy")
+            return build_popularity(path, self._books, self._interactions, tribe_of, self._settings.user_state)
+
+        return self._build("popularity", self.popularity_id, make)
+
+    def evaluation(self) -> str:
+        """How well the same settings do on the newest interactions of this snapshot when they do not know them."""
+        return self._build(
+            "evaluation",
+            self.evaluation_id,
+            lambda path: build_evaluation(
+                path,
+                self.snapshot,
+                part_folder(self._folder, "content", self.content()),
+                self._settings,
+                threads=self._threads,
+                progress=self._progress,
+            ),
+        )
+
+    # What they are made from
+
+    @property
+    def _files(self) -> dict[str, str]:
+        files: dict[str, str] = self.snapshot.meta["files"]
+        return files
+
+    @cached_property
+    def _books(self) -> pd.DataFrame:
+        return self.snapshot.load_books()
+
+    @cached_property
+    def _interactions(self) -> pd.DataFrame:
+        return self.snapshot.load_interactions()
+
+    @cached_property
+    def _active(self) -> NDArray[np.bool_]:
+        active: NDArray[np.bool_] = self._books["active"].to_numpy(bool)
+        return active
+
+    @cached_property
+    def _withdrawn(self) -> str:
+        return content_id(np.flatnonzero(~self._active).tolist())
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return open_embedder(self._settings.embedder, threads=self._threads)
+
+    @cached_property
+    def _kinds(self) -> dict[str, object]:
+        names = {"seen_kinds", "positive_kinds", "positive_rating"}
+        kinds = self._settings.user_state.model_dump(mode="json", include=names)
+        return {name: sorted(value) if isinstance(value, list) else value for name, value in kinds.items()}
+
+    def _id(self, kind: AnyPartKind, **inputs: object) -> str:
+        epoch = {"epoch": self._epoch} if self._epoch else {}
+        return part_id(kind, version=BUILD_VERSIONS[kind], **epoch, **inputs)
+
+    def _embed(self) -> Embedded:
+        if self._embedded is None:
+            store = self._folder.embeddings / self._epoch if self._epoch else self._folder.embeddings
+            self._embedded = embed_books(self._books, store, self._embedder, self._progress)
+        return self._embedded
+
+    def _is_whole(self, kind: AnyPartKind, identity: str) -> bool:
+        """Whether the part is there and holds against its checksums."""
+        if (kind, identity) not in self._whole:
+            path = part_folder(self._folder, kind, identity)
+            try:
+                verify_part(path)
+            except ArtifactError:
+                return False
+            self._whole.add((kind, identity))
+        return True
+
+    def _build(self, kind: AnyPartKind, identity: str, make: Callable[[Path], Facts]) -> str:
+        if not self._is_whole(kind, identity):
+            build_part(self._folder, kind, identity, make)
+            self._whole.add((kind, identity))
+            self.built.append(kind)
+        return identity

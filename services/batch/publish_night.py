@@ -1,0 +1,193 @@
+"""The end of a night: past the gate, lists and user state into Redis, verified, and the pointer moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from services.batch.evaluate.gate import judge
+from services.batch.publish import (
+    current_generation,
+    flip,
+    verify_generation,
+    write_lists,
+    write_manifest,
+    write_pointer_file,
+)
+from services.batch.user_state import merge_user_state
+from shared.errors import ArtifactError, GateRefusedError
+from shared.generation import (
+    GateVerdict,
+    GenerationManifest,
+    PartKind,
+    content_id,
+    part_folder,
+    read_manifest,
+    verify_part,
+)
+
+if TYPE_CHECKING:
+    import redis
+
+    from services.batch.progress import Progress
+    from services.batch.snapshot import Snapshot
+    from shared.keys import Keys
+    from shared.layout import DataFolder
+    from shared.settings import GateSettings, Settings
+
+Step = Callable[[str], AbstractContextManager[None]]
+_TIME_OF_ID = "%Y%m%dT%H%M%S%fZ"
+_OF_THE_RUN = {"id", "created_at", "night", "gate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it: the generation served now, and whether it is this run's."""
+
+    generation: str
+    is_new: bool
+    n_users_listed: int
+    n_events_replayed: int
+
+
+def generation_id(folder: DataFolder, started: datetime, run: str) -> str:
+    """An id that differs between runs and sorts by time: after all there are, even if the clock was set back since."""
+    moment = started.astimezone(UTC)
+    newest = max((path.stem for path in folder.generations.glob("*.json")), default="")
+    with suppress(ValueError):  # an id of another making
+        after = datetime.strptime(newest.partition("-")[0], _TIME_OF_ID).replace(tzinfo=UTC)
+        moment = max(moment, after + timedelta(microseconds=1))
+    return f"{moment:{_TIME_OF_ID}}-{content_id(run)[:6]}"
+
+
+def pass_gate(
+    folder: DataFolder, evaluation: str, served: str | None, settings: GateSettings, *, accept: str | None
+) -> GateVerdict:
+    """Hold an evaluation against the one of the served generation.
+
+    Args:
+        folder: the data folder.
+        evaluation: id of the evaluation part of the run.
+        served: the generation served now.
+        settings: what counts as worse.
+        accept: why to publish it all the same.
+
+    Raises:
+        GateRefusedError: it is significantly worse, and nobody gave a reason to accept that.
+    """
+    before = _evaluation_of(folder, served)
+    verdict = judge(
+        part_folder(folder, "evaluation", evaluation),
+        None if before is None else part_folder(folder, "evaluation", before),
+        settings,
+    )
+    if verdict.verdict != "worse":
+        return verdict
+    if accept is None:
+        raise GateRefusedError(
+            f"The quality gate refused: {verdict.reason}",
+            where=f"evaluation-{evaluation} against generation {served}",
+            hint="What is served stays. Look for the cause in the data; to publish it all the same, say why: "
+            "--accept 'REASON'.",
+        )
+    return verdict.model_copy(update={"accepted_because": accept})
+
+
+def _evaluation_of(folder: DataFolder, generation: str | None) -> str | None:
+    """The evaluation part of a generation, if it has one that is whole."""
+    if generation is None:
+        return None
+    try:
+        evaluation = read_manifest(folder, generation).evaluation
+        if evaluation is not None:
+            verify_part(part_folder(folder, "evaluation", evaluation))
+    except ArtifactError:
+        return None
+    return evaluation
+
+
+def make_manifest(
+    snapshot: Snapshot,
+    settings: Settings,
+    parts: dict[PartKind, str],
+    *,
+    id: str,  # noqa: A002
+    night: str | None = None,
+    evaluation: str | None,
+    gate: GateVerdict | None,
+) -> GenerationManifest:
+    """The manifest of a generation made from this snapshot; `night` is the date it is made for, if any."""
+    counts, source = snapshot.meta["counts"], snapshot.meta["source"]
+    return GenerationManifest(
+        id=id,
+        created_at=datetime.now(UTC),
+        parts=parts,
+        snapshot=snapshot.path.name,
+        source=source["name"],
+        simulated_readers=source["simulated_readers"],
+        rating_scale=source["rating_scale"],
+        counts={"books": counts["active_books"], "users": counts["users"], "interactions": counts["interactions"]},
+        blend=settings.blend,
+        night=night,
+        evaluation=evaluation,
+        gate=gate,
+    )
+
+
+def publish_generation(
+    client: redis.Redis,
+    keys: Keys,
+    folder: DataFolder,
+    manifest: GenerationManifest,
+    snapshot: Snapshot,
+    settings: Settings,
+    *,
+    expected: str | None,
+    progress: Progress,
+    step: Step,
+) -> Published:
+    """Bring Redis up to date and make the generation the served one, unless what is served is just this.
+
+    Args:
+        client: a patient connection.
+        keys: key names.
+        folder: the data folder.
+        manifest: the generation.
+        snapshot: what it was made from.
+        settings: how user state is kept.
+        expected: the generation served when the run began.
+        progress: told how far it is.
+        step: opened around each of `lists`, `user state`, `verify`, `publish`.
+
+    Raises:
+        ArtifactError: it is not fit to be served.
+        PublishConflictError: another generation was published meanwhile.
+    """
+    with step("lists"):
+        path = part_folder(folder, "collaborative", manifest.parts["collaborative"])
+        n_users = write_lists(client, keys, path, progress)
+    manifest = manifest.model_copy(update={"counts": {**manifest.counts, "users_listed": n_users}})
+    with step("user state"):
+        n_events = merge_user_state(client, keys, snapshot, settings.user_state, progress)
+    if expected is not None and _says_the_same(folder, expected, manifest):
+        if current_generation(client, keys) == expected:
+            write_pointer_file(folder, expected)  # a run that died right after its flip did not
+        return Published(expected, is_new=False, n_users_listed=n_users, n_events_replayed=n_events)
+    with step("verify"):
+        write_manifest(folder, manifest)
+        verify_generation(client, keys, folder, manifest.id)
+    with step("publish"):
+        flip(client, keys, folder, expected=expected, to=manifest.id)
+    return Published(manifest.id, is_new=True, n_users_listed=n_users, n_events_replayed=n_events)
+
+
+def _says_the_same(folder: DataFolder, served: str, manifest: GenerationManifest) -> bool:
+    """Whether the served generation is what this run would publish, its time aside."""
+    try:
+        current = read_manifest(folder, served)
+    except ArtifactError:
+        return False
+    return current.model_dump(exclude=_OF_THE_RUN) == manifest.model_dump(exclude=_OF_THE_RUN)

@@ -1,0 +1,193 @@
+"""The steps of a night as processes of their own: what `nightshelf step NAME` runs, and so what a scheduler runs.
+
+A step finds everything by the ids it is given, leaves everything on disk or in Redis, and may be run again at any time
+with the same ids. Each returns a small, JSON-able account of what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from services.batch.ingest import ingest
+from services.batch.lease import step_of
+from services.batch.night_parts import NightParts
+from services.batch.nightly import faults_in_plain_words
+from services.batch.parts import start_epoch
+from services.batch.publish import collect, current_generation
+from services.batch.publish_night import generation_id, make_manifest, pass_gate, publish_generation
+from services.batch.snapshot import open_snapshot
+from services.batch.threads import bound_threads
+from shared.errors import ArtifactError
+from shared.generation import part_folder, read_manifest
+from shared.keys import Keys
+from shared.layout import DataFolder
+
+if TYPE_CHECKING:
+    import redis
+
+    from services.batch.progress import Progress
+    from services.batch.sources.source import Source
+    from shared.settings import Settings
+
+Account = dict[str, Any]
+
+
+class StepsOfRun:
+    """The steps of one run.
+
+    Args:
+        run: its name; whoever shares it is the same run.
+        settings: everything that can be chosen.
+        progress: told how far each step is.
+    """
+
+    def __init__(self, run: str, settings: Settings, progress: Progress) -> None:
+        self._run, self._settings, self._progress = run, settings, progress
+        self._folder, self._keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
+
+    def ingest(
+        self, client: redis.Redis, open_source: Callable[[], Source | None], *, night: str | None, fresh: bool
+    ) -> Account:
+        """Take in the source and the events; names the generation that the run is going to publish.
+
+        `fresh` starts a new epoch: every part and vector of this run is made anew.
+        """
+        with self._working():
+            started = datetime.now(UTC)
+            source = open_source()
+            served = current_generation(client, self._keys)
+            report = ingest(self._folder, source, self._settings, redis=client, progress=self._progress, fresh=fresh)
+            if fresh:
+                start_epoch(self._folder, self._run, started)
+        return {
+            "run": self._run,
+            "night": night,
+            "generation": generation_id(self._folder, started, self._run),
+            "served": served,
+            "snapshot": report.snapshot_id,
+            **{name: value for name, value in asdict(report).items() if name != "snapshot_id"},
+        }
+
+    def embed(self, snapshot: str) -> Account:
+        """Embed what is new or changed."""
+        with self._making(snapshot) as parts:
+            parts.embed()
+        return {"n_embedded": parts.n_embedded, "n_reused": parts.n_reused_vectors}
+
+    def factor(self, snapshot: str) -> Account:
+        """Factor the interactions."""
+        with self._making(snapshot) as parts:
+            return {"factors": parts.factors(), "built": parts.built}
+
+    def top_n(self, snapshot: str) -> Account:
+        """List the best books of every user."""
+        with self._making(snapshot) as parts:
+            return {"collaborative": parts.collaborative(), "built": parts.built}
+
+    def index(self, snapshot: str) -> Account:
+        """Make catalogue, index, tribes, map and popular lists."""
+        with self._making(snapshot) as parts:
+            parts.index()
+            return {
+                "catalog": parts.catalog_id,
+                "content": parts.content_id,
+                "popularity": parts.popularity_id,
+                "built": parts.built,
+            }
+
+    def evaluate(self, snapshot: str) -> Account:
+        """Measure how good the same settings are on interactions they do not know."""
+        with self._making(snapshot) as parts:
+            evaluation = parts.evaluation()
+            metrics = orjson.loads((part_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes())
+            return {"evaluation": evaluation, "metrics": metrics, "built": parts.built}
+
+    def gate(self, snapshot: str, served: str | None, accept: str | None) -> Account:
+        """Refuse what is significantly worse than what is served.
+
+        Raises:
+            GateRefusedError: it is, and no reason to accept it was given.
+        """
+        with self._making(snapshot) as parts:
+            return pass_gate(self._folder, parts.evaluation(), served, self._settings.gate, accept=accept).model_dump()
+
+    def publish(
+        self,
+        client: redis.Redis,
+        snapshot: str,
+        generation: str,
+        *,
+        served: str | None,
+        night: str | None,
+        accept: str | None,
+        keep_collaborative: bool,
+    ) -> Account:
+        """Publish the generation, past the gate once more.
+
+        With `keep_collaborative` the lists and the evaluation of the served generation stay: new books alone.
+        """
+        with self._making(snapshot) as parts:
+            made = parts.ids()
+            if keep_collaborative:
+                if served is None:
+                    raise ArtifactError(
+                        "There is no served generation whose lists could be kept.", hint="Run a whole night first."
+                    )
+                kept = read_manifest(self._folder, served)
+                made["collaborative"] = parts.kept_collaborative(kept.parts["collaborative"])
+                evaluation, gate = kept.evaluation, kept.gate
+            else:
+                evaluation = parts.evaluation()
+                gate = pass_gate(self._folder, evaluation, served, self._settings.gate, accept=accept)
+            manifest = make_manifest(
+                parts.snapshot,
+                self._settings,
+                made,
+                id=generation,
+                night=night,
+                evaluation=evaluation,
+                gate=gate,
+            )
+            published = publish_generation(
+                client,
+                self._keys,
+                self._folder,
+                manifest,
+                parts.snapshot,
+                self._settings,
+                expected=served,
+                progress=self._progress,
+                step=lambda _name: nullcontext(),
+            )
+        return {
+            "generation": published.generation,
+            "published": published.is_new,
+            "users_listed": published.n_users_listed,
+        }
+
+    def collect(self, client: redis.Redis) -> Account:
+        """Delete what nothing needs any more."""
+        with self._working():
+            grace = timedelta(hours=self._settings.batch.collect_grace_hours)
+            return dict(collect(client, self._keys, self._folder, grace))
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        batch = self._settings.batch
+        with (
+            faults_in_plain_words(self._folder),
+            step_of(self._folder, self._run, lease_minutes=batch.lease_minutes),
+            bound_threads(batch.threads),
+        ):
+            yield
+
+    @contextmanager
+    def _making(self, snapshot: str) -> Iterator[NightParts]:
+        with self._working():
+            yield NightParts(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)

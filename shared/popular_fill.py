@@ -1,0 +1,57 @@
+"""What fills a list that came out too short, or stands in where nothing is known: popular books, spread over tribes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.blend import Blended
+
+
+def first_of_each_work(numbers: NDArray[np.int32], works: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Leave out of a list, best first, what is another edition of a book before it.
+
+    Args:
+        numbers: int32, (n,), book numbers.
+        works: int32, (n_books,), the work of each book number.
+    """
+    return numbers[np.sort(np.unique(works[numbers], return_index=True)[1])]
+
+
+def spread_over_tribes(overall: NDArray[np.int32], tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Reorder a popular list so that each round holds one book of each tribe, more popular ones first in a round."""
+    met: dict[int, int] = {}
+    rounds = []
+    for tribe in tribe_of[overall].tolist():
+        rounds.append(met.get(tribe, 0))
+        met[tribe] = rounds[-1] + 1
+    return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
+
+
+def top_up(
+    items: Blended, spread: NDArray[np.int32], works: NDArray[np.int32], seen: NDArray[np.int32], limit: int
+) -> Blended:
+    """Fill a list that is too short with popular books, spread over tribes.
+
+    With nothing to go by, a popular book's score falls linearly with its rank; behind blended ones it is 0.
+
+    Args:
+        items: what is there, best first.
+        spread: int32, popular books, one of each work, as `spread_over_tribes` orders them.
+        works: int32, (n_books,), the work of each book number.
+        seen: int32, books never to return, nor other editions of them.
+        limit: how many books there should be.
+    """
+    taken = np.concatenate((seen[seen < len(works)], items.numbers))
+    fresh = spread[~np.isin(works[spread], works[taken])][: limit - len(items.numbers)]
+    alone = not len(items.numbers)
+    scores = (
+        np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)
+    )
+    absent = np.full(len(fresh), np.nan, np.float32)
+    return Blended(
+        numbers=np.concatenate((items.numbers, fresh)),
+        scores=np.concatenate((items.scores, scores)),
+        collaborative=np.concatenate((items.collaborative, absent)),
+        content=np.concatenate((items.content, absent)),
+    )

@@ -1,0 +1,81 @@
+"""What evaluation scores is what the API answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.batch.evaluate.served_pipeline import ServedPipeline
+from services.batch.evaluate.training import Training
+from services.batch.factorizers import open_factorizer
+from services.batch.progress import SILENT
+from services.batch.snapshot import current_snapshot
+from services.batch.threads import n_threads
+from shared.generation import part_folder, read_manifest
+from shared.layout import DataFolder
+from shared.neighbours import Neighbours
+
+pytest_plugins = ["tests.integration.api_fixtures"]
+
+N_READERS = 60
+
+
+@pytest.fixture(scope="module")
+def training(odd_world):
+    """Everything the night knew."""
+    snapshot = current_snapshot(DataFolder(odd_world.settings.data_dir))
+    return Training(snapshot.load_books(), snapshot.load_interactions(), odd_world.settings.user_state)
+
+
+@pytest.fixture(scope="module")
+def readers(training):
+    """Readers from the least to the most read, as rows, and the ones with awkward ids."""
+    by_history = np.argsort(np.diff(training.seen.indptr), kind="stable")
+    odd = training.rows_of(pd.Series(["odd-0", "odd-7"]))
+    return np.concatenate((by_history[:: len(by_history) // N_READERS], by_history[-5:], odd))
+
+
+@pytest.fixture(scope="module")
+def pipeline(odd_world, training):
+    settings = odd_world.settings
+    folder = DataFolder(settings.data_dir)
+    content = part_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
+    threads = n_threads(settings.batch.threads)
+    return ServedPipeline(
+        training,
+        open_factorizer(settings.collaborative, threads=threads).factorize(training.positives, progress=SILENT),
+        Neighbours.open(content, training.works),
+        settings.blend,
+        list_length=settings.collaborative.list_length,
+        threads=threads,
+    )
+
+
+@pytest.mark.parametrize("k", [10, 50])
+def test_offline_lists_are_the_answers_of_the_api(api, catalog, training, pipeline, readers, k):
+    ranked = pipeline.rank(readers, k)
+    for row, numbers in zip(readers.tolist(), ranked.tolist(), strict=True):
+        answer = api.recommend(str(training.users[row]), limit=k, explain=True)
+        assert answer["strategy"] == "hybrid"
+        blended = [
+            item["book_id"]
+            for item in answer["items"]
+            if item["sources"] != {"collaborative": None, "content": None}  # what fills a list that is too short
+        ]
+        assert blended == [catalog.ids[number] for number in numbers if number >= 0]
+        assert len(blended) >= 10
+
+
+def test_recent_books_are_those_of_the_store(state, odd_world, training, readers):
+    client, keys = state
+    n = odd_world.settings.blend.recent_books
+    for row in readers.tolist():
+        stored = client.zrevrange(keys.recent(str(training.users[row])), 0, n - 1)
+        assert training.recent_of(row, n).tolist() == [int(number) for number in stored]
+
+
+def test_users_do_not_depend_on_who_is_asked_with_them(pipeline, readers):
+    together = pipeline.rank(readers[:20], 10)
+    alone = np.concatenate([pipeline.rank(readers[place : place + 1], 10) for place in range(20)])
+    np.testing.assert_array_equal(together, alone)

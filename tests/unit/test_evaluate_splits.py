@@ -1,0 +1,185 @@
+"""Splits: what is asked for lies in the future, was not known, and can be recommended."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.batch.evaluate.splits import split_by_time, split_last_of_each_user
+from shared.settings import UserStateSettings
+
+RULES = UserStateSettings()
+COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
+
+
+def books_of(n, *inactive):
+    return pd.DataFrame(
+        {
+            "book_number": range(n),
+            "title": [f"Book {number}" for number in range(n)],
+            "authors": [["A. Author"]] * n,
+            "active": [number not in inactive for number in range(n)],
+        }
+    )
+
+
+def interactions_of(*rows):
+    frame = pd.DataFrame([(*row, place) for place, row in enumerate(rows)], columns=COLUMNS)
+    return frame.astype({"user_id": "category", "book_number": "int32", "kind": "category", "value": "float64"})
+
+
+def random_interactions(seed, n=4000, n_users=60, n_books=80):
+    chance = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "user_id": [f"u{user}" for user in chance.integers(0, n_users, n)],
+            "book_number": chance.integers(0, n_books, n).astype(np.int32),
+            "kind": chance.choice(["rating", "read", "view", "dismiss"], n),
+            "value": chance.integers(1, 6, n).astype(float),
+            "time": np.sort(chance.integers(0, n // 3, n)).astype(float),  # several at the same time
+        }
+    )
+    frame.loc[frame["kind"] != "rating", "value"] = np.nan
+    frame = frame.drop_duplicates(["user_id", "book_number", "kind"], keep="last").reset_index(drop=True)
+    return frame.astype({"user_id": "category", "kind": "category"})
+
+
+def relevant_of(split):
+    rows, numbers = split.relevant.nonzero()
+    found = {str(user): set() for user in split.users}
+    for row, number in zip(rows, numbers, strict=True):
+        found[str(split.users[row])].add(int(number))
+    return found
+
+
+def test_by_time_the_last_share_is_asked_for():
+    split = split_by_time(
+        books_of(5),
+        interactions_of(
+            ("ann", 0, "rating", 5), ("bob", 1, "rating", 4), ("ann", 1, "rating", 1), ("cat", 0, "rating", 2),
+            ("ann", 2, "rating", 5), ("ann", 3, "rating", 3), ("bob", 2, "rating", 4), ("cat", 1, "rating", 5),
+        ),
+        RULES,
+        test_share=0.5,
+    )  # fmt: skip
+    # Ann's book 3 is not positive; Cat has nothing positive to go by.
+    assert relevant_of(split) == {"ann": {2}, "bob": {2}}
+    assert len(split.training.interactions) == 4
+    assert split.n_test_interactions == 4
+
+
+def test_what_was_seen_before_or_is_gone_is_not_asked_for():
+    split = split_by_time(
+        books_of(5, 3),
+        interactions_of(
+            ("ann", 0, "rating", 5), ("ann", 1, "rating", 1), ("bob", 0, "rating", 5), ("ann", 4, "view", None),
+            ("ann", 1, "read", None), ("ann", 3, "rating", 5), ("ann", 4, "rating", 5), ("bob", 3, "rating", 5),
+        ),
+        RULES,
+        test_share=0.5,
+    )  # fmt: skip
+    assert relevant_of(split) == {"ann": {4}}
+
+
+def test_the_latest_opinion_of_the_test_part_decides():
+    split = split_by_time(
+        books_of(4),
+        interactions_of(
+            ("ann", 0, "rating", 5), ("bob", 0, "rating", 5), ("bob", 1, "rating", 5), ("ann", 1, "rating", 5),
+            ("ann", 2, "rating", 5), ("ann", 2, "dismiss", None), ("bob", 2, "rating", 1), ("bob", 2, "read", None),
+        ),
+        RULES,
+        test_share=0.5,
+    )  # fmt: skip
+    assert relevant_of(split) == {"bob": {2}}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_leakage_by_time(seed):
+    everything = random_interactions(seed)
+    split = split_by_time(books_of(80), everything, RULES, test_share=0.2)
+    training = split.training.interactions
+    n = len(training)
+    pd.testing.assert_frame_equal(training, everything.iloc[:n])
+    assert training["time"].max() <= everything["time"].iloc[n:].min()
+    later = everything.iloc[n:]
+    asked = relevant_of(split)
+    assert asked
+    for user, numbers in asked.items():
+        own = training[training["user_id"] == user]
+        seen = own[own["kind"].isin(RULES.seen_kinds)]
+        assert numbers.isdisjoint(seen["book_number"])
+        assert numbers <= set(later.loc[later["user_id"] == user, "book_number"])
+        assert ((own["kind"] == "read") | (own["value"] >= 4)).any()
+    assert split.training.positives.nnz == split.training.popularity.sum()
+    assert not split.training.seen[split.rows].multiply(split.relevant).nnz
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_leakage_by_user(seed):
+    everything = random_interactions(seed)
+    split = split_last_of_each_user(books_of(80), everything, RULES, n_last=5)
+    assert split.n_test_interactions == 5 * everything["user_id"].nunique()
+    assert not split.training.seen[split.rows].multiply(split.relevant).nnz
+    for user in split.users:
+        own = everything[everything["user_id"] == user]
+        known = split.training.interactions
+        known = known[known["user_id"] == user]
+        pd.testing.assert_frame_equal(known.reset_index(drop=True), own.iloc[:-5].reset_index(drop=True))
+
+
+def test_who_has_no_more_than_is_held_out_is_left_alone():
+    rows = [("ann", number, "rating", 5) for number in range(3)] + [("bob", number, "rating", 5) for number in range(2)]
+    split = split_last_of_each_user(books_of(4), interactions_of(*rows), RULES, n_last=2)
+    assert relevant_of(split) == {"ann": {1, 2}}
+    assert len(split.training.interactions) == 3
+
+
+def test_recent_books_are_the_latest_positive_ones():
+    split = split_by_time(
+        books_of(12),
+        interactions_of(
+            ("ann", 0, "rating", 5), ("ann", 1, "rating", 1), ("bob", 9, "read", None), ("ann", 2, "read", None),
+            ("ann", 3, "view", None), ("ann", 0, "read", None), ("bob", 1, "read", None), ("bob", 2, "read", None),
+        ),
+        RULES,
+        test_share=0.1,
+    )  # fmt: skip
+    ann, bob = split.training.rows_of(pd.Series(["ann", "bob"])).tolist()
+    assert split.training.recent_of(ann, 10).tolist() == [0, 2]
+    assert split.training.recent_of(ann, 1).tolist() == [0]
+    assert split.training.recent_of(bob, 10).tolist() == [1, 9]
+    assert split.training.rows_of(pd.Series(["zoe"])).tolist() == [-1]
+
+
+def test_a_sample_is_mostly_the_same_when_users_come_and_go():
+    def sampled(users):
+        rows = [(user, number, "rating", 5) for number in range(4) for user in users]
+        split = split_by_time(books_of(4), interactions_of(*rows), RULES, test_share=0.5)
+        sample = split.sample(100, seed=7)
+        assert set(sample.rows) <= set(split.rows)
+        by_user = relevant_of(split)
+        assert all(by_user[user] == numbers for user, numbers in relevant_of(sample).items())
+        return set(sample.users)
+
+    monday = sampled([f"u{number}" for number in range(300)])
+    tuesday = sampled([f"u{number}" for number in range(20, 330)])
+    assert len(monday) == len(tuesday) == 100
+    assert len(monday & tuesday) > 80
+
+
+def test_a_sample_depends_on_its_seed_and_never_grows():
+    rows = [(f"u{user}", number, "rating", 5) for number, user in itertools.product(range(4), range(50))]
+    split = split_by_time(books_of(4), interactions_of(*rows), RULES, test_share=0.5)
+    assert split.sample(50, seed=1) is split
+    samples = [set(split.sample(10, seed=seed).users) for seed in (1, 1, 2)]
+    assert samples[0] == samples[1] != samples[2]
+
+
+def test_splits_of_next_to_nothing_ask_nobody():
+    nothing = interactions_of(("ann", 0, "rating", 5)).iloc[:0]
+    for interactions in (nothing, interactions_of(("ann", 0, "rating", 5))):
+        split = split_by_time(books_of(2), interactions, RULES, test_share=0.1)
+        assert len(split.rows) == 0
+        assert split.relevant.shape == (0, 2)
