@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+EXTRAS := api,batch,embedded,als,sql,kafka,airflow,dev
 DATA ?= data
 PORT ?= 8000
 # The packaged model is used as it is; nothing is asked of a model hub.
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints clean
+.PHONY: help setup demo test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints compose-test image-report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -23,7 +24,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the tools for tests and checks …"
-	$(PIP) -e '.[api,batch,embedded,als,dev]'
+	$(PIP) -e '.[$(EXTRAS)]'
 	touch $@
 
 setup: $(VENV)/.dev ## install everything a developer needs into .venv
@@ -61,10 +62,16 @@ bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct versio
 bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first
 	$(BENCH) benchmarks/nightly.py
 
+compose-test: $(VENV)/.dev ## build the Compose system and walk through it; needs a Docker engine, or root and Debian
+	$(BIN)/python tests/compose/walk.py
+
+image-report: $(VENV)/.dev ## what the API image installs: nothing of the night; its size and start-up time
+	$(BIN)/python tests/compose/image_report.py
+
 constraints: ## pin every dependency anew, from an empty environment
 	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0'
-	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0' -e '.[api,batch,embedded,als,dev]'
+	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0' -e '.[$(EXTRAS)]'
 	{ sed '/^[^#]/,$$d' constraints.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
 	mv constraints.new constraints.txt && rm -rf .venv-constraints
 

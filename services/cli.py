@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from services.command_context import DataDir, SourceOption, batch_redis, err, open_source, out, redis_url, settings_for
+from services.consume_cli import consume_kafka
 from services.generations_cli import generations
 from services.serving_process import refuse_busy_port, serve_until_stopped
 from services.step_cli import steps
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(generations, name="generations")
 app.add_typer(steps, name="step")
+app.command("consume-kafka")(consume_kafka)
 
 EXIT_CODES: dict[type[NightshelfError], int] = {GateRefusedError: 3, RunActiveError: 75}  # all others: 1
 

@@ -124,8 +124,12 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 def where_of(item: Mapping[str, Any]) -> str:
-    """The place of one validation error, as in `query.limit`; of broken JSON only that it is the body."""
-    return "body" if item["type"] == "json_invalid" else ".".join(str(part) for part in item["loc"])
+    """The place of one validation error, as in `query.limit`; of broken JSON only that it is the body.
+
+    A sender's own field names are part of it, and need not be text that can be sent back.
+    """
+    place = "body" if item["type"] == "json_invalid" else ".".join(str(part) for part in item["loc"])
+    return place.encode(errors="replace").decode()
 
 
 def what_of(item: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import redis
 
-from services.api.routes.events import accept
+from services.api.intake import accept
 from services.api.store import Store
 from services.batch.nightly import NightReport, run_night
 from services.batch.progress import SILENT
@@ -178,12 +178,16 @@ class Library:
         in_stream = [entry[b"event"].decode() for _, entry in self.client.xrange(self.keys.events)]
         return sorted([*in_files, *(event_id for event_id in in_stream if event_id not in in_files)])
 
-    def cloned(self, root: Path, prefix: str, client: redis.Redis) -> Library:
-        """Another library, in another folder and under another prefix of the same server, that is where this one is."""
+    def cloned(self, root: Path, prefix: str, client: redis.Redis, url: str | None = None) -> Library:
+        """Another library, in another folder and under another prefix, that is where this one is.
+
+        `client` is of the server at `url`, which is this library's own by default.
+        """
         shutil.copytree(self.folder.root, root / "data")
-        settings = self.settings.model_copy(update={"data_dir": root / "data", "redis_prefix": prefix})
-        ours = [name.decode() for name in client.scan_iter(match=f"{self.settings.redis_prefix}:*", count=1000)]
-        dumps, restores = client.pipeline(transaction=False), client.pipeline(transaction=False)
+        choices = {"data_dir": root / "data", "redis_prefix": prefix, "redis_url": url or self.settings.redis_url}
+        settings = self.settings.model_copy(update=choices)
+        ours = [name.decode() for name in self.client.scan_iter(match=f"{self.settings.redis_prefix}:*", count=1000)]
+        dumps, restores = self.client.pipeline(transaction=False), client.pipeline(transaction=False)
         for name in ours:
             dumps.dump(name)
         for name, dump in zip(ours, dumps.execute(), strict=True):

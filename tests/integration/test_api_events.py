@@ -98,6 +98,12 @@ class TestTaking:
         assert api.report(*events)["accepted"] == 2
         assert {"dallas/11-22-63", "%2F"}.isdisjoint(ids(api.recommend(user, limit=100)))
 
+    def test_a_field_whose_name_is_no_text_is_refused_like_any_other(self, api):
+        body = rb'[{"\ud800": 1}]'
+        response = api.client.post("/api/events", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 200
+        assert response.json()["rejected"][0]["where"]
+
     @pytest.mark.parametrize("body", ["[]", "{}", "null", "5", '"read"', "true", "[" * 500 + "]" * 500])
     def test_what_is_no_event_is_refused(self, api, body):
         response = api.client.post("/api/events", content=body, headers={"Content-Type": "application/json"})

@@ -14,7 +14,7 @@ from services.batch.nightly import STEPS, run_night
 from services.batch.opinions import opinions
 from services.batch.progress import SILENT
 from services.batch.publish import flip, manifests
-from shared.errors import ArtifactError, NightshelfError, PublishConflictError
+from shared.errors import ArtifactError, PublishConflictError, RunActiveError
 from shared.generation import PART_KINDS, part_folder, read_pointer_file, verify_part
 from shared.settings import BlendSettings, CollaborativeSettings
 from shared.titles import TitleIndex
@@ -249,7 +249,7 @@ def test_an_empty_redis_is_filled_again_from_disk(library):
 
 def test_a_second_run_at_once_is_told_so(library):
     before = library.served()
-    with only_run(library.folder, lease_minutes=60), pytest.raises(NightshelfError, match="Another run is active") as raised:
+    with only_run(library.folder, lease_minutes=60), pytest.raises(RunActiveError) as raised:
         library.night()
     assert raised.value.where == str(library.folder.root)
     assert raised.value.hint

@@ -1,0 +1,96 @@
+"""From what people send to events that can be stored: the rules are the same whichever way events come in."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.api.problems import what_of, where_of
+from services.api.schemas import Event
+from services.api.store import AcceptedEvent
+from shared.catalog import Catalog
+from shared.errors import InvalidRequestError, NightshelfError
+from shared.settings import UserStateSettings
+
+MOST_EVENTS = 1000
+_CLOCK_TOLERANCE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that was not accepted: its place in the batch, from 0, and why."""
+
+    position: int
+    error: NightshelfError
+
+
+def batch_of(body: object) -> list[Any]:
+    """The events of one body: one event, or a list of them.
+
+    Raises:
+        InvalidRequestError: the list is empty or too long.
+    """
+    batch = body if isinstance(body, list) else [body]
+    if not 1 <= len(batch) <= MOST_EVENTS:
+        raise InvalidRequestError(
+            f"A batch of {len(batch)} events.", where="body", hint=f"Send between 1 and {MOST_EVENTS} events."
+        )
+    return batch
+
+
+def accept_all(
+    batch: list[Any], catalog: Catalog, settings: UserStateSettings
+) -> tuple[list[AcceptedEvent], list[Refusal]]:
+    """Check each event of a batch on its own: a bad one must not cost the good ones beside it."""
+    accepted: list[AcceptedEvent] = []
+    refused: list[Refusal] = []
+    for position, item in enumerate(batch):
+        try:
+            accepted.append(accept(item, catalog, settings))
+        except NightshelfError as error:
+            refused.append(Refusal(position, error))
+    return accepted, refused
+
+
+def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> AcceptedEvent:
+    """Check one event and work out what it does to its user's state.
+
+    Raises:
+        InvalidRequestError: a field is missing or not allowed; names it.
+        UnknownBookError: the served catalogue has no such book.
+    """
+    try:
+        event = Event.model_validate(item)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidRequestError(
+            what_of(first), where=where_of(first) or "event", hint="See /docs for the fields of an event."
+        ) from error
+    now = time.time()
+    moment = event.time
+    if moment is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = now if moment is None else moment.timestamp()
+    if not 0 <= seconds <= now + _CLOCK_TOLERANCE_SECONDS:
+        raise InvalidRequestError(
+            f"The time {moment} is before 1970 or in the future.", where="time", hint="Leave it out to mean now."
+        )
+    seen = event.kind in settings.seen_kinds
+    positive = event.kind in settings.positive_kinds and (
+        event.value is None or event.value >= settings.positive_rating
+    )
+    return AcceptedEvent(
+        event_id=event.event_id,
+        user_id=event.user_id,
+        book_id=event.book_id,
+        book_number=catalog.number_of(event.book_id),
+        kind=event.kind,
+        value=event.value,
+        time_seconds=seconds,
+        seen=seen,
+        effect=1 if positive else -1 if seen else 0,
+    )

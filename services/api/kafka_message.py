@@ -1,0 +1,72 @@
+"""One Kafka message: the events in it, and what is kept of those that are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from services.api.intake import batch_of
+from shared.errors import InvalidRequestError, NightshelfError
+
+_LONGEST_TOPIC_IN_AN_ID = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was not taken: where it came from, its bytes, and why. `position`: in a list of events, from 0."""
+
+    record: ConsumerRecord
+    position: int
+    value: bytes
+    error: NightshelfError
+
+    @property
+    def place(self) -> str:
+        """Topic, partition, offset and position."""
+        return f"{self.record.topic}/{self.record.partition}/{self.record.offset}/{self.position}"
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """What a dead letter says besides its value."""
+        said = {"place": self.place, "where": self.error.where or "", "what": self.error.what}
+        return [(f"nightshelf-{name}", text.encode(errors="replace")) for name, text in said.items()]
+
+
+def events_of(record: ConsumerRecord) -> list[Any]:
+    """The events of one message, unchecked. An event without `event_id` or `time` gets them from its message.
+
+    Raises:
+        InvalidRequestError: it is not JSON, or holds no events or too many.
+    """
+    try:
+        body = json.loads(record.value or b"")
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError("The message is not JSON.", where="message", hint="Send JSON in UTF-8.") from error
+    return [_completed(item, record, position) for position, item in enumerate(batch_of(body))]
+
+
+def _completed(item: object, record: ConsumerRecord, position: int) -> object:
+    """The same each time a message comes. Its time is part of the id: offsets begin anew when a topic is made anew."""
+    if not isinstance(item, dict):
+        return item
+    topic = record.topic
+    if len(topic) > _LONGEST_TOPIC_IN_AN_ID:
+        topic = hashlib.sha256(topic.encode()).hexdigest()
+    own: dict[str, object] = {
+        "event_id": f"kafka:{topic}:{record.partition}:{record.offset}:{position}:{record.timestamp}"
+    }
+    if record.timestamp > 0:
+        own["time"] = min(record.timestamp / 1000, time.time())
+    return item | {name: value for name, value in own.items() if item.get(name) is None}
+
+
+def encoded(item: object, record: ConsumerRecord) -> bytes:
+    """One event of a message as JSON again; the whole message if its event cannot be written."""
+    try:
+        return json.dumps(item).encode()
+    except (ValueError, RecursionError):
+        return record.value or b""
