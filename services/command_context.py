@@ -54,8 +54,10 @@ def settings_for(data_dir: Path | None) -> Settings:
     return settings
 
 
-def open_source(settings: Settings, given: str | None) -> Source | None:
+def open_source(settings: Settings, given: str | None, *, fresh: bool = False) -> Source | None:
     """The source that was asked for, or that is set; `None` for the one ingested last.
+
+    `fresh` has a database read whole, whatever is known of it.
 
     Raises:
         SourceError: the folder is not there or not understood.
@@ -69,7 +71,7 @@ def open_source(settings: Settings, given: str | None) -> Source | None:
         return DemoSource()
     from services.batch.sources.folder import open_folder
 
-    return open_folder(Path(name))
+    return open_folder(Path(name), DataFolder(settings.data_dir).mirrors, fresh=fresh)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def ingest(
     settings = settings_for(data_dir)
     with batch_redis(settings) as client:
         opened = _steps(run, settings)
-        _tell(opened.ingest(client, lambda: open_source(settings, source), night=date, fresh=fresh))
+        _tell(opened.ingest(client, lambda: open_source(settings, source, fresh=fresh), night=date, fresh=fresh))
 
 
 @steps.command()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.batch.sources.generic import MAPPING_FILE
+from services.batch.sources.mapping import MAPPING_FILE
 from services.batch.universe import World, books_in_words, build_world, ratings_of_block
 from shared.errors import InvalidRequestError
 

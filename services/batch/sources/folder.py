@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.batch.sources import book_crossing, generic, goodbooks
+from services.batch.sources import book_crossing, goodbooks
+from services.batch.sources.generic import open_generic
 from services.batch.sources.layouts import NEEDED_SHARE, describe_tables
+from services.batch.sources.mapping import MAPPING_FILE, read_toml
 from services.batch.sources.tables import SUFFIXES, list_tables, open_table
 from shared.errors import SourceError
 
@@ -20,11 +22,16 @@ _FORMATS = (
 )
 
 
-def open_folder(path: Path) -> Source:
+def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False) -> Source:
     """Recognise a folder and open it.
 
     A `nightshelf.toml` in it decides; otherwise the format of which most required columns are there, if it is more
     than half of them.
+
+    Args:
+        path: the folder.
+        mirrors: `DataFolder.mirrors`, where a copy of the tables is kept if they are in a database.
+        fresh: do not rely on that copy, and read everything.
 
     Raises:
         SourceError: there is no such folder, it is not recognised (says what was found and what each format wants), or
@@ -34,8 +41,8 @@ def open_folder(path: Path) -> Source:
         raise SourceError(f"{path} is a file.", where="--source", hint=f"Name the folder it is in: {path.parent}.")
     if not path.is_dir():
         raise SourceError(f"There is no folder {path}.", where="--source", hint="Name a folder of tables.")
-    if (path / generic.MAPPING_FILE).is_file():
-        return generic.open_generic(path)
+    if (path / MAPPING_FILE).is_file():
+        return _open_database(path, mirrors, fresh=fresh) if "database" in read_toml(path) else open_generic(path)
     tables, unreadable = [], []
     for file in list_tables(path):
         try:
@@ -61,7 +68,21 @@ def open_folder(path: Path) -> Source:
     )
     raise SourceError(
         f"{path.name} is in no format Nightshelf knows. Found: {found}.{''.join(f' {what}' for what in unreadable)} "
-        f"Wanted: {'; or '.join(str(layout) for layout, _ in _FORMATS)}; or any tables with a {generic.MAPPING_FILE}.",
+        f"Wanted: {'; or '.join(str(layout) for layout, _ in _FORMATS)}; or any tables with a {MAPPING_FILE}.",
         where=str(path),
         hint="Write a nightshelf.toml that maps your columns (see docs/sources.md).",
     )
+
+
+def _open_database(path: Path, mirrors: Path | None, *, fresh: bool) -> Source:
+    try:
+        from services.batch.sources.sql import open_sql  # noqa: PLC0415 - only this needs SQLAlchemy
+    except ModuleNotFoundError as error:
+        raise SourceError(
+            f"Reading from a database needs {error.name}, which is not installed.",
+            where=str(path / MAPPING_FILE),
+            hint="pip install 'nightshelf[sql]'",
+        ) from error
+    if mirrors is None:
+        raise SourceError("Tables in a database are read with a data folder only.", where=str(path))
+    return open_sql(path, mirrors, fresh=fresh)

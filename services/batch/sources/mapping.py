@@ -1,0 +1,217 @@
+"""The part of a `nightshelf.toml` that is the same for files and for database tables: what each column means.
+
+A mapping of files adds the file of each table (`generic`), one of a database adds the table (`sql_mapping`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from services.batch.sources.book_rows import BookFormat
+from services.batch.sources.interaction_rows import KINDS, InteractionFormat, clean_interactions
+from shared.errors import SourceError
+from shared.settings import InteractionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+    from services.batch.sources.rejects import RejectLog
+
+MAPPING_FILE = "nightshelf.toml"
+BookColumn = Literal[
+    "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
+    "average_rating", "n_ratings",
+]  # fmt: skip
+InteractionColumn = Literal["user_id", "book_id", "value", "kind", "time"]
+Separator = Annotated[str, Field(min_length=1)]
+Scale = tuple[float, float]
+
+
+class Section(BaseModel):
+    """Any part of a mapping: what it does not know, it refuses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _ascending(scale: Scale) -> None:
+    if not scale[0] < scale[1]:
+        raise ValueError(f"a scale goes from its lowest to its highest value, not {list(scale)}")
+
+
+class BooksMapping(Section):
+    """`[books]`, but for where the table is."""
+
+    columns: dict[BookColumn, str]
+    author_separator: Separator = ", "
+    genre_separator: Separator = ","
+    series_in_title: bool = False
+    average_rating_scale: Scale = (1.0, 5.0)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if missing := {"book_id", "title"} - set(self.columns):
+            raise ValueError(f"columns names no {' and no '.join(sorted(missing))}")
+        _ascending(self.average_rating_scale)
+        return self
+
+    def form(self, table: str) -> BookFormat:
+        """How the rows are written, for `clean_books`; rejects name `table`."""
+        return BookFormat(
+            table,
+            {str(ours): theirs for ours, theirs in self.columns.items()},
+            author_separator=self.author_separator,
+            genre_separator=self.genre_separator,
+            series_in_title=self.series_in_title,
+            average_scale=self.average_rating_scale,
+        )
+
+
+class InteractionsMapping(Section):
+    """One `[[interactions]]`, but for where the table is."""
+
+    columns: dict[InteractionColumn, str]
+    kind: InteractionKind | None = None
+    kinds: dict[str, InteractionKind] | None = None
+    rating_scale: Scale = (1.0, 5.0)
+    zero_is_read: bool = False
+    time_format: str = "auto"
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if missing := {"user_id", "book_id"} - set(self.columns):
+            raise ValueError(f"columns names no {' and no '.join(sorted(missing))}")
+        if "kind" in self.columns and self.kind is not None:
+            raise ValueError("give either a kind for all rows or a column kind, not both")
+        if self.kinds is not None and "kind" not in self.columns:
+            raise ValueError("kinds needs a column kind")
+        if "kind" not in self.columns and self.kind in (None, "rating") and "value" not in self.columns:
+            raise ValueError("ratings need a column value")
+        _ascending(self.rating_scale)
+        return self
+
+    def form(self, table: str) -> InteractionFormat:
+        """How the rows are written, for `clean_interactions`; rejects name `table`."""
+        kinds: dict[str, InteractionKind] = self.kinds or {kind: kind for kind in KINDS}
+        return InteractionFormat(
+            table,
+            {str(ours): theirs for ours, theirs in self.columns.items()},
+            scale=self.rating_scale,
+            kind=self.kind or "rating",
+            kinds={text.strip().lower(): kind for text, kind in kinds.items()},
+            zero_is_read=self.zero_is_read,
+            time_format=self.time_format,
+        )
+
+
+BooksT = TypeVar("BooksT", bound=BooksMapping)
+InteractionsT = TypeVar("InteractionsT", bound=InteractionsMapping)
+
+
+class Mapping(Section, Generic[BooksT, InteractionsT]):
+    """The whole of `nightshelf.toml`."""
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    simulated_readers: bool = False
+    books: BooksT
+    interactions: list[InteractionsT] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if len({"time" in table.columns for table in self.interactions}) > 1:
+            raise ValueError("either all tables of interactions have a column time, or none")
+        return self
+
+
+MappingT = TypeVar("MappingT", bound=Mapping[Any, Any])
+
+
+@dataclass(slots=True)
+class MappedFolder(Generic[MappingT]):
+    """A folder with a mapping, and what `services.batch.sources.source.Source` wants to know of it."""
+
+    path: Path
+    mapping: MappingT
+
+    @property
+    def name(self) -> str:
+        """The name in the mapping, or the folder's."""
+        return self.mapping.name or self.path.resolve().name
+
+    @property
+    def simulated_readers(self) -> bool:
+        """As the mapping says: whether a program made the interactions up."""
+        return self.mapping.simulated_readers
+
+    @property
+    def rating_scale(self) -> str:
+        """The scales of all tables that hold ratings, as recorded."""
+        forms = [table.form("") for table in self.mapping.interactions]
+        return ", ".join(dict.fromkeys(form.rating_scale for form in forms if "value" in form.columns)) or "none"
+
+    @property
+    def has_clock_time(self) -> bool:
+        """Whether the tables have times."""
+        return "time" in self.mapping.interactions[0].columns
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The mapping in a folder, as it is written.
+
+    Raises:
+        SourceError: it is not TOML.
+    """
+    file = path / MAPPING_FILE
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SourceError(f"{MAPPING_FILE} is not TOML: {error}.", where=str(file)) from error
+
+
+def read_mapping(path: Path, form: type[MappingT]) -> MappingT:
+    """The mapping in a folder, checked.
+
+    Raises:
+        SourceError: it is not TOML, or not a mapping of this form; says all that is wrong with it.
+    """
+    written = read_toml(path)
+    try:
+        return form.model_validate(written)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'as a whole'}: {item['msg']}" for item in error.errors()
+        )
+        raise SourceError(
+            f"{MAPPING_FILE} is not a mapping: {problems}.", where=str(path / MAPPING_FILE), hint="See docs/sources.md."
+        ) from None  # pydantic's own words repeat what was written, which may be a password
+
+
+def clean_all_interactions(
+    tables: Iterable[tuple[Iterable[pa.Table], InteractionFormat]], rejects: RejectLog
+) -> pd.DataFrame:
+    """The interactions of several tables in one frame, in their order; see `clean_interactions`.
+
+    Without a time column, the rows of each table come after those of the table before.
+    """
+    frames: list[pd.DataFrame] = []
+    n_rows = 0
+    for batches, form in tables:
+        frame = clean_interactions(batches, form, rejects)
+        if "time" not in form.columns:
+            frame["time"] += n_rows
+            n_rows = int(frame["time"].max()) if len(frame) else n_rows
+        frames.append(frame)
+    if len(frames) == 1:
+        return frames[0]
+    for column in ("user_id", "book_id", "file"):
+        unified = pd.api.types.union_categoricals([frame[column] for frame in frames]).categories
+        for frame in frames:
+            frame[column] = frame[column].cat.set_categories(unified)
+    return pd.concat(frames, ignore_index=True)

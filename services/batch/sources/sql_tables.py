@@ -1,0 +1,246 @@
+"""One table of a database: what it must have, the questions asked of it, and its rows as batches of text.
+
+Every statement is built from SQLAlchemy's parts, so that names are quoted and values bound. The database itself turns
+values into text, except for keys that are whole numbers (they sort as numbers) and times (seconds since 1970).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Float, Text, cast, extract, false, func, inspect, null, or_, select, true
+from sqlalchemy import column as sql_column
+from sqlalchemy import table as sql_table
+from sqlalchemy.exc import NoSuchTableError, SAWarning
+from sqlalchemy.types import ARRAY, JSON, Boolean, Date, DateTime, Integer, Numeric, TypeEngine
+
+from services.batch.sources.sql_mapping import BooksTable, identity_of
+from services.batch.sources.tables import LIST_SEPARATOR
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy.sql.expression import ColumnClause, TableClause
+
+    from services.batch.sources.sql_mapping import InteractionsTable
+
+ROWS_PER_BATCH = 20_000
+KEY_PREFIX = "key "
+"""Begins the names of key columns; the rest is a number, so that no name of a mapped column can be the same."""
+DELETED = "deleted"
+MIRROR_FORMAT = 1
+_WHOLE_AS_FRACTION = r"^(-?\d+)\.0+$"
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of what is fetched: its name there, the expression, how it arrives, and the database's type."""
+
+    name: str
+    expression: ColumnElement[Any]
+    arrow_type: pa.DataType
+    type: TypeEngine[Any]
+
+    def array(self, values: Sequence[Any]) -> pa.Array:
+        if isinstance(self.type, JSON):
+            values = [None if value is None else _joined(value) for value in values]
+        array = pa.array(values, self.arrow_type)
+        if isinstance(self.type, (Numeric, Float)) and self.arrow_type == pa.string():
+            array = pc.replace_substring_regex(array, _WHOLE_AS_FRACTION, r"\1")
+        return array
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTable:
+    """One table as it is in the database now. Make it with `look_at`.
+
+    Args:
+        title: its name in the mapping.
+        shape: a hash of all that decides what the rows fetched from it look like.
+        keys, values: what is fetched.
+        updated_at: when a row was changed last; `None` if nothing says so.
+        deleted: whether a row counts as deleted; `None` if rows are only ever deleted for good.
+    """
+
+    title: str
+    shape: str
+    key_names: tuple[str, ...]
+    keys: tuple[_Column, ...]
+    values: tuple[_Column, ...]
+    table: TableClause
+    updated_at: ColumnElement[datetime] | None
+    deleted: ColumnElement[bool] | None
+
+    def extent(self, connection: Connection) -> tuple[int, datetime | None]:
+        """How many rows there are, not deleted, and when the newest change was made (not after now)."""
+        n_rows = func.count() if self.deleted is None else func.count().filter(~self.deleted)
+        newest: ColumnElement[Any] = null()
+        if self.updated_at is not None:
+            newest = func.max(self.updated_at).filter(self.updated_at <= func.now())
+        row = connection.execute(select(n_rows, newest).select_from(self.table)).one()
+        return row[0], row[1]
+
+    def all_rows(self, connection: Connection) -> Iterator[pa.Table]:
+        """Every row that is not deleted."""
+        statement = select(*_labelled([*self.keys, *self.values])).select_from(self.table)
+        if self.deleted is not None:
+            statement = statement.where(~self.deleted)
+        return self._stream(connection, statement, [*self.keys, *self.values])
+
+    def changes(self, connection: Connection, since: datetime) -> Iterator[pa.Table]:
+        """Rows changed at `since` or later, or nobody knows when, and whether each is `deleted`."""
+        if self.updated_at is None:
+            raise ValueError(f"{self.title} does not say when a row was changed")
+        deleted = _Column(DELETED, false() if self.deleted is None else self.deleted, pa.bool_(), Boolean())
+        columns = [*self.keys, *self.values, deleted]
+        is_changed = or_(self.updated_at >= since, self.updated_at.is_(None))
+        return self._stream(connection, select(*_labelled(columns)).select_from(self.table).where(is_changed), columns)
+
+    def all_keys(self, connection: Connection) -> Iterator[pa.Table]:
+        """The keys of all rows that are not deleted."""
+        statement = select(*_labelled(self.keys)).select_from(self.table)
+        if self.deleted is not None:
+            statement = statement.where(~self.deleted)
+        return self._stream(connection, statement, self.keys)
+
+    def schema(self, *, with_deleted: bool = False) -> pa.Schema:
+        """Of `all_rows`; or, with one column more, of `changes`."""
+        fields = [(column.name, column.arrow_type) for column in (*self.keys, *self.values)]
+        return pa.schema([*fields, (DELETED, pa.bool_())] if with_deleted else fields)
+
+    def key_schema(self) -> pa.Schema:
+        """Of `all_keys`."""
+        return pa.schema([(column.name, column.arrow_type) for column in self.keys])
+
+    def _stream(self, connection: Connection, statement: Any, columns: Sequence[_Column]) -> Iterator[pa.Table]:
+        """Rows through a cursor of the server, a batch at a time: memory holds one."""
+        with connection.execute(statement, execution_options={"yield_per": ROWS_PER_BATCH}) as result:
+            for rows in result.partitions():
+                arrays = [column.array(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
+                yield pa.table(arrays, names=[column.name for column in columns])
+
+
+def look_at(connection: Connection, mapped: BooksTable | InteractionsTable) -> DatabaseTable:
+    """Find a mapped table in the database.
+
+    Raises:
+        SourceError: there is no such table, it lacks a column, `updated_at` is no time, or no key is known; says what
+            is there instead.
+    """
+    schema, name = mapped.place
+    inspector = inspect(connection)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # types that SQLAlchemy does not know arrive as text like any other
+        try:
+            types = {found["name"]: _plain(found["type"]) for found in inspector.get_columns(name, schema=schema)}
+        except NoSuchTableError:
+            types = {}
+        if not types:
+            raise _missing_table(inspector, mapped.table, schema)
+        primary_key = tuple(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
+    wanted = [*mapped.columns.values(), *(mapped.key or []), mapped.updated_at, mapped.deleted_at]
+    missing = [column for column in dict.fromkeys(wanted) if column is not None and column not in types]
+    if missing:
+        raise SourceError(
+            f"The table {mapped.table} has no column {' and no column '.join(repr(column) for column in missing)}; its "
+            f"columns are {', '.join(types)}.",
+            where=mapped.table,
+            hint="Correct the mapping in nightshelf.toml; upper and lower case count.",
+        )
+    if mapped.updated_at is not None and not isinstance(types[mapped.updated_at], DateTime):
+        raise SourceError(
+            f"The column {mapped.updated_at!r} of {mapped.table} is not a time but {types[mapped.updated_at]!r}.",
+            where=mapped.table,
+            hint="updated_at must be a timestamp; leave it out, and the table is read whole every time.",
+        )
+    key_names = tuple(mapped.key or primary_key)
+    if not key_names and mapped.updated_at is not None:
+        raise SourceError(
+            f"{mapped.table} has no primary key, and a changed row could not be told from a new one.",
+            where=mapped.table,
+            hint='Name the columns that tell rows apart: key = ["…"]; a view has no primary key of its own.',
+        )
+    columns: dict[str, ColumnClause[Any]] = {name: sql_column(name, type_) for name, type_ in types.items()}
+    keys = [_key(i, columns[name]) for i, name in enumerate(key_names or dict.fromkeys(mapped.columns.values()))]
+    values = [_value(ours, columns[theirs]) for ours, theirs in mapped.columns.items()]
+    return DatabaseTable(
+        title=mapped.table,
+        shape=identity_of(
+            [
+                MIRROR_FORMAT,
+                mapped.table,
+                key_names,
+                sorted(mapped.columns.items()),
+                [(column.name, repr(column.type)) for column in (*keys, *values)],
+                mapped.updated_at,
+                mapped.deleted_at,
+            ]
+        ),
+        key_names=key_names,
+        keys=tuple(keys),
+        values=tuple(values),
+        table=sql_table(name, *columns.values(), schema=schema),
+        updated_at=None if mapped.updated_at is None else columns[mapped.updated_at],
+        deleted=None if mapped.deleted_at is None else _is_deleted(columns[mapped.deleted_at]),
+    )
+
+
+def _key(number: int, column: ColumnClause[Any]) -> _Column:
+    name = f"{KEY_PREFIX}{number}"
+    if isinstance(column.type, Integer):
+        return _Column(name, column, pa.int64(), column.type)
+    return _Column(name, cast(column, Text), pa.string(), column.type)
+
+
+def _value(name: str, column: ColumnClause[Any]) -> _Column:
+    if name == "time" and isinstance(column.type, (DateTime, Date)):
+        return _Column(name, cast(extract("epoch", column), Float), pa.float64(), column.type)
+    if isinstance(column.type, ARRAY):
+        return _Column(name, func.array_to_string(column, LIST_SEPARATOR), pa.string(), column.type)
+    return _Column(name, cast(column, Text), pa.string(), column.type)
+
+
+def _is_deleted(column: ColumnClause[Any]) -> ColumnElement[bool]:
+    return column.is_(true()) if isinstance(column.type, Boolean) else column.is_not(None)
+
+
+def _labelled(columns: Sequence[_Column]) -> list[ColumnElement[Any]]:
+    return [column.expression.label(column.name) for column in columns]
+
+
+def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What a domain is made of; any other type as it is."""
+    made_of: TypeEngine[Any] = getattr(type_, "data_type", type_)
+    return made_of
+
+
+def _joined(written: str) -> str:
+    """A list in JSON as lists are handed on here; other JSON as it is, a text without its quotes."""
+    value = orjson.loads(written)
+    if isinstance(value, list):
+        return LIST_SEPARATOR.join(str(item) for item in value if item is not None)
+    return value if isinstance(value, str) else written
+
+
+def _missing_table(inspector: Any, title: str, schema: str | None) -> SourceError:
+    if schema is not None and schema not in inspector.get_schema_names():
+        return SourceError(
+            f"The database has no schema {schema!r}; its schemas are {', '.join(inspector.get_schema_names())}.",
+            where=title,
+            hint="Correct table in nightshelf.toml, or let the user see the schema.",
+        )
+    found = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
+    return SourceError(
+        f"The database has no table {title!r}; {f'in {schema}' if schema else 'without a schema'} there are "
+        f"{', '.join(found) or 'no tables'}.",
+        where=title,
+        hint="Correct table in nightshelf.toml; a table in another schema is written schema.table.",
+    )
