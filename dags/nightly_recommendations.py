@@ -1,0 +1,25 @@
+"""Every night: take in what is new, learn, measure, and publish it if it is good enough."""
+
+from __future__ import annotations
+
+from airflow.sdk import dag
+
+from nightshelf_night import whole_night
+from nightshelf_tasks import ACCEPT_REASON, DEFAULT_ARGS, SOURCE, nightly_schedule
+
+
+@dag(
+    schedule=nightly_schedule(),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    params={"source": SOURCE, "accept_reason": ACCEPT_REASON},
+    tags=["nightshelf", "nightly"],
+    doc_md=__doc__,
+)
+def nightly_recommendations() -> None:
+    """A missed night needs no making up for: data are cumulative, so that the next night takes in everything."""
+    whole_night()
+
+
+nightly_recommendations()

@@ -1,0 +1,168 @@
+"""Runs `nightshelf step …` in the batch environment, as a process group of its own.
+
+What the command writes to its error output is handed on line by line; the last line of its standard output is the
+account of the step, a JSON object. Nothing is imported but the standard library. `NIGHTSHELF_BIN` says where the
+command is; by default it is looked for on the path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any, NoReturn
+
+GRACE_SECONDS = 4.0  # Airflow kills a task for good five seconds after telling it to stop
+_N_LINES_KEPT = 20
+_NOT_HANDED_ON = ("AIRFLOW", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV")
+
+
+class StepFailedError(Exception):
+    """The step did not do its work; it may be run again."""
+
+
+class GateRefusedError(StepFailedError):
+    """The quality gate refused; running it again would change nothing."""
+
+
+class RunActiveError(StepFailedError):
+    """Another run has the data folder."""
+
+
+class CommandMissingError(StepFailedError):
+    """The command is not where it should be."""
+
+
+class StepStoppedError(StepFailedError):
+    """This process was told to stop, and the step with it."""
+
+
+_ERRORS: dict[int, type[StepFailedError]] = {3: GateRefusedError, 75: RunActiveError}
+
+
+def run_step(name: str, *options: str, log: Callable[[str], None]) -> dict[str, Any]:
+    """Run one step to its end and return its account.
+
+    Must be called in the main thread. If this process is interrupted meanwhile, by an exception or by SIGTERM, the
+    step's whole process group is ended first.
+
+    Args:
+        name: the step, for instance `top-n`.
+        options: its options.
+        log: told each line of its error output as it comes.
+
+    Raises:
+        GateRefusedError, RunActiveError, StepFailedError: by its exit code, with the last lines it wrote; the last
+            also when it ends well without an account.
+        CommandMissingError: there is no such command.
+        StepStoppedError: SIGTERM came.
+    """
+    words = [_command(), "step", name, *options]
+    kept: deque[str] = deque(maxlen=_N_LINES_KEPT)
+    with tempfile.TemporaryFile() as output, _raising_on_sigterm():
+        process = subprocess.Popen(  # noqa: S603 - no shell; the options are ids from the DAG
+            [*_dying_with_its_parent(), *words],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            for line in _lines(process):
+                kept.append(line)
+                log(line)
+            exit_code = process.wait()
+        except BaseException:
+            _end_group(process)
+            raise
+        if exit_code != 0:
+            error = _ERRORS.get(exit_code, StepFailedError)
+            raise error(f"`{' '.join(words)}` {_in_words(exit_code)}\n" + "\n".join(kept))
+        return _account(output, words)
+
+
+def _command() -> str:
+    wanted = os.environ.get("NIGHTSHELF_BIN") or "nightshelf"
+    found = shutil.which(wanted)
+    if found is None:
+        raise CommandMissingError(
+            f"There is no command {wanted!r} here. Set NIGHTSHELF_BIN to the `nightshelf` of the batch environment."
+        )
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """The surroundings of this process without Airflow's secrets and without what would bend the other Python."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
+    return kept | {"PYTHONUNBUFFERED": "1"}
+
+
+def _dying_with_its_parent() -> list[str]:
+    """Where the system has `setpriv`: words that have a command terminated when this process is killed outright."""
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig", "TERM", "--"]
+
+
+@contextmanager
+def _raising_on_sigterm() -> Iterator[None]:
+    """Make SIGTERM an exception, once: whoever ends a step must not be interrupted by the next one."""
+
+    def stop(_signal: int, _frame: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise StepStoppedError("Told to stop by SIGTERM; the step was ended.")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """The lines of the error output, until the process has closed it."""
+    if process.stderr is None:
+        return
+    with process.stderr as stderr:
+        for line in stderr:
+            yield line.decode(errors="replace").rstrip()
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ask the whole group to end; kill what is left of it after a while."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _in_words(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}:"
+    hint = " (is there enough memory?)" if exit_code == -signal.SIGKILL else ""
+    return f"was killed by signal {-exit_code}{hint}:"
+
+
+def _account(output: IO[bytes], words: list[str]) -> dict[str, Any]:
+    output.seek(0)
+    lines = output.read().decode(errors="replace").split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    try:
+        account = json.loads(last)
+    except ValueError:
+        account = None
+    if not isinstance(account, dict):
+        raise StepFailedError(
+            f"`{' '.join(words)}` ended well, but its last line is no JSON object: {last[:200]!r}. "
+            "Is NIGHTSHELF_BIN the `nightshelf` of this version?"
+        )
+    return account

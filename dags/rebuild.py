@@ -1,0 +1,29 @@
+"""By hand: make everything anew, reusing nothing that earlier runs made; publish it unless told not to."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+
+from nightshelf_night import whole_night
+from nightshelf_tasks import ACCEPT_REASON, DEFAULT_ARGS, SOURCE
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    params={
+        "source": SOURCE,
+        "accept_reason": ACCEPT_REASON,
+        "publish": Param(True, type="boolean", description="Off: build and measure only."),
+    },
+    tags=["nightshelf", "manual"],
+    doc_md=__doc__,
+)
+def rebuild() -> None:
+    """After a change of model or settings, or when something on disk is doubted."""
+    whole_night(fresh=True)
+
+
+rebuild()

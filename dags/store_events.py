@@ -1,0 +1,24 @@
+"""Every five minutes: move the events that readers caused from Redis to files, where nothing can take them away."""
+
+from __future__ import annotations
+
+from airflow.sdk import CronTriggerTimetable, dag
+
+from nightshelf_tasks import DEFAULT_ARGS, store_waiting_events
+
+
+@dag(
+    schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    # Not in the pool: it must not wait for hours behind the steps of a night.
+    default_args=DEFAULT_ARGS | {"pool": "default_pool", "retries": 1},
+    tags=["nightshelf", "events"],
+    doc_md=__doc__,
+)
+def store_events() -> None:
+    """Works beside any run."""
+    store_waiting_events()
+
+
+store_events()
