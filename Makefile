@@ -39,6 +39,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=dags $(BIN)/mypy dags
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## put the code into shape
