@@ -13,6 +13,7 @@ from rich.text import Text
 
 from services.command_context import DataDir, SourceOption, batch_redis, err, open_source, out, redis_url, settings_for
 from services.consume_cli import consume_kafka
+from services.evaluate_cli import evaluate
 from services.generations_cli import generations
 from services.serving_process import refuse_busy_port, serve_until_stopped
 from services.step_cli import steps
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(generations, name="generations")
 app.add_typer(steps, name="step")
 app.command("consume-kafka")(consume_kafka)
+app.command("evaluate")(evaluate)
 
 EXIT_CODES: dict[type[NightshelfError], int] = {GateRefusedError: 3, RunActiveError: 75}  # all others: 1
 

@@ -90,7 +90,7 @@ def test_all_commands_are_there():
     assert {" ".join(path) for path in COMMANDS} == {
         "", "demo", "generate", "ingest", "nightly", "serve", "recommend", "similar", "doctor", "generations",
         "generations list", "generations show", "generations rollback", "generations collect",
-        "consume-kafka", "step", "step ingest", "step embed", "step factor", "step top-n", "step index",
+        "consume-kafka", "evaluate", "step", "step ingest", "step embed", "step factor", "step top-n", "step index",
         "step evaluate", "step gate", "step publish", "step collect", "step store-events", "step release",
     }  # fmt: skip
 

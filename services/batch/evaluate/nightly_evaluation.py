@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.bootstrap import mean_intervals
+from services.batch.evaluate.bootstrap import Interval, mean_intervals
 from services.batch.evaluate.metrics import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
-from services.batch.evaluate.served_pipeline import ServedPipeline
+from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
 from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.evaluate.training import Training
 from services.batch.factorizers import open_factorizer
@@ -50,15 +50,6 @@ KEPT = {
     "collaborative_ndcg_at_10": ("collaborative", "ndcg_at_10"),
     "content_ndcg_at_10": ("content", "ndcg_at_10"),
 }
-
-
-class Figure(BaseModel):
-    """A mean over users and its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True)
-    value: float
-    low: float
-    high: float
 
 
 class SplitFacts(BaseModel):
@@ -101,7 +92,7 @@ class NightlyMetrics(BaseModel):
     n_users: int
     split: SplitFacts
     data: DataFacts
-    systems: dict[str, dict[str, Figure]]
+    systems: dict[str, dict[str, Interval]]
 
 
 def build_evaluation(
@@ -192,12 +183,12 @@ def _lists(
     )
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
         lists = {}
-        for name, halves in {
-            "served": (factors, neighbours),
-            "collaborative": (factors, None),
-            "content": (None, neighbours),
+        for name, pieces in {
+            "served": (factors, neighbours, popular_spread(training, neighbours.tribe_of)),
+            "collaborative": (factors, None, None),
+            "content": (None, neighbours, None),
         }.items():
-            lists[name] = pipeline(*halves).rank(split.rows, K)
+            lists[name] = pipeline(*pieces).rank(split.rows, K)
             advance(1)
         lists["popularity"] = _popular(training, split.rows)
         advance(1)
@@ -220,14 +211,10 @@ def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArra
     return {name: metric(ranked, relevant, K) for name, metric in METRICS.items()}
 
 
-def _figures(by_metric: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Figure]:
+def _figures(by_metric: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Interval]:
     if not len(by_metric["ndcg_at_10"]):
         return {}
-    intervals = mean_intervals(np.stack(list(by_metric.values()), axis=1), seed=seed)
-    return {
-        name: Figure(value=interval.value, low=interval.low, high=interval.high)
-        for name, interval in zip(by_metric, intervals, strict=True)
-    }
+    return dict(zip(by_metric, mean_intervals(np.stack(list(by_metric.values()), axis=1), seed=seed), strict=True))
 
 
 def _too_few(split: Split, n_users: int, min_users: int) -> str:

@@ -1,19 +1,25 @@
 """The served pipeline, answering many users at once without Redis: what is measured is what is served.
 
-Nightly lists come from the factors by `services.batch.top_n`, content candidates from `shared.neighbours`, and
-`shared.blend` makes one list of the two, as a request does.
+Nightly lists come from the factors by `services.batch.top_n`, content candidates from `shared.neighbours`,
+`shared.blend` makes one list of the two and `shared.popular_fill` fills it up, as for a request.
 """
 
 from __future__ import annotations
+
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
+from services.batch.popularity import build_popularity
 from services.batch.top_n import top_n
-from shared.blend import blend
+from shared.blend import Blended, blend
 from shared.neighbours import NO_CANDIDATES, Candidates, Neighbours
+from shared.popular_fill import first_of_each_work, spread_over_tribes, top_up
+from shared.popularity import Popularity
 from shared.settings import BlendSettings
 
 _USERS_AT_ONCE = 256
@@ -26,6 +32,7 @@ class ServedPipeline:
         training: what is known of users.
         factors: of its users and books, rows as there; `None` to do without nightly lists.
         neighbours: the content part, opened with the training part's `works`; `None` to do without it.
+        spread: int32, what fills a list that is too short, see `popular_spread`; `None` leaves it short.
         settings: how the two are blended.
         list_length: books in a nightly list.
         threads: threads that lists are made with.
@@ -36,6 +43,7 @@ class ServedPipeline:
         training: Training,
         factors: Factors | None,
         neighbours: Neighbours | None,
+        spread: NDArray[np.int32] | None,
         settings: BlendSettings,
         *,
         list_length: int,
@@ -44,6 +52,7 @@ class ServedPipeline:
         self._training = training
         self._factors = factors
         self._neighbours = neighbours
+        self._spread = spread
         self._settings = settings
         self._list_length = list_length
         self._threads = threads
@@ -53,18 +62,25 @@ class ServedPipeline:
         ranked = np.full((len(rows), k), -1, np.int32)
         for first in range(0, len(rows), _USERS_AT_ONCE):
             some = rows[first : first + _USERS_AT_ONCE]
+            seen = [self._training.seen_of(row) for row in some.tolist()]
             blended = blend(
                 self._nightly_lists(some),
                 self._content_candidates(some),
                 collaborative_weight=self._settings.collaborative_weight,
                 content_weight=self._settings.content_weight,
-                seen=[self._training.seen_of(row) for row in some.tolist()],
+                seen=seen,
                 works=self._training.works,
                 limit=k,
             )
-            for place, books in enumerate(blended, start=first):
-                ranked[place, : len(books.numbers)] = books.numbers
+            for place, (books, own) in enumerate(zip(blended, seen, strict=True), start=first):
+                numbers = self._filled(books, own, k).numbers
+                ranked[place, : len(numbers)] = numbers
         return ranked
+
+    def _filled(self, books: Blended, seen: NDArray[np.int32], k: int) -> Blended:
+        if self._spread is None or len(books.numbers) == k:
+            return books
+        return top_up(books, self._spread, self._training.works, seen, k)
 
     def _nightly_lists(self, rows: NDArray[np.int64]) -> list[Candidates]:
         if self._factors is None:
@@ -95,3 +111,18 @@ class ServedPipeline:
             )
             for recent in recents
         ]
+
+
+def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
+    """int32: the books popular in the training part, spread over tribes, as the API makes them of the popularity part.
+
+    Averages that a source publishes of a book count here as there, where two books are liked equally often.
+
+    Args:
+        training: says what is popular.
+        tribe_of: int32, (n_books,), of the content part.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        build_popularity(Path(folder), training.books, training.interactions, tribe_of, training.user_state)
+        overall = Popularity.open(Path(folder)).overall
+    return spread_over_tribes(first_of_each_work(overall, training.works), tribe_of)

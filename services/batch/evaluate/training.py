@@ -9,19 +9,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.factors import matrices
 from services.batch.opinions import opinions
 from shared.editions import edition_groups
 from shared.settings import UserStateSettings
 
 
 class Training:
-    """The training part of a split. Its *users* are those with a positive opinion in it; a row stands for one of them.
+    """The training part of a split. Its *users* are those with an opinion in it; a row stands for one of them.
 
     Args:
         books: the snapshot's books, row i is book number i.
         interactions: training interactions, oldest first, with the columns of a snapshot.
         user_state: which interactions count as seen and as positive.
+        masked: columns `user_id` and `book_number`: what must not be recommended although nothing is known of it.
+        works: int32, (n_books,), which books are editions of one work; by default as in the catalog part.
 
     Attributes:
         books, interactions, user_state: as given.
@@ -32,13 +33,27 @@ class Training:
         active: bool, (n_books,): books that may be recommended.
     """
 
-    def __init__(self, books: pd.DataFrame, interactions: pd.DataFrame, user_state: UserStateSettings) -> None:
+    def __init__(
+        self,
+        books: pd.DataFrame,
+        interactions: pd.DataFrame,
+        user_state: UserStateSettings,
+        *,
+        masked: pd.DataFrame | None = None,
+        works: NDArray[np.int32] | None = None,
+    ) -> None:
         self.books = books
         self.interactions = interactions
         self.user_state = user_state
         self.opinions = opinions(interactions, user_state)
-        self.users, self.seen, self.positives = matrices(self.opinions, n_books=len(books))
+        self.users = np.asarray(pd.factorize(self.opinions["user_id"])[1], object)
         self.active: NDArray[np.bool_] = books["active"].to_numpy(bool)
+        liked = self.opinions[self.opinions["positive"]]
+        self.positives = self._matrix(liked, np.ones(len(liked), np.float32))
+        hidden = self.opinions if masked is None else pd.concat([self.opinions, masked])[["user_id", "book_number"]]
+        hidden = hidden.drop_duplicates(["user_id", "book_number"])
+        self.seen = self._matrix(hidden, np.ones(len(hidden), np.int8))
+        self._works = works
 
     @property
     def n_books(self) -> int:
@@ -47,7 +62,9 @@ class Training:
 
     @cached_property
     def works(self) -> NDArray[np.int32]:
-        """int32, (n_books,): the work each book is an edition of, as in the catalog part."""
+        """int32, (n_books,): the work each book is an edition of."""
+        if self._works is not None:
+            return self._works
         return edition_groups(self.books["title"].tolist(), self.books["authors"].tolist())
 
     @cached_property
@@ -55,9 +72,30 @@ class Training:
         """int64, (n_books,): positive opinions of each book."""
         return np.bincount(self.positives.indices, minlength=self.n_books).astype(np.int64)
 
+    @cached_property
+    def stars(self) -> csr_matrix:
+        """float32, (n_users, n_books), sparse: each opinion as stars, 1 to 5.
+
+        The rating where there is one; else `positive_rating` for what counts as positive and 1 for what does not.
+        """
+        rated = self.interactions[(self.interactions["kind"] == "rating") & self.interactions["value"].notna()]
+        known = self.opinions.merge(
+            rated[["user_id", "book_number", "value"]], on=["user_id", "book_number"], how="left"
+        )
+        unrated = np.where(known["positive"], self.user_state.positive_rating, 1.0)
+        return self._matrix(known, known["value"].fillna(pd.Series(unrated)).to_numpy(np.float32))
+
+    def _matrix(self, of: pd.DataFrame, values: NDArray[np.float32] | NDArray[np.int8]) -> csr_matrix:
+        """Values at the users and books of these rows; rows of users who are none are left out."""
+        rows, numbers = self.rows_of(of["user_id"]), of["book_number"].to_numpy(np.int64)
+        known = rows >= 0
+        shape = (len(self.users), self.n_books)
+        return csr_matrix((values[known], (rows[known], numbers[known])), shape=shape)
+
     def rows_of(self, user_ids: pd.Series) -> NDArray[np.int64]:
-        """The row of each user id, -1 for one without a positive opinion."""
-        return pd.Index(self.users).get_indexer(pd.Index(user_ids.astype(object))).astype(np.int64)
+        """The row of each user id, -1 for one without an opinion."""
+        rows: NDArray[np.int64] = pd.Index(self.users).get_indexer(pd.Index(user_ids.astype(object))).astype(np.int64)
+        return rows
 
     def seen_of(self, row: int) -> NDArray[np.int32]:
         """Book numbers a user has seen."""

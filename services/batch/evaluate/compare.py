@@ -1,0 +1,173 @@
+"""Systems side by side: each learns from the training part of one split and is scored on the same users and books."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.batch.evaluate.bootstrap import Interval, mean_interval, mean_intervals
+from services.batch.evaluate.evaluation import Setting, SplitFacts, SystemFacts
+from services.batch.evaluate.groups import activity_groups, popularity_groups
+from services.batch.evaluate.measured import (
+    LONGEST,
+    BookFacts,
+    accuracy_of_users,
+    lists_of_all,
+    lists_of_users,
+)
+from services.batch.evaluate.metrics import recall_at
+from services.batch.evaluate.splits import Split
+from services.batch.evaluate.systems.system import System
+from services.batch.progress import Progress
+from shared.errors import ArtifactError, ModelError, NightshelfError
+from shared.log import get_logger
+from shared.settings import Group, Settings
+
+TITLES = {
+    "served": "Served pipeline",
+    "served-collaborative": "Its collaborative half",
+    "served-content": "Its content half",
+    "popularity": "Popularity",
+    "item-knn": "Item-kNN, cosine",
+    "plain-svd": "Plain SVD",
+    "als": "ALS (implicit)",
+    "ease": "EASE",
+    "prototype": "Prototype hybrid",
+    "tf-idf": "Tf-idf of texts",
+}
+
+
+def compare(
+    kind: str,
+    whole: Split,
+    systems: Sequence[System],
+    books: BookFacts,
+    *,
+    max_users: int,
+    seed: int,
+    threads: int,
+    progress: Progress,
+) -> SplitFacts:
+    """Score systems on at most `max_users` test users of a split; the first is what the others are held against.
+
+    A system that cannot learn from this data is skipped, with its reason.
+
+    Raises:
+        ArtifactError: nobody can be asked about, or a system recommends what the user has seen.
+    """
+    split = whole.sample(max_users, seed=seed)
+    if not len(split.rows):
+        raise ArtifactError(
+            f"The split ({split.name}) has no test user.", hint="Evaluate more data, or hold a larger share out."
+        )
+    comparison = _Comparison(split, books, seed=seed, threads=threads)
+    with progress.task(split.name, len(systems)) as advance:
+        for system in systems:
+            comparison.add(system, progress)
+            advance(1)
+    n_relevant = np.diff(split.relevant.indptr)
+    n_unseen = int(split.training.active.sum()) - np.diff(split.training.seen.indptr)[split.rows]
+    return SplitFacts(
+        kind=kind,
+        title=split.name,
+        n_training_interactions=len(split.training.interactions),
+        n_test_interactions=split.n_test_interactions,
+        n_test_users=len(whole.rows),
+        n_users=len(split.rows),
+        n_test_books=int(n_relevant.sum()),
+        chance_recall_at_50=float(np.minimum(LONGEST / np.maximum(n_unseen, 1), 1).mean()),
+        activity_groups=comparison.activity,
+        popularity_groups=comparison.popularity,
+        systems=comparison.facts,
+    )
+
+
+class _Comparison:
+    """One split, and what each system made of it so far."""
+
+    def __init__(self, split: Split, books: BookFacts, *, seed: int, threads: int) -> None:
+        self._split = split
+        self._books = books
+        self._seed = seed
+        self._threads = threads
+        self._of_served: dict[str, NDArray[np.float64]] | None = None
+        self.facts: dict[str, SystemFacts] = {}
+        self.activity, self._masks = activity_groups(split)
+        self.popularity, self._parts = popularity_groups(split)
+
+    def add(self, system: System, progress: Progress) -> None:
+        title, settings = TITLES.get(system.name, system.name), settings_of(system)
+        started = time.perf_counter()
+        try:
+            ranker = system.fit(self._split.training, threads=self._threads, progress=progress)
+        except ModelError as error:
+            self.facts[system.name] = SystemFacts(title=title, settings=settings, skipped=str(error))
+            return
+        fitted = time.perf_counter()
+        ranked = ranker.rank(self._split.rows, LONGEST)
+        listed = time.perf_counter()
+        _refuse_seen(ranked, self._split, system.name)
+        accuracy = accuracy_of_users(ranked, self._split.relevant)
+        self.facts[system.name] = SystemFacts(
+            title=title,
+            settings=settings,
+            fit_seconds=round(fitted - started, 3),
+            rank_seconds=round(listed - fitted, 3),
+            figures=self._figures(ranked, accuracy),
+            by_activity=[_interval(accuracy["ndcg_at_10"][mask], self._seed) for mask in self._masks],
+            by_popularity=[_interval(recall_at(ranked, part, 20), self._seed) for part in self._parts],
+            served_minus=self._served_minus(accuracy),
+        )
+        get_logger().info("evaluate.scored", system=system.name, seconds=round(time.perf_counter() - started, 2))
+
+    def _figures(
+        self, ranked: NDArray[np.int32], accuracy: dict[str, NDArray[np.float64]]
+    ) -> dict[str, Interval | float]:
+        figures: dict[str, Interval | float] = {}
+        figures |= zip(
+            accuracy, mean_intervals(np.stack(list(accuracy.values()), axis=1), seed=self._seed), strict=True
+        )
+        for name, values in lists_of_users(ranked, self._split, self._books).items():
+            interval = _interval(values, self._seed)
+            if interval is not None:
+                figures[name] = interval
+        return figures | lists_of_all(ranked, self._split)
+
+    def _served_minus(self, accuracy: dict[str, NDArray[np.float64]]) -> dict[str, Interval]:
+        if self._of_served is None:
+            self._of_served = accuracy
+            return {}
+        differences = np.stack([self._of_served[name] - values for name, values in accuracy.items()], axis=1)
+        return dict(zip(accuracy, mean_intervals(differences, seed=self._seed), strict=True))
+
+
+def settings_of(system: System) -> dict[str, Setting]:
+    """What a system was run with: its fields, the groups of settings among them name by name."""
+    found: dict[str, Setting] = {}
+    names: list[str] = [field.name for field in fields(system)] if is_dataclass(system) else []
+    for name in names:
+        value = getattr(system, name)
+        if isinstance(value, Settings):
+            found |= value.collaborative.model_dump(mode="json") | value.blend.model_dump(mode="json")
+        elif isinstance(value, Group):
+            found |= value.model_dump(mode="json")
+        elif name != "name" and isinstance(value, str | int | float | bool):
+            found[name] = value
+    return found
+
+
+def _refuse_seen(ranked: NDArray[np.int32], split: Split, name: str) -> None:
+    rows, places = np.nonzero(ranked >= 0)
+    seen = split.training.seen[split.rows]
+    if np.asarray(seen[rows, ranked[rows, places]]).any():
+        raise NightshelfError(f"The system {name} recommends books that the user has seen.")
+
+
+def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:
+    """The mean over users for whom it is defined; `None` where it is for nobody."""
+    defined = values[~np.isnan(values)]
+    return mean_interval(defined, seed=seed) if len(defined) else None

@@ -1,0 +1,184 @@
+"""A whole evaluation: data in, splits made, systems compared on each, one document out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import pandas as pd
+
+from services.batch.evaluate.compare import compare
+from services.batch.evaluate.evaluation import Evaluation, SplitFacts
+from services.batch.evaluate.given_split import read_given_split
+from services.batch.evaluate.list_measures import genre_shares
+from services.batch.evaluate.measured import METRICS, BookFacts
+from services.batch.evaluate.splits import (
+    Split,
+    split_by_time,
+    split_cold_books,
+    split_cold_users,
+    split_last_of_each_user,
+)
+from services.batch.evaluate.systems.all_systems import all_systems
+from services.batch.evaluate.systems.system import System
+from services.batch.progress import Progress
+from services.batch.snapshot import Snapshot
+from services.batch.threads import bound_threads
+from shared.errors import NightshelfError
+from shared.settings import Settings
+
+SplitKind: TypeAlias = Literal["time", "last", "cold-books", "cold-users"]
+SPLIT_KINDS: tuple[SplitKind, ...] = get_args(SplitKind)
+N_LAST = 5
+COLD_BOOK_SHARE = 0.1
+COLD_USER_SHARE = 0.5
+COLD_HISTORIES = (1, 3, 5, None)
+# What is left out where it is beside the point: a history of a few books says nothing of these.
+_SERVED_ALONE = ("served", "served-collaborative", "served-content", "popularity")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What is evaluated.
+
+    Attributes:
+        snapshot: its data.
+        content_part: folder of the content part made of it.
+        generation: the published generation both are of, if they are.
+    """
+
+    snapshot: Snapshot
+    content_part: Path
+    generation: str | None
+
+
+def evaluate(
+    evaluated: Evaluated,
+    kinds: Sequence[SplitKind],
+    settings: Settings,
+    *,
+    only: Sequence[str] = (),
+    max_users: int | None = None,
+    progress: Progress,
+) -> Evaluation:
+    """Compare all systems on these splits of a snapshot.
+
+    Args:
+        evaluated: the data.
+        kinds: which splits; for `cold-users` one for each length of history.
+        settings: the served pipeline's, and the share and seed of the splits.
+        only: names of the systems to compare; by default all.
+        max_users: test users scored on each split; by default all.
+        progress: told how far it is.
+
+    Raises:
+        NightshelfError: `only` names a system there is not.
+        ArtifactError: a split has no test user.
+    """
+    started = time.perf_counter()
+    books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.load_interactions()
+    systems = _chosen(all_systems(settings, evaluated.content_part), only)
+    vectors = np.load(evaluated.content_part / "vectors.npy", mmap_mode="r")
+    facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
+    found: list[SplitFacts] = []
+    with bound_threads(settings.batch.threads) as threads:
+        for kind, split in _splits(kinds, books, interactions, settings):
+            some = systems if kind != "cold-users" else [one for one in systems if one.name in _SERVED_ALONE] or systems
+            n_users = max_users or len(split.rows)
+            seed = settings.evaluation.seed
+            found.append(
+                compare(kind, split, some, facts, max_users=n_users, seed=seed, threads=threads, progress=progress)
+            )
+    source = evaluated.snapshot.meta["source"]
+    return Evaluation(
+        created_at=datetime.now(UTC),
+        source=source["name"],
+        snapshot=evaluated.snapshot.id,
+        generation=evaluated.generation,
+        simulated_readers=source["simulated_readers"],
+        n_books=int(books["active"].sum()),
+        n_users=int(interactions["user_id"].nunique()),
+        n_interactions=len(interactions),
+        seed=settings.evaluation.seed,
+        seconds=round(time.perf_counter() - started, 1),
+        metrics=METRICS,
+        splits=found,
+    )
+
+
+def evaluate_files(
+    training_file: Path,
+    test_file: Path,
+    settings: Settings,
+    *,
+    only: Sequence[str] = (),
+    max_users: int | None = None,
+    progress: Progress,
+) -> Evaluation:
+    """Compare all systems that need no descriptions on a split given as two files.
+
+    Raises:
+        SourceError: a file cannot be used.
+        NightshelfError: `only` names a system there is not.
+    """
+    started = time.perf_counter()
+    split = read_given_split(training_file, test_file, settings.user_state)
+    training, seed = split.training, settings.evaluation.seed
+    systems = _chosen(all_systems(settings, None), only)
+    facts = BookFacts(None, genre_shares(training.books["genres"].tolist()))
+    with bound_threads(settings.batch.threads) as threads:
+        n_users = max_users or len(split.rows)
+        found = compare(
+            "given", split, systems, facts, max_users=n_users, seed=seed, threads=threads, progress=progress
+        )
+    return Evaluation(
+        created_at=datetime.now(UTC),
+        source=split.name,
+        snapshot=None,
+        generation=None,
+        simulated_readers=False,
+        n_books=training.n_books,
+        n_users=len(training.users),
+        n_interactions=len(training.interactions) + split.n_test_interactions,
+        seed=seed,
+        seconds=round(time.perf_counter() - started, 1),
+        metrics=METRICS,
+        splits=[found],
+    )
+
+
+def _splits(
+    kinds: Sequence[SplitKind], books: pd.DataFrame, interactions: pd.DataFrame, settings: Settings
+) -> Iterator[tuple[SplitKind, Split]]:
+    """The splits, each made when its turn comes."""
+    rules, chosen = settings.user_state, settings.evaluation
+    for kind in kinds:
+        if kind == "last":
+            yield kind, split_last_of_each_user(books, interactions, rules, n_last=N_LAST)
+        elif kind == "cold-books":
+            yield kind, split_cold_books(books, interactions, rules, book_share=COLD_BOOK_SHARE, seed=chosen.seed)
+        else:
+            by_time = split_by_time(
+                books, interactions, rules, test_share=chosen.test_share, any_history=kind == "time"
+            )
+            if kind == "time":
+                yield kind, by_time
+                continue
+            for n_known in COLD_HISTORIES:
+                yield kind, split_cold_users(by_time, n_known=n_known, user_share=COLD_USER_SHARE, seed=chosen.seed)
+
+
+def _chosen(systems: list[System], only: Sequence[str]) -> list[System]:
+    """The systems of these names; the served pipeline is always the first of them."""
+    names = [system.name for system in systems]
+    unknown = sorted(set(only) - set(names))
+    if unknown:
+        raise NightshelfError(
+            f"There is no system called {', '.join(unknown)}.", where="--system", hint=f"There are {', '.join(names)}."
+        )
+    return [system for system in systems if not only or system.name in only or system.name == "served"]

@@ -1,0 +1,67 @@
+"""A split given as two files, as published comparisons use them: one user a line, the user's id, then book ids.
+
+Ids are separated by blanks; a file may end in `.gz`. All interactions count as reads, the books of a line oldest first.
+Nothing is known of the books but their ids: systems that need descriptions are left out.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from services.batch.evaluate.splits import Split, held_out
+from services.batch.evaluate.training import Training
+from shared.errors import SourceError
+from shared.settings import UserStateSettings
+
+
+def read_given_split(training_file: Path, test_file: Path, user_state: UserStateSettings) -> Split:
+    """The split of two files.
+
+    Raises:
+        SourceError: a file is missing, is not text, or holds no interaction.
+    """
+    lists = [_read(path) for path in (training_file, test_file)]
+    book_ids = sorted({book for of_file in lists for _, books in of_file for book in books})
+    number_of = {book_id: number for number, book_id in enumerate(book_ids)}
+    training_rows, test_rows = (_interactions(of_file, number_of) for of_file in lists)
+    books = pd.DataFrame({"book_id": book_ids, "title": book_ids, "active": True})
+    for column in ("authors", "genres"):
+        books[column] = [[] for _ in book_ids]
+    books[["average_rating", "n_ratings"]] = np.nan
+    works = np.arange(len(books), dtype=np.int32)
+    training = Training(books, training_rows, user_state, works=works)
+    return held_out(f"{training_file.name} and {test_file.name}", training, test_rows)
+
+
+def _read(path: Path) -> list[tuple[str, list[str]]]:
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+            lines = [line.split() for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"The file {path.name} cannot be read: {error}.", where=str(path), hint="One user a line: user book book …"
+        ) from error
+    lists = [(line[0], line[1:]) for line in lines if len(line) > 1]
+    if not lists:
+        raise SourceError(f"The file {path.name} holds no interaction.", where=str(path))
+    return lists
+
+
+def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int]) -> pd.DataFrame:
+    lengths = [len(books) for _, books in lists]
+    numbers = [number_of[book] for _, books in lists for book in books]
+    users = np.repeat(np.array([user for user, _ in lists], object), lengths)
+    return pd.DataFrame(
+        {
+            "user_id": pd.Categorical(users),
+            "book_number": np.array(numbers, np.int32),
+            "kind": pd.Categorical(["read"] * len(numbers)),
+            "value": np.nan,
+            "time": np.array(list(itertools.chain.from_iterable(range(n) for n in lengths)), np.float64),
+        }
+    )

@@ -1,0 +1,52 @@
+"""Test users by how much they had read, and test books by how popular they were."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from services.batch.evaluate.evaluation import GroupFacts
+from services.batch.evaluate.splits import Split
+
+_N_ACTIVITY_GROUPS = 4
+_SHARES = (0.01, 0.1, 0.5, 1.0)  # of the books anyone liked, the most popular first
+
+
+def activity_groups(split: Split) -> tuple[list[GroupFacts], list[NDArray[np.bool_]]]:
+    """Four groups about equal in size, by positive opinions, or fewer; and a mask of each, bool, (n_users,)."""
+    n_liked = np.diff(split.training.positives.indptr)[split.rows]
+    bounds = np.unique(np.quantile(n_liked, np.linspace(0, 1, _N_ACTIVITY_GROUPS + 1), method="nearest"))
+    lows = [int(bounds[0]), *(int(bound) + 1 for bound in bounds[1:-1])]
+    highs = [int(bound) for bound in bounds[1:]] or lows
+    groups, masks = [], []
+    for low, high in zip(lows, highs, strict=True):
+        mask = (n_liked >= low) & (n_liked <= high)
+        groups.append(GroupFacts(title=f"{low} to {high} liked", low=low, high=high, n=int(mask.sum())))
+        masks.append(mask)
+    return groups, masks
+
+
+def popularity_groups(split: Split) -> tuple[list[GroupFacts], list[csr_matrix]]:
+    """Test books: the most popular 1 %, up to 10 %, up to 50 %, the rest, and those nobody liked before.
+
+    With the part of `split.relevant` that falls into each.
+    """
+    popularity = split.training.popularity
+    liked = np.sort(popularity[popularity > 0])[::-1]
+    lows = [int(liked[max(0, round(len(liked) * share) - 1)]) for share in _SHARES] if len(liked) else []
+    titles = ["top 1 %", "1 to 10 %", "10 to 50 %", "less popular", "never liked before"]
+    groups, parts = [], []
+    high = int(liked[0]) if len(liked) else 0
+    for title, low in zip(titles, [*lows, 0], strict=False) if lows else [(titles[-1], 0)]:
+        part = _only(split.relevant, (popularity >= low) & (popularity <= high))
+        groups.append(GroupFacts(title=title, low=low, high=high, n=int(part.nnz)))
+        parts.append(part)
+        high = low - 1
+    return groups, parts
+
+
+def _only(relevant: csr_matrix, wanted: NDArray[np.bool_]) -> csr_matrix:
+    rows, numbers = relevant.nonzero()
+    kept = wanted[numbers]
+    return csr_matrix((np.ones(int(kept.sum()), np.int8), (rows[kept], numbers[kept])), shape=relevant.shape)

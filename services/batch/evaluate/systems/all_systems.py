@@ -1,0 +1,33 @@
+"""Which systems are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.batch.evaluate.systems.ease import Ease
+from services.batch.evaluate.systems.factor_model import FactorModel
+from services.batch.evaluate.systems.item_knn import ItemKnn
+from services.batch.evaluate.systems.plain_svd import PlainSvd
+from services.batch.evaluate.systems.popularity import MostPopular
+from services.batch.evaluate.systems.prototype import PrototypeHybrid
+from services.batch.evaluate.systems.served import Served
+from services.batch.evaluate.systems.system import System
+from services.batch.evaluate.systems.tfidf import Tfidf
+from shared.settings import CollaborativeSettings, Settings
+
+ALS_RANK = 64
+
+
+def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
+    """Every system, the served pipeline first; without a content part those that need none."""
+    als = CollaborativeSettings(algorithm="als", rank=ALS_RANK, seed=settings.collaborative.seed)
+    systems: list[System] = [Served("served", settings, content_part)]
+    if content_part is not None:
+        systems += [
+            Served("served-collaborative", settings, content_part, "collaborative"),
+            Served("served-content", settings, content_part, "content"),
+        ]
+    systems += [MostPopular(), ItemKnn(), PlainSvd(), FactorModel("als", als), Ease()]
+    if content_part is not None:
+        systems += [PrototypeHybrid(content_part), Tfidf(settings.blend)]
+    return systems

@@ -1,0 +1,94 @@
+"""EASE, a linear autoencoder over books in closed form: Steck, "Embarrassingly shallow autoencoders", WWW 2019.
+
+With X the positives, P = (X^T X + λI)^-1 and B = I - P · diag(P)^-1: a book's score is the sum of its column of B over
+the user's books. B is dense over the books anyone liked, which is what bounds their number. Where there are fewer users
+than books the same P is (I - X^T (X X^T + λI)^-1 X) / λ (Woodbury), so that the smaller matrix is inverted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from services.batch.evaluate.systems.system import Ranker, ScoreRanker
+from services.batch.evaluate.training import Training
+from services.batch.progress import Progress
+from shared.errors import ModelError
+
+MOST_BOOKS = 30_000
+
+
+@dataclass(frozen=True)
+class Ease:
+    """EASE.
+
+    Attributes:
+        regularization: λ.
+    """
+
+    regularization: float = 250.0
+    name: str = "ease"
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+        """Invert the matrix of books liked together.
+
+        Raises:
+            ModelError: more than 30,000 books are liked by anyone.
+        """
+        liked = np.flatnonzero(training.popularity)
+        if len(liked) > MOST_BOOKS:
+            raise ModelError(f"EASE would invert a matrix of {len(liked):,} books; {MOST_BOOKS:,} are the most.")
+        positives = training.positives[:, liked].tocsr()
+        with progress.task("Inverting", 1) as advance:
+            weights = weights_of(positives, self.regularization, threads=threads)
+            advance(1)
+
+        def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            of_all = np.zeros((len(rows), training.n_books), np.float32)
+            of_all[:, liked] = positives[rows] @ weights
+            return of_all
+
+        return ScoreRanker(training, scores)
+
+
+def weights_of(positives: csr_matrix, regularization: float, *, threads: int) -> NDArray[np.float32]:
+    """B: float32, (n_books, n_books), its diagonal 0.
+
+    Args:
+        positives: X, float32, (n_users, n_books), sparse.
+        regularization: λ.
+        threads: threads to invert with.
+    """
+    n_users, n_books = positives.shape
+    if n_users < n_books:
+        inverse = _inverse(positives @ positives.T, regularization, threads)
+        precision: NDArray[np.float32] = positives.T @ np.asarray(positives.T @ inverse).T
+        precision *= -1
+        precision[np.diag_indices(n_books)] += 1
+    else:
+        precision = _inverse(positives.T @ positives, regularization, threads)
+    precision /= -np.diag(precision).copy()[None, :]
+    np.fill_diagonal(precision, 0)
+    return precision
+
+
+def _inverse(gram: csr_matrix, regularization: float, threads: int) -> NDArray[np.float32]:
+    """Of `gram` + λI, dense and symmetric, float32."""
+    import torch  # noqa: PLC0415  # its LAPACK inverts large matrices within themselves; slow to import
+
+    dense: NDArray[np.float32] = gram.toarray().astype(np.float32)
+    if not len(dense):
+        return dense
+    dense[np.diag_indices(len(dense))] += regularization
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        matrix = torch.from_numpy(dense)
+        torch.linalg.cholesky(matrix, out=matrix)
+        torch.cholesky_inverse(matrix, out=matrix)
+    finally:
+        torch.set_num_threads(before)
+    return dense

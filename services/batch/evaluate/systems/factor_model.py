@@ -1,0 +1,28 @@
+"""A factor model behind the interface of the nightly one (`services.batch.factorize`), over all books, unblended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.batch.evaluate.systems.system import FactorRanker, Ranker
+from services.batch.evaluate.training import Training
+from services.batch.factorizers import open_factorizer
+from services.batch.progress import Progress
+from shared.settings import CollaborativeSettings
+
+
+@dataclass(frozen=True)
+class FactorModel:
+    """What these settings name: scaled SVD, or ALS by the library `implicit`."""
+
+    name: str
+    settings: CollaborativeSettings
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+        """Factor.
+
+        Raises:
+            ModelError: the library behind the model is not installed.
+        """
+        factors = open_factorizer(self.settings, threads=threads).factorize(training.positives, progress=progress)
+        return FactorRanker(training, factors.user_factors, factors.item_factors, threads=threads)

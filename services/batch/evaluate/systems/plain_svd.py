@@ -1,0 +1,38 @@
+"""PureSVD on raw ratings, nothing scaled: Cremonesi, Koren and Turrin, RecSys 2010."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.batch.evaluate.systems.system import FactorRanker, Ranker
+from services.batch.evaluate.training import Training
+from services.batch.progress import Progress
+from services.batch.svd import right_singular_vectors
+
+
+@dataclass(frozen=True)
+class PlainSvd:
+    """Truncated SVD of the zero-filled matrix of stars."""
+
+    rank: int = 50
+    seed: int = 7
+    name: str = "plain-svd"
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+        """Factor."""
+        user_factors, item_factors = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
+        return FactorRanker(training, user_factors, item_factors, threads=threads)
+
+
+def factors_of_stars(
+    training: Training, rank: int, *, seed: int, progress: Progress
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Factors of users and books, float32, whose product is the best approximation of the stars of this rank."""
+    stars = training.stars
+    if not stars.nnz:
+        return np.zeros((stars.shape[0], 1), np.float32), np.zeros((stars.shape[1], 1), np.float32)
+    items = right_singular_vectors(stars, rank, seed=seed, progress=progress)
+    return np.asarray(stars @ items, np.float32), items

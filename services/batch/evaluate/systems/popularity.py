@@ -1,0 +1,20 @@
+"""The baseline that knows no user: the books most liked in the training part."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.batch.evaluate.systems.system import FactorRanker, Ranker
+from services.batch.evaluate.training import Training
+from services.batch.progress import Progress
+
+
+class MostPopular:
+    """The books most liked that the user has not seen, ties by book number."""
+
+    name = "popularity"
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:  # noqa: ARG002  # the interface
+        """Count."""
+        everyone = np.ones((len(training.users), 1), np.float32)
+        return FactorRanker(training, everyone, training.popularity.astype(np.float32)[:, None], threads=threads)

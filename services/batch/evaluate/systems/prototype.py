@@ -1,0 +1,69 @@
+"""The prototype hybrid that this project began as: two scores of every book, each min-max over all, half and half.
+
+The one is plain SVD on raw ratings; the other the cosine of every book's description to that of the user's favourite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.batch.evaluate.systems.plain_svd import factors_of_stars
+from services.batch.evaluate.systems.system import Ranker, ScoreRanker
+from services.batch.evaluate.training import Training
+from services.batch.progress import Progress
+
+
+@dataclass(frozen=True)
+class PrototypeHybrid:
+    """Plain SVD and the neighbours of one book.
+
+    Attributes:
+        content_part: folder of the content part.
+        rank: of the SVD.
+    """
+
+    content_part: Path
+    rank: int = 50
+    seed: int = 7
+    name: str = "prototype"
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:  # noqa: ARG002  # the interface
+        """Factor, and look up each user's favourite: the most stars, the latest of several."""
+        users, items = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
+        vectors = np.asarray(np.load(self.content_part / "vectors.npy", mmap_mode="r"), np.float32)
+        return ScoreRanker(training, partial(_scores, users, items, vectors, _favourites(training)))
+
+
+def _scores(
+    users: NDArray[np.float32],
+    items: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    favourites: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    return 0.5 * _min_max(users[rows] @ items.T) + 0.5 * _min_max(vectors[favourites[rows]] @ vectors.T)
+
+
+def _favourites(training: Training) -> NDArray[np.int64]:
+    """int64, (n_users,): the book each user gave most stars, the latest of several."""
+    known = training.opinions
+    if not len(known):
+        return np.empty(0, np.int64)
+    rows, numbers = training.rows_of(known["user_id"]), known["book_number"].to_numpy(np.int64)
+    stars = np.asarray(training.stars[rows, numbers]).ravel()
+    order = np.lexsort((known["time"].to_numpy(np.float64), stars, rows))
+    last = np.searchsorted(rows[order], np.arange(len(training.users)), side="right") - 1
+    favourites: NDArray[np.int64] = numbers[order][last]
+    return favourites
+
+
+def _min_max(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    low = scores.min(axis=1, keepdims=True)
+    span = scores.max(axis=1, keepdims=True) - low
+    scaled: NDArray[np.float32] = np.divide(scores - low, span, out=np.zeros_like(scores), where=span > 0)
+    return scaled

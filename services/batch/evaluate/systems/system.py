@@ -1,0 +1,132 @@
+"""The interface of a system that can be evaluated: it learns from a training part, then ranks books for its users.
+
+To add one, write a class with `name`, `fit` and what `fit` returns, and name it in `all_systems`. What it learns from
+is `Training` and nothing else; whatever it needs beside that (the content part) is given to its constructor.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.batch.evaluate.training import Training
+from services.batch.progress import Progress
+from services.batch.top_n import top_n
+
+_SCORES_AT_ONCE = 4_000_000
+
+
+class Ranker(Protocol):
+    """A system that has learned."""
+
+    def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+        """The best `k` books of these users of the training part, int32, (n, k), best first, padded with -1.
+
+        Never a book that the user has seen, nor one that is not active.
+        """
+        ...
+
+
+class System(Protocol):
+    """Something to compare. `name` is a short identifier, unique among the systems of one evaluation."""
+
+    @property
+    def name(self) -> str:
+        """A short identifier."""
+        ...
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+        """Learn from this training part.
+
+        Raises:
+            NightshelfError: it cannot, because of the data's size or a library that is missing.
+        """
+        ...
+
+
+class Scores(Protocol):
+    """Scores of all books for some users."""
+
+    def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32, (n, n_books), larger is better; the caller may overwrite it."""
+        ...
+
+
+class ScoreRanker:
+    """Ranks by the scores of all books, block of users by block of users; ties by book number."""
+
+    def __init__(self, training: Training, scores: Scores) -> None:
+        self._training = training
+        self._scores = scores
+
+    def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+        """See `Ranker.rank`."""
+        ranked = np.full((len(rows), k), -1, np.int32)
+        at_once = max(1, _SCORES_AT_ONCE // self._training.n_books)
+        for first in range(0, len(rows), at_once):
+            some = rows[first : first + at_once]
+            scores = self._scores(some)
+            scores[:, ~self._training.active] = -np.inf
+            scores[self._training.seen[some].nonzero()] = -np.inf
+            found = best(scores, k)
+            ranked[first : first + len(some), : found.shape[1]] = found
+        return ranked
+
+
+class FactorRanker:
+    """Ranks by the dot products of factors; a user without factors gets an empty list.
+
+    Args:
+        training: what it was learned from.
+        user_factors: float32, (n_users, rank).
+        item_factors: float32, (n_books, rank).
+        threads: threads to rank with.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        user_factors: NDArray[np.float32],
+        item_factors: NDArray[np.float32],
+        *,
+        threads: int,
+    ) -> None:
+        self._training = training
+        self._user_factors = user_factors
+        self._item_factors = item_factors
+        self._threads = threads
+
+    def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+        """See `Ranker.rank`."""
+        user_factors = self._user_factors[rows]
+        blocks = top_n(
+            user_factors,
+            self._item_factors,
+            self._training.seen[rows],
+            n=k,
+            allowed=self._training.active,
+            threads=self._threads,
+        )
+        ranked = np.concatenate([np.empty((0, k), np.int32), *(block.numbers for block in blocks)])
+        ranked[~user_factors.any(axis=1)] = -1
+        return ranked
+
+
+def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+    """The `k` best columns of each row (fewer if there are fewer columns), best first, -1 where a score is -inf.
+
+    Ties go by column.
+    """
+    n_rows, n_columns = scores.shape
+    k = min(k, n_columns)
+    last = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    above, tied = scores > last, scores == last
+    n_left = k - above.sum(axis=1, keepdims=True)
+    chosen = (above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= n_left))).nonzero()[1].reshape(n_rows, k)
+    of_chosen = np.take_along_axis(scores, chosen, axis=1)
+    order = np.argsort(-of_chosen, axis=1, kind="stable")
+    ranked: NDArray[np.int32] = np.take_along_axis(chosen, order, axis=1).astype(np.int32)
+    ranked[np.isneginf(np.take_along_axis(of_chosen, order, axis=1))] = -1
+    return ranked

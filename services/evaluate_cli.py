@@ -1,0 +1,118 @@
+"""`nightshelf evaluate`: how good the recommendations are, beside what a sceptic would try instead."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.command_context import DataDir, open_source, out, settings_for
+from shared.errors import ArtifactError, NightshelfError
+from shared.layout import DataFolder
+
+if TYPE_CHECKING:
+    from services.batch.evaluate.evaluate import Evaluated, SplitKind
+    from services.batch.progress import Progress
+    from shared.settings import Settings
+
+
+class SplitName(StrEnum):
+    """Splits to choose from."""
+
+    TIME = "time"
+    LAST = "last"
+    COLD_BOOKS = "cold-books"
+    COLD_USERS = "cold-users"
+
+
+def evaluate(
+    source: Annotated[
+        str | None,
+        typer.Option(help="A folder of books and ratings, or `demo`; nothing is published.", show_default=False),
+    ] = None,
+    generation: Annotated[
+        str | None,
+        typer.Option(help="A published generation; by default the data taken in last.", show_default=False),
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="With --test: a given split, one user a line.", show_default=False)
+    ] = None,
+    test: Annotated[Path | None, typer.Option(help="What is to be foreseen.", show_default=False)] = None,
+    split: Annotated[
+        list[SplitName] | None,
+        typer.Option(help="May be given several times."),
+    ] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")
+    ] = None,
+    users: Annotated[int | None, typer.Option(help="Test users at most; by default all.", min=1)] = None,
+    report: Annotated[Path, typer.Option("--out", help="Where the figures go, as JSON.")] = Path("evaluation.json"),
+    data_dir: DataDir = None,
+) -> None:
+    """Score what is served beside its halves and the usual baselines, on data they have not seen."""
+    from services.batch.evaluate.evaluate import evaluate as compare_on_splits
+    from services.batch.evaluate.evaluate import evaluate_files
+    from services.batch.evaluate.evaluation import write_evaluation
+    from services.batch.evaluate.screen import evaluation_screen
+    from services.batch.progress import ConsoleProgress
+
+    settings, progress = settings_for(data_dir), ConsoleProgress(out)
+    only = system or []
+    if train is not None and test is not None and source is None and generation is None and not split:
+        evaluation = evaluate_files(train, test, settings, only=only, max_users=users, progress=progress)
+    elif train is None and test is None and (source is None or generation is None):
+        kinds: list[SplitKind] = [name.value for name in split or [SplitName.TIME]]
+        with _evaluated(settings, source, generation, progress) as data:
+            evaluation = compare_on_splits(data, kinds, settings, only=only, max_users=users, progress=progress)
+    else:
+        raise NightshelfError(
+            "These options do not go together.",
+            where="--source, --generation, --train, --test, --split",
+            hint="Give --source or --generation with any --split, or --train and --test alone.",
+        )
+    write_evaluation(report, evaluation)
+    out.print(evaluation_screen(evaluation))
+    out.print(f"All figures with their intervals: {report}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _evaluated(
+    settings: Settings, source: str | None, generation: str | None, progress: Progress
+) -> Iterator[Evaluated]:
+    """What is to be evaluated; a source is taken in beside the data folder, whose vectors it shares."""
+    folder = DataFolder(settings.data_dir)
+    if source is None:
+        yield _of_folder(folder, settings, generation, progress)
+        return
+    from services.batch.ingest import ingest
+
+    folder.embeddings.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="nightshelf-evaluate-") as name:
+        beside = DataFolder(Path(name))
+        beside.embeddings.symlink_to(folder.embeddings.resolve())
+        ingest(beside, open_source(settings, source), settings, redis=None, progress=progress)
+        yield _of_folder(beside, settings, None, progress)
+
+
+def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, progress: Progress) -> Evaluated:
+    from services.batch.evaluate.evaluate import Evaluated
+    from services.batch.night_parts import NightParts
+    from services.batch.snapshot import current_snapshot, open_snapshot
+    from shared.generation import part_folder, read_manifest
+
+    if generation is not None:
+        manifest = read_manifest(folder, generation)
+        content = part_folder(folder, "content", manifest.parts["content"])
+        return Evaluated(open_snapshot(folder, manifest.snapshot), content, generation)
+    snapshot = current_snapshot(folder)
+    if snapshot is None:
+        raise ArtifactError(
+            "There is no data to evaluate.", where=str(folder.root), hint="Take some in, or give --source FOLDER."
+        )
+    content_id = NightParts(folder, snapshot, settings, progress).content()
+    return Evaluated(snapshot, part_folder(folder, "content", content_id), None)
