@@ -63,6 +63,14 @@ def step_of(folder: DataFolder, run: str, *, lease_minutes: float) -> Iterator[N
             _give_sign(folder, run)
 
 
+@contextmanager
+def once_at_a_time(folder: DataFolder, step: str) -> Iterator[None]:
+    """Wait for an earlier process of this step: a scheduler may begin one again that it takes for dead."""
+    with folder.lease.with_suffix(f".{step}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def release(folder: DataFolder, run: str) -> bool:
     """Give the lease of this run back; returns whether it still had it."""
     if holder(folder) != run:

@@ -69,7 +69,7 @@ def read_epoch(folder: DataFolder) -> str | None:
 
 def start_epoch(folder: DataFolder, run: str, started: datetime) -> None:
     """Have every part and vector made anew from now on; those there are stay served until others take their place."""
-    write_durably(folder.epoch, f"{content_id([run, started])}\n".encode())
+    write_durably(folder.epoch, f"{content_id([run, started.isoformat()])}\n".encode())
 
 
 def remove_part(folder: DataFolder, path: Path) -> None:

@@ -86,10 +86,37 @@ def pass_gate(
     )
     if verdict.verdict != "worse":
         return verdict
+    return _accepted(verdict, accept, where=f"evaluation-{evaluation} against generation {served}")
+
+
+def pass_gate_by_books(
+    snapshot: Snapshot, served: GenerationManifest, settings: GateSettings, *, accept: str | None
+) -> GateVerdict | None:
+    """Let through what takes lists and evaluation from the served generation, unless many of its books are gone.
+
+    Returns the verdict on the served generation, for it stands.
+
+    Raises:
+        GateRefusedError: more books are gone than one run may lose, and nobody gave a reason to accept that.
+    """
+    n_books, n_served = snapshot.meta["counts"]["active_books"], served.counts["books"]
+    is_other_source = snapshot.meta["source"]["name"] != served.source
+    if not settings.enabled or is_other_source or n_books >= n_served * (1 - settings.max_loss):
+        return served.gate
+    reason = (
+        f"{n_served - n_books:,} of {n_served:,} books are gone since the served generation; "
+        f"{settings.max_loss:.0%} may be."
+    )
+    verdict = GateVerdict(verdict="worse", metric="books", reason=reason, value=n_books, served_value=n_served)
+    return _accepted(verdict, accept, where=f"snapshot {snapshot.id} against generation {served.id}")
+
+
+def _accepted(verdict: GateVerdict, accept: str | None, *, where: str) -> GateVerdict:
+    """The verdict with the reason why somebody accepted it."""
     if accept is None:
         raise GateRefusedError(
             f"The quality gate refused: {verdict.reason}",
-            where=f"evaluation-{evaluation} against generation {served}",
+            where=where,
             hint="What is served stays. Look for the cause in the data; to publish it all the same, say why: "
             "--accept 'REASON'.",
         )

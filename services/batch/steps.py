@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from services.batch.ingest import ingest
-from services.batch.lease import step_of
+from services.batch.lease import once_at_a_time, step_of
 from services.batch.night_parts import NightParts
 from services.batch.nightly import faults_in_plain_words
 from services.batch.parts import start_epoch
 from services.batch.publish import collect, current_generation
-from services.batch.publish_night import generation_id, make_manifest, pass_gate, publish_generation
+from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation
 from services.batch.snapshot import open_snapshot
 from services.batch.threads import bound_threads
 from shared.errors import ArtifactError
@@ -58,7 +58,7 @@ class StepsOfRun:
 
         `fresh` starts a new epoch: every part and vector of this run is made anew.
         """
-        with self._working():
+        with self._working("ingest"):
             started = datetime.now(UTC)
             source = open_source()
             served = current_generation(client, self._keys)
@@ -76,23 +76,23 @@ class StepsOfRun:
 
     def embed(self, snapshot: str) -> Account:
         """Embed what is new or changed."""
-        with self._making(snapshot) as parts:
+        with self._making("embed", snapshot) as parts:
             parts.embed()
         return {"n_embedded": parts.n_embedded, "n_reused": parts.n_reused_vectors}
 
     def factor(self, snapshot: str) -> Account:
         """Factor the interactions."""
-        with self._making(snapshot) as parts:
+        with self._making("factor", snapshot) as parts:
             return {"factors": parts.factors(), "built": parts.built}
 
     def top_n(self, snapshot: str) -> Account:
         """List the best books of every user."""
-        with self._making(snapshot) as parts:
+        with self._making("top-n", snapshot) as parts:
             return {"collaborative": parts.collaborative(), "built": parts.built}
 
     def index(self, snapshot: str) -> Account:
         """Make catalogue, index, tribes, map and popular lists."""
-        with self._making(snapshot) as parts:
+        with self._making("index", snapshot) as parts:
             parts.index()
             return {
                 "catalog": parts.catalog_id,
@@ -103,7 +103,7 @@ class StepsOfRun:
 
     def evaluate(self, snapshot: str) -> Account:
         """Measure how good the same settings are on interactions they do not know."""
-        with self._making(snapshot) as parts:
+        with self._making("evaluate", snapshot) as parts:
             evaluation = parts.evaluation()
             metrics = orjson.loads((part_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes())
             return {"evaluation": evaluation, "metrics": metrics, "built": parts.built}
@@ -114,7 +114,7 @@ class StepsOfRun:
         Raises:
             GateRefusedError: it is, and no reason to accept it was given.
         """
-        with self._making(snapshot) as parts:
+        with self._making("gate", snapshot) as parts:
             return pass_gate(self._folder, parts.evaluation(), served, self._settings.gate, accept=accept).model_dump()
 
     def publish(
@@ -132,7 +132,7 @@ class StepsOfRun:
 
         With `keep_collaborative` the lists and the evaluation of the served generation stay: new books alone.
         """
-        with self._making(snapshot) as parts:
+        with self._making("publish", snapshot) as parts:
             made = parts.ids()
             if keep_collaborative:
                 if served is None:
@@ -140,8 +140,9 @@ class StepsOfRun:
                         "There is no served generation whose lists could be kept.", hint="Run a whole night first."
                     )
                 kept = read_manifest(self._folder, served)
+                evaluation = kept.evaluation
+                gate = pass_gate_by_books(parts.snapshot, kept, self._settings.gate, accept=accept)
                 made["collaborative"] = parts.kept_collaborative(kept.parts["collaborative"])
-                evaluation, gate = kept.evaluation, kept.gate
             else:
                 evaluation = parts.evaluation()
                 gate = pass_gate(self._folder, evaluation, served, self._settings.gate, accept=accept)
@@ -173,21 +174,22 @@ class StepsOfRun:
 
     def collect(self, client: redis.Redis) -> Account:
         """Delete what nothing needs any more."""
-        with self._working():
+        with self._working("collect"):
             grace = timedelta(hours=self._settings.batch.collect_grace_hours)
             return dict(collect(client, self._keys, self._folder, grace))
 
     @contextmanager
-    def _working(self) -> Iterator[None]:
+    def _working(self, step: str) -> Iterator[None]:
         batch = self._settings.batch
         with (
             faults_in_plain_words(self._folder),
             step_of(self._folder, self._run, lease_minutes=batch.lease_minutes),
+            once_at_a_time(self._folder, step),
             bound_threads(batch.threads),
         ):
             yield
 
     @contextmanager
-    def _making(self, snapshot: str) -> Iterator[NightParts]:
-        with self._working():
+    def _making(self, step: str, snapshot: str) -> Iterator[NightParts]:
+        with self._working(step):
             yield NightParts(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)

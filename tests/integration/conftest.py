@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.integration.library import Library
+from tests.integration.step_processes import Run, step_processes
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +76,35 @@ def copy_of(models, small_vectors, server_url, client, prefix, tmp_path, tmp_pat
 def library(copy_of):
     """A library after its first night."""
     return copy_of("first-night", lambda library: library.night())
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory):
+    """Runs steps in processes of their own."""
+    with step_processes(tmp_path_factory.mktemp("steps")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def model_by_steps(processes, valkey_url, tmp_path_factory):
+    """A library after two nights of steps, which collect without grace."""
+    with redis.Redis.from_url(valkey_url) as client:
+        root = tmp_path_factory.mktemp("by-steps")
+        batch = {"threads": 1, "collect_grace_hours": 0}
+        library = Library.founded(root, valkey_url, "by-steps", client, batch=batch)
+        Run(processes, library, "first").whole()
+        library.world.rate("r000", "b01", 5)
+        Run(processes, library, "second").whole()
+        yield library
+
+
+@pytest.fixture
+def by_steps(model_by_steps, client, prefix, tmp_path):
+    """A copy of that library."""
+    return model_by_steps.cloned(tmp_path, prefix, client)
+
+
+@pytest.fixture(scope="session")
+def run_of(processes):
+    """Gives runs of a library's steps."""
+    return lambda library, name, **how: Run(processes, library, name, **how)

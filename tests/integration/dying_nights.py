@@ -31,11 +31,12 @@ from shared.settings import Settings
 _ROOT = Path(__file__).parents[2]
 
 
-def _die() -> None:
+def die() -> None:
+    """End this process as the system does when memory is short."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lambda *_arguments: True) -> None:
+def dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lambda *_arguments: True) -> None:
     """Make the nth call of `owner.name` for which `when` holds the last thing this process does not do."""
     original = getattr(owner, name)
     met = 0
@@ -45,7 +46,7 @@ def _dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lamb
         if when(*arguments):
             met += 1
             if met == nth:
-                _die()
+                die()
         return original(*arguments, **options)
 
     setattr(owner, name, call)
@@ -56,7 +57,7 @@ def _half_a_part(builder: str) -> None:
     build = getattr(night_parts, builder)
 
     def dying_build(*arguments: Any, **options: Any) -> Any:
-        _dying(np, "save", 2)
+        dying(np, "save", 2)
         build(*arguments, **options)
         raise AssertionError(f"{builder} saved no second array")
 
@@ -69,25 +70,25 @@ def _half_the_lists_of_the_part() -> None:
     def dying_lists(*arguments: Any, **options: Any) -> Iterator[Any]:
         for number, block in enumerate(list_books(*arguments, block_users=50, **options)):
             if number == 1:
-                _die()
+                die()
             yield block
 
-    collaborative.top_n = dying_lists  # type: ignore[assignment]
+    collaborative.top_n = dying_lists
 
 
 def _half_the_lists() -> None:
     publish._LISTS_PER_PIPELINE = 50
-    _dying(publish, "pack", 75)
+    dying(publish, "pack", 75)
 
 
 def _lists_of_the_second_batch_unsent() -> None:
     publish._LISTS_PER_PIPELINE = 50
-    _dying(redis.client.Pipeline, "execute", 2)
+    dying(redis.client.Pipeline, "execute", 2)
 
 
 def _half_the_user_state() -> None:
     user_state._USERS_PER_PIPELINE = 50
-    _dying(user_state, "_bound_seen", 2)
+    dying(user_state, "_bound_seen", 2)
 
 
 def _into(name: str) -> Callable[..., bool]:
@@ -108,35 +109,35 @@ def _of_a_part(path: Path, _target: Path) -> bool:
 
 
 PLACES: dict[str, Callable[[], None]] = {
-    "events written, not named": lambda: _dying(Path, "rename", 1, lambda path, _: path.parent.name == "events"),
-    "events on disk, stream not trimmed": lambda: _dying(redis.Redis, "xtrim"),
-    "snapshot half written": lambda: _dying(snapshot, "_write_table", 2),
-    "snapshot written, not current": lambda: _dying(snapshot, "write_durably", 1, _named("current")),
+    "events written, not named": lambda: dying(Path, "rename", 1, lambda path, _: path.parent.name == "events"),
+    "events on disk, stream not trimmed": lambda: dying(redis.Redis, "xtrim"),
+    "snapshot half written": lambda: dying(snapshot, "_write_table", 2),
+    "snapshot written, not current": lambda: dying(snapshot, "write_durably", 1, _named("current")),
     "half the catalog part": lambda: _half_a_part("build_catalog"),
     "half the content part": lambda: _half_a_part("build_content"),
     "half the popularity part": lambda: _half_a_part("build_popularity"),
     "half the factors": lambda: _half_a_part("build_factors"),
     "half the evaluation": lambda: _half_a_part("build_evaluation"),
     "half the collaborative part": _half_the_lists_of_the_part,
-    "first part without its part.json": lambda: _dying(parts, "write_durably", 1, _named("part.json")),
-    "last part without its part.json": lambda: _dying(parts, "write_durably", 6, _named("part.json")),
-    "first part whole, still in staging": lambda: _dying(Path, "rename", 1, _of_a_part),
-    "last part whole, still in staging": lambda: _dying(Path, "rename", 6, _of_a_part),
+    "first part without its part.json": lambda: dying(parts, "write_durably", 1, _named("part.json")),
+    "last part without its part.json": lambda: dying(parts, "write_durably", 6, _named("part.json")),
+    "first part whole, still in staging": lambda: dying(Path, "rename", 1, _of_a_part),
+    "last part whole, still in staging": lambda: dying(Path, "rename", 6, _of_a_part),
     "some lists packed": _half_the_lists,
     "some lists in Redis": _lists_of_the_second_batch_unsent,
-    "all lists in Redis, not marked": lambda: _dying(redis.Redis, "set", 1, _of_key("cf-complete")),
+    "all lists in Redis, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("cf-complete")),
     "some user state seeded": _half_the_user_state,
-    "user state seeded, events not replayed": lambda: _dying(user_state, "replay_events"),
-    "user state merged, not marked": lambda: _dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
-    "manifest half written": lambda: _dying(Path, "replace", 1, _into(".json")),
-    "manifest written, not verified": lambda: _dying(publish_night, "verify_generation"),
-    "verified, not flipped": lambda: _dying(redis.Redis, "eval"),
+    "user state seeded, events not replayed": lambda: dying(user_state, "replay_events"),
+    "user state merged, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
+    "manifest half written": lambda: dying(Path, "replace", 1, _into(".json")),
+    "manifest written, not verified": lambda: dying(publish_night, "verify_generation"),
+    "verified, not flipped": lambda: dying(redis.Redis, "eval"),
 }
 """Places before the flip: the generation before stays the current one."""
 
 PLACES_AFTER_THE_FLIP: dict[str, Callable[[], None]] = {
-    "flipped in Redis, pointer file not begun": lambda: _dying(publish, "write_durably", 1, _named("current")),
-    "flipped in Redis, pointer file half written": lambda: _dying(Path, "replace", 1, _into("current")),
+    "flipped in Redis, pointer file not begun": lambda: dying(publish, "write_durably", 1, _named("current")),
+    "flipped in Redis, pointer file half written": lambda: dying(Path, "replace", 1, _into("current")),
 }
 
 
@@ -148,7 +149,7 @@ def _run(order: dict[str, str]) -> None:
 
     def on_step(step: str) -> None:
         if step == place:
-            _die()
+            die()
 
     with connect_for_batch(str(settings.redis_url), settings.redis) as client:
         run_night(settings, open_folder(Path(order["source"])), client, SILENT, on_step)

@@ -181,13 +181,14 @@ class Library:
     def cloned(self, root: Path, prefix: str, client: redis.Redis, url: str | None = None) -> Library:
         """Another library, in another folder and under another prefix, that is where this one is.
 
-        `client` is of the server at `url`, which is this library's own by default.
+        `client` is of the server at `url`, by default the server of this one.
         """
         shutil.copytree(self.folder.root, root / "data")
         choices = {"data_dir": root / "data", "redis_prefix": prefix, "redis_url": url or self.settings.redis_url}
         settings = self.settings.model_copy(update=choices)
-        ours = [name.decode() for name in self.client.scan_iter(match=f"{self.settings.redis_prefix}:*", count=1000)]
-        dumps, restores = self.client.pipeline(transaction=False), client.pipeline(transaction=False)
+        source = client if url is None else self.client
+        ours = [name.decode() for name in source.scan_iter(match=f"{self.settings.redis_prefix}:*", count=1000)]
+        dumps, restores = source.pipeline(transaction=False), client.pipeline(transaction=False)
         for name in ours:
             dumps.dump(name)
         for name, dump in zip(ours, dumps.execute(), strict=True):

@@ -242,9 +242,9 @@ def busy_port():
         yield taken.getsockname()[1]
 
 
-def refusal(said):
+def refusal(said, code=1):
     """The first line of an error that is told as it should be: what is wrong, what to do, and nothing else."""
-    assert said.code == 1
+    assert said.code == code
     first, *more = said.err.splitlines()
     assert first.startswith("Error: ")
     assert any(line.startswith("  what to do: ") for line in more), said.err
@@ -307,7 +307,7 @@ def test_recommend_without_redis_is_popular_and_says_so(nightshelf, demo, tmp_pa
 def test_two_runs_do_not_meet(nightshelf, tmp_path):
     with only_run(DataFolder(tmp_path), lease_minutes=60):
         for command in (("ingest",), ("nightly",), ("generations", "rollback"), ("generations", "collect")):
-            assert "Another run is active" in refusal(nightshelf(*command, "--data-dir", tmp_path))
+            assert "Another run is active" in refusal(nightshelf(*command, "--data-dir", tmp_path), code=75)
 
 
 def test_a_setting_that_is_not_allowed_is_named(nightshelf, tmp_path, monkeypatch):

@@ -58,11 +58,13 @@ def is_marked(library, manifest):
 def test_current_and_previous_stay_and_the_rest_goes(after_four_nights):
     library, (first, second, third, fourth) = after_four_nights
     before = library.served()
-    # Of the first two: two collaborative and two popularity parts, and the catalog and the content part they shared.
-    assert collected(library) == {"generations": 2, "parts": 6, "snapshots": 2, "lists": 240}
+    # Of the first two: two collaborative, popularity and evaluation parts, the catalog and content part they shared;
+    # and the factors of all four, which no generation needs once its lists are made.
+    assert collected(library) == {"generations": 2, "parts": 12, "snapshots": 2, "lists": 240}
     assert kept(library) == [fourth.id, third.id]
     assert library.history == [fourth.id, third.id]
     used = {f"{kind}-{part}" for manifest in (third, fourth) for kind, part in manifest.parts.items()}
+    used |= {f"evaluation-{manifest.evaluation}" for manifest in (third, fourth)}
     assert folders(library.folder.parts) == used
     assert folders(library.folder.snapshots) == {third.snapshot, fourth.snapshot}
     assert [has_lists(library, manifest) for manifest in (first, second, third, fourth)] == [False, False, True, True]
@@ -87,7 +89,7 @@ def test_what_was_collected_is_made_again_when_it_is_wanted_again(after_four_nig
 
 def test_the_young_stay(after_four_nights):
     library, generations = after_four_nights
-    assert collected(library, timedelta(hours=1)) == NOTHING
+    assert collected(library, timedelta(hours=1)) == {**NOTHING, "parts": 4}, "the factors"
     assert kept(library) == [manifest.id for manifest in reversed(generations)]
     now = generations[-1].created_at
     write_manifest(library.folder, generations[0].model_copy(update={"created_at": now - timedelta(hours=3)}))
@@ -101,8 +103,8 @@ def test_parts_that_a_kept_generation_shares_stay(library):
         library.world.rate("r000", book, 5)
         library.night()
     assert library.manifest.parts["content"] == first.parts["content"]
-    # Two parts: collaborative and popularity. Catalog and content are those of the generations kept.
-    assert collected(library) == {"generations": 1, "parts": 2, "snapshots": 1, "lists": 120}
+    # Collaborative, popularity and evaluation part, and three factors. Catalog and content are those of the ones kept.
+    assert collected(library) == {"generations": 1, "parts": 6, "snapshots": 1, "lists": 120}
     assert library.verified().id == library.pointer
 
 
@@ -139,7 +141,7 @@ def test_the_newest_snapshot_stays_though_no_generation_uses_it(library, monkeyp
     def refuse(*_arguments):
         raise ArtifactError("Not fit.")
 
-    monkeypatch.setattr("services.batch.nightly.verify_generation", refuse)
+    monkeypatch.setattr("services.batch.publish_night.verify_generation", refuse)
     with pytest.raises(ArtifactError):
         library.night()
     newest = library.snapshot.id
@@ -153,7 +155,7 @@ def test_folders_whose_names_begin_with_a_dot_are_left_alone(library):
     staging.mkdir()
     (staging / "books.parquet").write_bytes(b"being written")
     (library.folder.parts / ".trash").mkdir()
-    assert collected(library) == NOTHING
+    assert collected(library) == {**NOTHING, "parts": 1}, "the factors"
     assert (staging / "books.parquet").read_bytes() == b"being written"
     assert (library.folder.parts / ".trash").is_dir()
     assert (library.folder.snapshots / ".lock").is_file()
@@ -184,7 +186,7 @@ def test_markers_go_before_lists(after_four_nights, monkeypatch):
     assert not any(is_marked(library, manifest) for manifest in (first, second))
     assert all(has_lists(library, manifest) for manifest in (first, second))
     assert library.verified().id == library.pointer
-    assert collected(library) == {"generations": 0, "parts": 6, "snapshots": 2, "lists": 240}
+    assert collected(library) == {"generations": 0, "parts": 12, "snapshots": 2, "lists": 240}
 
 
 def test_lists_and_state_of_another_prefix_and_of_users_are_left_alone(after_four_nights):

@@ -29,8 +29,8 @@ EVENTS = (
 PLACES_THAT_ARE_MET_AGAIN = (
     "events written, not named",
     "snapshot half written",
-    "half the catalog part",
     "half the collaborative part",
+    "half the catalog part",
     "some lists packed",
     "some user state seeded",
     "manifest half written",

