@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import redis
 
-from services.batch import collaborative, night_parts, parts, publish, publish_night, snapshot, user_state
+from services.batch import collaborative, content, night_parts, parts, publish, publish_night, snapshot, user_state
 from services.batch.nightly import STEPS, run_night
 from services.batch.progress import SILENT
 from services.batch.sources.folder import open_folder
@@ -52,16 +53,16 @@ def dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lambd
     setattr(owner, name, call)
 
 
-def _half_a_part(builder: str) -> None:
+def _half_a_part(builder: str, module: ModuleType = night_parts) -> None:
     """Die while this builder saves its second array."""
-    build = getattr(night_parts, builder)
+    build = getattr(module, builder)
 
     def dying_build(*arguments: Any, **options: Any) -> Any:
         dying(np, "save", 2)
         build(*arguments, **options)
         raise AssertionError(f"{builder} saved no second array")
 
-    setattr(night_parts, builder, dying_build)
+    setattr(module, builder, dying_build)
 
 
 def _half_the_lists_of_the_part() -> None:
@@ -114,7 +115,7 @@ PLACES: dict[str, Callable[[], None]] = {
     "snapshot half written": lambda: dying(snapshot, "_write_table", 2),
     "snapshot written, not current": lambda: dying(snapshot, "write_durably", 1, _named("current")),
     "half the catalog part": lambda: _half_a_part("build_catalog"),
-    "half the content part": lambda: _half_a_part("build_content"),
+    "half the content part": lambda: _half_a_part("build_content", content),
     "half the popularity part": lambda: _half_a_part("build_popularity"),
     "half the factors": lambda: _half_a_part("build_factors"),
     "half the evaluation": lambda: _half_a_part("build_evaluation"),
