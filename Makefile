@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 EXTRAS := api,batch,embedded,als,sql,kafka,airflow,dev
 DATA ?= data
 PORT ?= 8000
+JOBS ?= 2
 # The packaged model is used as it is; nothing is asked of a model hub.
 export HF_HUB_OFFLINE := 1
 
@@ -33,7 +34,7 @@ demo: $(VENV)/.run ## build the demo and serve it on http://127.0.0.1:8000 (PORT
 	$(BIN)/nightshelf demo --data-dir $(DATA) --port $(PORT)
 
 test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

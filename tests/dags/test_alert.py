@@ -33,7 +33,9 @@ def test_a_webhook_that_answers_with_an_error_changes_nothing(airflow, webhook):
 
 
 @pytest.mark.parametrize(
-    "address", ["", f"http://127.0.0.1:{free_port()}/", "file:///etc/passwd", "http://[", "nonsense"]
+    "address",
+    ["", f"http://127.0.0.1:{free_port()}/", "file:///etc/passwd", "http://[", "nonsense"],
+    ids=["none", "nobody there", "a file", "half an address", "nonsense"],
 )
 def test_no_webhook_or_a_wrong_one_changes_nothing(airflow, address):
     assert airflow.ask("alert", {"NIGHTSHELF_ALERT_WEBHOOK": address}) == COUNTED

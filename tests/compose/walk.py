@@ -1,0 +1,314 @@
+"""The whole system for real: built, started, and walked through; `make compose-test`.
+
+Exit code 0 if every step held. What the containers said is in build/compose-test.log either way, and nothing is left
+running. With COMPOSE_TEST_STOCK_IMAGES=1 images come from where the engine gets them; otherwise `make_bases.py` makes
+stand-ins from Debian's packages. The Airflow environment and the batch environment are built from wheels that pip
+downloads once, into docker/wheelhouse.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+import make_bases
+import wheelhouse
+from engine import PROJECT, Project, ensure_engine
+
+NAME = "nightshelf-test"
+LOG = PROJECT / "build" / "compose-test.log"
+READER = "reader-0042"
+NEWCOMER = "walk-newcomer"
+NIGHT = "nightly_recommendations"
+NIGHT_SECONDS = 1800.0
+Found = TypeVar("Found")
+
+
+def step(text: str) -> None:
+    """Say what is done now."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def eventually(look: Callable[[], Found | None], seconds: float, what: str) -> Found:
+    """What `look` returns once it is neither `None` nor `False`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = ""
+        try:
+            found = look()
+        except httpx.HTTPError as error:
+            found = None
+            seen = f" ({error!r})"
+        if found is not None and found is not False:
+            return found
+        assert time.monotonic() < deadline, f"After {seconds:.0f} seconds still not: {what}{seen}"
+        time.sleep(0.5)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def write_environment(file: Path, *, stock: bool) -> dict[str, str]:
+    """An environment file with fresh secrets and free ports; returns what is in it."""
+    made = subprocess.run([PROJECT / "docker" / "new-env.sh"], capture_output=True, text=True, check=True).stdout
+    settings = dict(line.split("=", 1) for line in made.splitlines() if line and not line.startswith("#"))
+    settings |= {
+        "COMPOSE_PROJECT_NAME": NAME,
+        "NIGHTSHELF_PORT": str(free_port()),
+        "AIRFLOW_PORT": str(free_port()),
+        "NIGHTSHELF_NIGHT_MEMORY": "4g",
+    }
+    if not stock:
+        settings["NIGHTSHELF_PIP_EXTRA"] = "--no-index"
+    assert all(settings[name] for name in settings if name.endswith(("PASSWORD", "KEY", "SECRET"))), (
+        "A secret is empty."
+    )
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    return settings
+
+
+class Airflow:
+    """Airflow's REST API."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{settings['AIRFLOW_PORT']}", timeout=30)
+        who = {"username": settings["AIRFLOW_ADMIN_USER"], "password": settings["AIRFLOW_ADMIN_PASSWORD"]}
+        refused = self._client.post("/auth/token", json=who | {"password": "wrong"})
+        assert refused.status_code in (400, 401), f"A wrong password is answered with {refused.status_code}."
+        token = self._client.post("/auth/token", json=who)
+        assert token.status_code == 201, f"No token from Airflow: {token.status_code} {token.text[:500]}"
+        self._client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+
+    def run(self, dag: str) -> None:
+        """Trigger a DAG and wait for it to succeed."""
+        eventually(
+            lambda: self._client.get(f"/api/v2/dags/{dag}").status_code == 200, 180, f"{dag} is known to Airflow"
+        )
+        begun = self._client.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None})
+        assert begun.status_code == 200, f"{dag} cannot be triggered: {begun.status_code} {begun.text[:500]}"
+        path = f"/api/v2/dags/{dag}/dagRuns/{begun.json()['dag_run_id']}"
+
+        def ended() -> str | None:
+            state = self._client.get(path).raise_for_status().json()["state"]
+            return state if state in ("success", "failed") else None
+
+        state = eventually(ended, NIGHT_SECONDS, f"the run of {dag} has ended")
+        tasks = self._client.get(f"{path}/taskInstances").raise_for_status().json()["task_instances"]
+        told = ", ".join(f"{task['task_id']} {task['state']} ({task['duration'] or 0:.0f} s)" for task in tasks)
+        assert state == "success", f"{dag} ended with {state}: {told}"
+        print(f"  {told}", flush=True)
+
+
+class Load:
+    """A few readers who ask all the time, well below the rate limit, until the block ends."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._stop = threading.Event()
+        self.answers: Counter[str] = Counter()
+
+    def _ask(self, number: int) -> None:
+        with httpx.Client(base_url=self._base_url, timeout=15) as client:
+            turn = 0
+            while not self._stop.wait(0.1):
+                turn += 1
+                try:
+                    if turn % 5:
+                        answer = client.get(f"/api/recommendations/user/reader-{number * 100 + turn % 90:04d}")
+                    else:
+                        event = {"event_id": f"load-{number}-{turn}", "user_id": f"load-{number}", "kind": "view"}
+                        answer = client.post("/api/events", json=event | {"book_id": "the-hobbit"})
+                    self.answers[str(answer.status_code)] += 1
+                except httpx.HTTPError as error:
+                    self.answers[repr(error)] += 1
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Load while the block runs."""
+        threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def wait_for(self, n_more: int) -> None:
+        """Until so many more answers have come."""
+        target = self.answers.total() + n_more
+        eventually(lambda: self.answers.total() >= target, 120, f"{n_more} more answers under load")
+
+
+def recommended(gateway: httpx.Client, reader: str) -> dict[str, Any]:
+    """A reader's recommendations through the gateway."""
+    answer = gateway.get(f"/api/recommendations/user/{reader}", params={"limit": 20})
+    assert answer.status_code == 200, f"{answer.status_code} {answer.text[:500]}"
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def books_of(answer: dict[str, Any]) -> list[str]:
+    """The books, best first."""
+    return [item["book_id"] for item in answer["items"]]
+
+
+def check_gateway(gateway: httpx.Client) -> None:
+    """Headers, what is not shown, and the limits of size and rate."""
+    answer = gateway.get("/readyz")
+    assert answer.headers["server"] == "nginx", f"The gateway tells its version: {answer.headers['server']}"
+    for header in ("x-content-type-options", "x-frame-options", "referrer-policy", "content-security-policy"):
+        assert header in answer.headers, f"{header} is missing"
+    assert gateway.get("/metrics").status_code == 404, "The gateway shows /metrics."
+    large = gateway.post(
+        "/api/events", content=b"[" + b" " * 1_100_000 + b"]", headers={"content-type": "application/json"}
+    )
+    assert large.status_code == 413, f"A body of 1.1 MB is answered with {large.status_code}"
+    assert large.headers["content-type"] == "application/problem+json", large.headers["content-type"]
+
+    statuses: Counter[int] = Counter()
+
+    def flood() -> None:
+        with httpx.Client(base_url=gateway.base_url, timeout=15) as client:
+            while statuses.total() < 4000 and not statuses[429]:
+                statuses[client.get("/healthz").status_code] += 1
+
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses[429] > 0, f"Nothing was held back: {dict(statuses)}"
+    assert set(statuses) == {200, 429}, f"Under a flood: {dict(statuses)}"
+
+
+def walk(project: Project, settings: dict[str, str]) -> None:
+    """All steps; an AssertionError says which did not hold."""
+    gateway = httpx.Client(base_url=f"http://127.0.0.1:{settings['NIGHTSHELF_PORT']}", timeout=15)
+
+    step("everything comes up and is healthy")
+    project.compose("up", "--detach", "--no-build", quiet=True)
+    for service in project.running():
+        wanted = "exited" if service == "airflow-init" else "healthy"
+        eventually(lambda s=service, w=wanted: project.health(s) == w, 300, f"{service} is {wanted}")  # type: ignore[misc]
+    assert gateway.get("/healthz").status_code == 200
+    assert gateway.get("/readyz").status_code == 503, "Ready before anything was published."
+
+    step("the shop's database is seeded")
+    print(f"  {project.compose('run', '--rm', 'seed', quiet=True).strip()}", flush=True)
+
+    step("a night, triggered through Airflow's API")
+    airflow = Airflow(settings)
+    airflow.run(NIGHT)
+    eventually(lambda: gateway.get("/readyz").status_code == 200, 30, "a generation is served")
+    before = recommended(gateway, READER)
+    assert before["strategy"] in ("hybrid", "collaborative"), f"{READER} gets {before['strategy']}"
+    assert not before["degraded"], before
+    print(f"  {READER}: {before['strategy']}, {', '.join(books_of(before)[:3])}", flush=True)
+
+    step("one replica is killed under load")
+    load = Load(str(gateway.base_url))
+    with load.under_way():
+        load.wait_for(60)
+        project.compose("kill", "api-1", quiet=True)
+        load.wait_for(200)
+    print(f"  {dict(load.answers)}", flush=True)
+    assert set(load.answers) == {"200"}, f"Failed requests: {dict(load.answers)}"
+    project.compose("up", "--detach", "--no-build", "api-1", quiet=True)
+    eventually(lambda: project.health("api-1") == "healthy", 120, "api-1 is healthy again")
+
+    step("Valkey is restarted")
+    project.compose("restart", "valkey", quiet=True)
+    eventually(lambda: books_of(recommended(gateway, READER)) == books_of(before), 60, "recommendations as before")
+    answer = gateway.post(
+        "/api/events",
+        json={"event_id": "walk-1", "user_id": "walk-reader", "book_id": "the-hobbit", "kind": "rating", "value": 5},
+    )
+    assert answer.json()["accepted"] == 1, answer.text
+    for _ in range(10):  # both replicas
+        assert not recommended(gateway, READER)["degraded"], "Still degraded after Valkey's restart."
+
+    step("a second night, with new ratings in the shop")
+    assert recommended(gateway, NEWCOMER)["strategy"] == "popular", "The newcomer is known before the second night."
+    liked = books_of(before)[:5]
+    rows = ", ".join(f"('{reader}', '{book}', 5)" for reader in (READER, NEWCOMER) for book in liked)
+    project.compose(
+        *("exec", "-T", "postgres", "psql", "--username", "postgres", "--dbname", "shop", "--set", "ON_ERROR_STOP=1"),
+        *("--command", f"INSERT INTO shop.ratings (reader_id, book_id, stars) VALUES {rows}"),
+        quiet=True,
+    )
+    airflow.run(NIGHT)
+    eventually(
+        lambda: all(recommended(gateway, READER)["generation"] != before["generation"] for _ in range(6)),
+        60,
+        "both replicas serve the second generation",
+    )
+    after = recommended(gateway, READER)
+    assert books_of(after) != books_of(before), f"The list of {READER} did not change."
+    assert not set(books_of(after)) & set(liked), f"{READER} is offered books rated meanwhile."
+    assert after["strategy"] in ("hybrid", "collaborative"), after["strategy"]
+    newcomer = recommended(gateway, NEWCOMER)
+    assert newcomer["strategy"] != "popular", "The newcomer's ratings had no effect."
+    print(f"  {READER}: {', '.join(books_of(after)[:3])}; the newcomer: {newcomer['strategy']}", flush=True)
+
+    step("limits and headers of the gateway")
+    check_gateway(gateway)
+
+
+def main() -> int:
+    """Build, walk, and take everything down again."""
+    stock = os.environ.get("COMPOSE_TEST_STOCK_IMAGES") == "1"
+    docker = shutil.which("docker") or sys.exit(
+        "There is no `docker`; on Debian: apt-get install docker.io docker-compose"
+    )
+    engine = ensure_engine(docker)
+    try:
+        with tempfile.TemporaryDirectory(prefix="nightshelf-compose-") as folder:
+            environment_file = Path(folder) / "env"
+            settings = write_environment(environment_file, stock=stock)
+            project = Project(docker, NAME, environment_file)
+            project.compose("down", "--volumes", "--remove-orphans", quiet=True)
+            try:
+                if not stock:
+                    step("bases and wheels")
+                    make_bases.make(docker)
+                    wheelhouse.fill()
+                step("images")
+                project.build()
+                walk(project, settings)
+            except AssertionError as error:
+                print(f"FAILED: {error}", flush=True)
+                return 1
+            finally:
+                project.keep_logs(LOG)
+                print(f"What the containers said is in {LOG.relative_to(PROJECT)}.", flush=True)
+                project.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", quiet=True, check=False)
+    finally:
+        if engine is not None:
+            engine.terminate()
+            engine.wait()
+    print("Everything held.", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
