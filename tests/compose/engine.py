@@ -106,10 +106,10 @@ class Project:
         description: dict[str, Any] = json.loads(inspected.stdout)[0]
         return description
 
-    def health(self, service: str) -> str:
-        """`healthy`, `starting`, `unhealthy`; without a health check its status, `running` or `exited`."""
-        state = self.container(service)["State"]
-        return str(state["Health"]["Status"] if "Health" in state and state["Running"] else state["Status"])
+    def is_in(self, service: str, state: str) -> bool:
+        """Whether a service is `healthy`, `starting`, `unhealthy`; or, without a health check, `running`, `exited`."""
+        found = self.container(service)["State"]
+        return state == (found["Health"]["Status"] if "Health" in found and found["Running"] else found["Status"])
 
     def running(self) -> list[str]:
         """The services that `up` starts."""

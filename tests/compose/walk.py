@@ -17,45 +17,31 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 import make_bases
 import wheelhouse
+from airflow_api import Airflow
 from engine import PROJECT, Project, ensure_engine
+from image_report import OF_THE_NIGHT
+from load import Load
+from waiting import eventually
 
 NAME = "nightshelf-test"
 LOG = PROJECT / "build" / "compose-test.log"
 READER = "reader-0042"
 NEWCOMER = "walk-newcomer"
 NIGHT = "nightly_recommendations"
-NIGHT_SECONDS = 1800.0
-Found = TypeVar("Found")
+PERSONAL = ("hybrid", "collaborative")
 
 
 def step(text: str) -> None:
     """Say what is done now."""
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-
-
-def eventually(look: Callable[[], Found | None], seconds: float, what: str) -> Found:
-    """What `look` returns once it is neither `None` nor `False`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen = ""
-        try:
-            found = look()
-        except httpx.HTTPError as error:
-            found = None
-            seen = f" ({error!r})"
-        if found is not None and found is not False:
-            return found
-        assert time.monotonic() < deadline, f"After {seconds:.0f} seconds still not: {what}{seen}"
-        time.sleep(0.5)
 
 
 def free_port() -> int:
@@ -83,80 +69,6 @@ def write_environment(file: Path, *, stock: bool) -> dict[str, str]:
     )
     file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     return settings
-
-
-class Airflow:
-    """Airflow's REST API."""
-
-    def __init__(self, settings: dict[str, str]) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{settings['AIRFLOW_PORT']}", timeout=30)
-        who = {"username": settings["AIRFLOW_ADMIN_USER"], "password": settings["AIRFLOW_ADMIN_PASSWORD"]}
-        refused = self._client.post("/auth/token", json=who | {"password": "wrong"})
-        assert refused.status_code in (400, 401), f"A wrong password is answered with {refused.status_code}."
-        token = self._client.post("/auth/token", json=who)
-        assert token.status_code == 201, f"No token from Airflow: {token.status_code} {token.text[:500]}"
-        self._client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-
-    def run(self, dag: str) -> None:
-        """Trigger a DAG and wait for it to succeed."""
-        eventually(
-            lambda: self._client.get(f"/api/v2/dags/{dag}").status_code == 200, 180, f"{dag} is known to Airflow"
-        )
-        begun = self._client.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None})
-        assert begun.status_code == 200, f"{dag} cannot be triggered: {begun.status_code} {begun.text[:500]}"
-        path = f"/api/v2/dags/{dag}/dagRuns/{begun.json()['dag_run_id']}"
-
-        def ended() -> str | None:
-            state = self._client.get(path).raise_for_status().json()["state"]
-            return state if state in ("success", "failed") else None
-
-        state = eventually(ended, NIGHT_SECONDS, f"the run of {dag} has ended")
-        tasks = self._client.get(f"{path}/taskInstances").raise_for_status().json()["task_instances"]
-        told = ", ".join(f"{task['task_id']} {task['state']} ({task['duration'] or 0:.0f} s)" for task in tasks)
-        assert state == "success", f"{dag} ended with {state}: {told}"
-        print(f"  {told}", flush=True)
-
-
-class Load:
-    """A few readers who ask all the time, well below the rate limit, until the block ends."""
-
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
-        self._stop = threading.Event()
-        self.answers: Counter[str] = Counter()
-
-    def _ask(self, number: int) -> None:
-        with httpx.Client(base_url=self._base_url, timeout=15) as client:
-            turn = 0
-            while not self._stop.wait(0.1):
-                turn += 1
-                try:
-                    if turn % 5:
-                        answer = client.get(f"/api/recommendations/user/reader-{number * 100 + turn % 90:04d}")
-                    else:
-                        event = {"event_id": f"load-{number}-{turn}", "user_id": f"load-{number}", "kind": "view"}
-                        answer = client.post("/api/events", json=event | {"book_id": "the-hobbit"})
-                    self.answers[str(answer.status_code)] += 1
-                except httpx.HTTPError as error:
-                    self.answers[repr(error)] += 1
-
-    @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Load while the block runs."""
-        threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join()
-
-    def wait_for(self, n_more: int) -> None:
-        """Until so many more answers have come."""
-        target = self.answers.total() + n_more
-        eventually(lambda: self.answers.total() >= target, 120, f"{n_more} more answers under load")
 
 
 def recommended(gateway: httpx.Client, reader: str) -> dict[str, Any]:
@@ -207,31 +119,29 @@ def check_gateway(gateway: httpx.Client) -> None:
     assert set(statuses) == {200, 429}, f"Under a flood: {dict(statuses)}"
 
 
-def walk(project: Project, settings: dict[str, str]) -> None:
-    """All steps; an AssertionError says which did not hold."""
-    gateway = httpx.Client(base_url=f"http://127.0.0.1:{settings['NIGHTSHELF_PORT']}", timeout=15)
-
-    step("everything comes up and is healthy")
+def come_up(project: Project, gateway: httpx.Client) -> None:
+    """Start everything; nothing is published yet."""
     project.compose("up", "--detach", "--no-build", quiet=True)
     for service in project.running():
         wanted = "exited" if service == "airflow-init" else "healthy"
-        eventually(lambda s=service, w=wanted: project.health(s) == w, 300, f"{service} is {wanted}")  # type: ignore[misc]
+        eventually(partial(project.is_in, service, wanted), 300, f"{service} is {wanted}")
     assert gateway.get("/healthz").status_code == 200
     assert gateway.get("/readyz").status_code == 503, "Ready before anything was published."
 
-    step("the shop's database is seeded")
-    print(f"  {project.compose('run', '--rm', 'seed', quiet=True).strip()}", flush=True)
 
-    step("a night, triggered through Airflow's API")
-    airflow = Airflow(settings)
+def first_night(gateway: httpx.Client, airflow: Airflow) -> dict[str, Any]:
+    """Run a night and return what a reader is recommended then."""
     airflow.run(NIGHT)
     eventually(lambda: gateway.get("/readyz").status_code == 200, 30, "a generation is served")
-    before = recommended(gateway, READER)
-    assert before["strategy"] in ("hybrid", "collaborative"), f"{READER} gets {before['strategy']}"
-    assert not before["degraded"], before
-    print(f"  {READER}: {before['strategy']}, {', '.join(books_of(before)[:3])}", flush=True)
+    answer = recommended(gateway, READER)
+    assert answer["strategy"] in PERSONAL, f"{READER} gets {answer['strategy']}"
+    assert not answer["degraded"], answer
+    print(f"  {READER}: {answer['strategy']}, {', '.join(books_of(answer)[:3])}", flush=True)
+    return answer
 
-    step("one replica is killed under load")
+
+def lose_a_replica(project: Project, gateway: httpx.Client) -> None:
+    """Kill one replica under load: no request fails. Bring it back."""
     load = Load(str(gateway.base_url))
     with load.under_way():
         load.wait_for(60)
@@ -240,9 +150,11 @@ def walk(project: Project, settings: dict[str, str]) -> None:
     print(f"  {dict(load.answers)}", flush=True)
     assert set(load.answers) == {"200"}, f"Failed requests: {dict(load.answers)}"
     project.compose("up", "--detach", "--no-build", "api-1", quiet=True)
-    eventually(lambda: project.health("api-1") == "healthy", 120, "api-1 is healthy again")
+    eventually(lambda: project.is_in("api-1", "healthy"), 120, "api-1 is healthy again")
 
-    step("Valkey is stopped and started again")
+
+def lose_valkey(project: Project, gateway: httpx.Client, before: dict[str, Any]) -> None:
+    """Stop Valkey: readers are answered all the same. Start it: everything is as before."""
     project.compose("stop", "valkey", quiet=True)
     for turn in range(10):
         refused = report_rating(gateway, f"walk-lost-{turn}")
@@ -250,12 +162,14 @@ def walk(project: Project, settings: dict[str, str]) -> None:
         assert recommended(gateway, READER)["degraded"], "Not degraded without Valkey."
     project.compose("start", "valkey", quiet=True)
     eventually(lambda: report_rating(gateway, "walk-kept").status_code == 200, 60, "events are taken again")
-    eventually(lambda: books_of(recommended(gateway, READER)) == books_of(before), 60, "recommendations as before")
     eventually(
-        lambda: not any(recommended(gateway, READER)["degraded"] for _ in range(10)), 10, "both replicas have recovered"
+        lambda: not any(recommended(gateway, READER)["degraded"] for _ in range(10)), 60, "both replicas have recovered"
     )
+    assert books_of(recommended(gateway, READER)) == books_of(before), "Valkey's restart has changed the list."
 
-    step("a second night, with new ratings in the shop")
+
+def second_night(project: Project, gateway: httpx.Client, airflow: Airflow, before: dict[str, Any]) -> None:
+    """New ratings in the shop's database, another night: lists change, and a newcomer is known."""
     assert recommended(gateway, NEWCOMER)["strategy"] == "popular", "The newcomer is known before the second night."
     liked = books_of(before)[:5]
     rows = ", ".join(f"('{reader}', '{book}', 5)" for reader in (READER, NEWCOMER) for book in liked)
@@ -273,11 +187,31 @@ def walk(project: Project, settings: dict[str, str]) -> None:
     after = recommended(gateway, READER)
     assert books_of(after) != books_of(before), f"The list of {READER} did not change."
     assert not set(books_of(after)) & set(liked), f"{READER} is offered books rated meanwhile."
-    assert after["strategy"] in ("hybrid", "collaborative"), after["strategy"]
+    assert after["strategy"] in PERSONAL, after["strategy"]
     newcomer = recommended(gateway, NEWCOMER)
     assert newcomer["strategy"] != "popular", "The newcomer's ratings had no effect."
     print(f"  {READER}: {', '.join(books_of(after)[:3])}; the newcomer: {newcomer['strategy']}", flush=True)
 
+
+def walk(project: Project, settings: dict[str, str]) -> None:
+    """All steps; an AssertionError says which did not hold."""
+    gateway = httpx.Client(base_url=f"http://127.0.0.1:{settings['NIGHTSHELF_PORT']}", timeout=15)
+    step("everything comes up and is healthy")
+    come_up(project, gateway)
+    step("the API carries nothing of the night")
+    code = f"import importlib.util, sys; sys.exit(any(map(importlib.util.find_spec, {OF_THE_NIGHT})))"
+    project.compose("exec", "-T", "api-1", "python", "-c", code, quiet=True)
+    step("the shop's database is seeded")
+    print(f"  {project.compose('run', '--rm', 'seed', quiet=True).strip()}", flush=True)
+    step("a night, triggered through Airflow's API")
+    airflow = Airflow(settings)
+    before = first_night(gateway, airflow)
+    step("one replica is killed under load")
+    lose_a_replica(project, gateway)
+    step("Valkey is stopped and started again")
+    lose_valkey(project, gateway, before)
+    step("a second night, with new ratings in the shop")
+    second_night(project, gateway, airflow, before)
     step("limits and headers of the gateway")
     check_gateway(gateway)
 

