@@ -9,7 +9,7 @@ while IFS= read -r line; do
     esac
     case $secrets$line in
         yesAIRFLOW_FERNET_KEY=) line=$line$(openssl rand -base64 32 | tr '+/' '-_') ;;
-        yes[A-Z]*=) line=$line$(openssl rand -hex 24) ;;
+        yes[A-Z]*=) line=$line$(openssl rand -hex 32) ;;
     esac
     printf '%s\n' "$line"
 done < "$(dirname "$0")/example.env"
