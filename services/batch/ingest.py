@@ -73,12 +73,13 @@ def store_events(folder: DataFolder, settings: Settings, redis: Redis, progress:
         StoreUnavailableError: Redis did not answer.
         ArtifactError: an event file is damaged.
     """
-    with _alone(folder):
+    with events_stand_still(folder):
         return _take_events(folder, settings, redis, progress)
 
 
 @contextmanager
-def _alone(folder: DataFolder) -> Iterator[None]:
+def events_stand_still(folder: DataFolder) -> Iterator[None]:
+    """Keep ingests of this folder, and whatever moves events out of the stream, away."""
     folder.snapshots.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.snapshots / ".lock"):
         yield
@@ -113,7 +114,7 @@ def ingest(
         StoreUnavailableError: Redis did not answer while events were taken.
         ArtifactError: the last snapshot or an event file is damaged.
     """
-    with _alone(folder):
+    with events_stand_still(folder):
         n_events = 0 if redis is None else _take_events(folder, settings, redis, progress)
         previous = current_snapshot(folder)
         inputs = _inputs(folder, source, previous, progress)

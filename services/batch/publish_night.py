@@ -198,7 +198,7 @@ def publish_generation(
         n_users = write_lists(client, keys, path, progress)
     manifest = manifest.model_copy(update={"counts": {**manifest.counts, "users_listed": n_users}})
     with step("user state"):
-        n_events = merge_user_state(client, keys, snapshot, settings.user_state, progress)
+        n_events = merge_user_state(client, keys, folder, snapshot, settings.user_state, progress)
     if expected is not None and _says_the_same(folder, expected, manifest):
         if current_generation(client, keys) == expected:
             write_pointer_file(folder, expected)  # a run that died right after its flip did not

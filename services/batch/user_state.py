@@ -9,7 +9,10 @@ A seen set over its bound gives up the oldest books of the snapshot first: what 
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -17,11 +20,14 @@ import pandas as pd
 import redis
 from numpy.typing import NDArray
 
+from services.batch.ingest import events_stand_still
 from services.batch.opinions import opinions
 from services.batch.progress import Progress
 from services.batch.snapshot import Snapshot
+from services.batch.sources.events import events_after
 from shared.generation import content_id
 from shared.keys import Keys
+from shared.layout import DataFolder
 from shared.settings import UserStateSettings
 
 _USERS_PER_PIPELINE = 500
@@ -38,7 +44,12 @@ redis.call('SADD', KEYS[1], ARGV[1])
 
 
 def merge_user_state(
-    client: redis.Redis, keys: Keys, snapshot: Snapshot, settings: UserStateSettings, progress: Progress
+    client: redis.Redis,
+    keys: Keys,
+    folder: DataFolder,
+    snapshot: Snapshot,
+    settings: UserStateSettings,
+    progress: Progress,
 ) -> int:
     """Seed user state from this snapshot, once, then apply what has come in since; returns how many events that were.
 
@@ -53,7 +64,10 @@ def merge_user_state(
         return 0
     seed_user_state(client, keys, snapshot.load_interactions(), settings, progress)
     number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
-    n_events = replay_events(client, keys, number_of, settings, after=snapshot.meta["events_through"])
+    with events_stand_still(folder):
+        n_events = replay_events(
+            client, keys, folder.events, number_of, settings, after=snapshot.meta["events_through"]
+        )
     client.set(keys.user_state_snapshot, merging)
     return n_events
 
@@ -88,32 +102,43 @@ def seed_user_state(
 def replay_events(
     client: redis.Redis,
     keys: Keys,
+    events: Path,
     number_of: dict[str, int],
     settings: UserStateSettings,
     *,
     after: str | None,
 ) -> int:
-    """Apply the stream's events after this id (`None`: all of it) to user state again; returns how many.
+    """Apply all events after this stream id (`None`: all there are) to user state again; returns how many.
+
+    First those that are durable already, then what is still in the stream: nobody may move them meanwhile.
 
     Args:
         client: a patient connection.
         keys: key names.
+        events: where durable events are.
         number_of: book number by id; events of other books, or not whole, are left to the next ingest.
         settings: which kinds count, and the bounds.
         after: the last stream id that the snapshot already holds.
     """
     n_events = 0
+    since = _events_since(client, keys, events, after)
+    while batch := list(itertools.islice(since, _EVENTS_PER_PAGE)):
+        pipeline = client.pipeline(transaction=False)
+        for fields in batch:
+            _replay(pipeline, keys, fields, number_of, settings)
+        pipeline.execute()
+        n_events += len(batch)
+    return n_events
+
+
+def _events_since(client: redis.Redis, keys: Keys, events: Path, after: str | None) -> Iterator[dict[bytes, bytes]]:
+    yield from events_after(events, after)
     start = f"({after}" if after else "-"
     while page := cast(
         "list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(keys.events, start, "+", _EVENTS_PER_PAGE)
     ):
-        pipeline = client.pipeline(transaction=False)
-        for _, fields in page:
-            _replay(pipeline, keys, fields, number_of, settings)
-        pipeline.execute()
-        n_events += len(page)
+        yield from (fields for _, fields in page)
         start = f"({page[-1][0].decode()}"
-    return n_events
 
 
 def _replay(

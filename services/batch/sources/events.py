@@ -21,6 +21,7 @@ from shared.errors import ArtifactError, StoreUnavailableError
 from shared.layout import fsync_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -91,6 +92,24 @@ def last_stream_id(folder: Path) -> str | None:
     return "{}-{}".format(*max(span[2:] for span in spans)) if spans else None
 
 
+def events_after(folder: Path, stream_id: str | None) -> Iterator[dict[bytes, bytes]]:
+    """Durable events that were reported after this one, oldest first, with the fields they had in the stream.
+
+    Args:
+        folder: where the files are.
+        stream_id: of the last event to leave out; `None` for all events.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    last = _place(stream_id) if stream_id else (-1, -1)
+    for path in event_files(folder):
+        if _span(path)[2:] > last:
+            for row in _read_file(path).to_pylist():
+                if _place(row["stream_id"]) > last:
+                    yield {field: row[name].encode() for name, field in _FIELDS.items()}
+
+
 def load_events(folder: Path, rejects: RejectLog) -> pd.DataFrame:
     """All durable events that are usable, in the order of the stream.
 
@@ -136,7 +155,8 @@ def _store(folder: Path, entries: list[Entry]) -> int:
     table = pa.table(columns, schema=_SCHEMA)
     first_of_its_id = {event_id: i for i, event_id in reversed(list(enumerate(columns["event_id"])))}
     table = table.take(pa.array(sorted(first_of_its_id.values())))
-    known = pa.concat_tables([_SCHEMA.empty_table(), *(_read_file(path) for path in event_files(folder))])["event_id"]
+    ids = [_read_file(path, ["event_id"]) for path in event_files(folder)]
+    known = pa.concat_tables([_SCHEMA.empty_table().select(["event_id"]), *ids])["event_id"]
     table = table.filter(pc.invert(pc.is_in(table["event_id"], value_set=known)))
     if table.num_rows:
         _write_file(folder, table)
@@ -156,9 +176,9 @@ def _write_file(folder: Path, table: pa.Table) -> None:
     fsync_folder(folder)
 
 
-def _read_file(path: Path) -> pa.Table:
+def _read_file(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
-        return pq.read_table(path, schema=_SCHEMA)
+        return pq.read_table(path, schema=_SCHEMA, columns=columns)
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"The event file {path.name} is damaged: {error}.", where=str(path)) from error
 
@@ -168,7 +188,12 @@ def _span(path: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in path.stem.split("-"))
 
 
+def _place(stream_id: str) -> tuple[int, ...]:
+    """A stream id as milliseconds and sequence number."""
+    return tuple(int(part) for part in stream_id.split("-"))
+
+
 def _after(stream_id: bytes) -> str:
     """The smallest id above a stream id."""
-    milliseconds, sequence = stream_id.decode().split("-")
-    return f"{milliseconds}-{int(sequence) + 1}"
+    milliseconds, sequence = _place(stream_id.decode())
+    return f"{milliseconds}-{sequence + 1}"
