@@ -141,8 +141,8 @@ def collect(run: Run, data_dir: DataDir = None) -> None:
 @steps.command("store-events")
 def store_events(data_dir: DataDir = None) -> None:
     """Make the events that wait in Redis durable; any time, beside any run."""
+    from services.batch.faults import faults_in_plain_words
     from services.batch.ingest import store_events as store
-    from services.batch.nightly import faults_in_plain_words
     from services.batch.progress import ConsoleProgress
 
     settings = settings_for(data_dir)

@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.batch.parts import Facts
 from services.batch.progress import Progress
 from services.batch.projection import project
 from services.batch.threads import bound_threads
@@ -30,7 +31,6 @@ from shared.settings import ContentSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-Facts = dict[str, str | int | float | bool | None]
 
 N_NEAREST = 100  # recall is measured over this many
 N_QUERIES = 500  # books drawn to measure recall and latency with

@@ -177,7 +177,7 @@ class NightParts:
             return served
         return self._build(
             "collaborative",
-            part_id("collaborative", of=served, withdrawn=self._withdrawn),
+            self._id("collaborative", of=served, withdrawn=self._withdrawn),
             lambda path: build_without_withdrawn(path, part, self._active),
         )
 
@@ -219,7 +219,9 @@ class NightParts:
             self.evaluation_id,
             lambda path: build_evaluation(
                 path,
-                self.snapshot,
+                self._books,
+                self._interactions,
+                self.snapshot.meta["source"]["name"],
                 part_folder(self._folder, "content", self.content()),
                 self._settings,
                 threads=self._threads,
@@ -283,8 +285,9 @@ class NightParts:
         return True
 
     def _build(self, kind: AnyPartKind, identity: str, make: Callable[[Path], Facts]) -> str:
-        if not self._is_whole(kind, identity):
-            build_part(self._folder, kind, identity, make)
+        if (kind, identity) not in self._whole:
+            _, is_new = build_part(self._folder, kind, identity, make)
             self._whole.add((kind, identity))
-            self.built.append(kind)
+            if is_new:
+                self.built.append(kind)
         return identity

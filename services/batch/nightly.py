@@ -7,7 +7,6 @@ changes nothing.
 
 from __future__ import annotations
 
-import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 import redis
 
 from services.batch.evaluate.nightly_evaluation import NightlyMetrics, read_metrics
+from services.batch.faults import faults_in_plain_words
 from services.batch.ingest import IngestReport, ingest
 from services.batch.lease import only_run
 from services.batch.night_parts import NightParts
@@ -27,7 +27,7 @@ from services.batch.publish_night import generation_id, make_manifest, pass_gate
 from services.batch.snapshot import current_snapshot
 from services.batch.sources.source import Source
 from services.batch.threads import bound_threads
-from shared.errors import ArtifactError, StoreUnavailableError
+from shared.errors import ArtifactError
 from shared.generation import PART_KINDS, GateVerdict, part_folder
 from shared.keys import Keys
 from shared.layout import DataFolder
@@ -42,7 +42,6 @@ MAKE: dict[str, Callable[[NightParts], object]] = {
 }
 """The steps that make parts, in their order."""
 
-_WORDS_OF_A_FULL_DISK = ("No space left on device", "Not enough free space", " requested and ")
 STEPS = ("ingest", *MAKE, "gate", "lists", "user state", "verify", "publish")
 
 
@@ -142,33 +141,6 @@ def run_night(
             gate=gate,
             seconds=clock.seconds,
         )
-
-
-@contextmanager
-def faults_in_plain_words(folder: DataFolder) -> Iterator[None]:
-    """Say what happened when the ground is pulled away under a run: no Redis, no room."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise StoreUnavailableError(
-            f"Redis failed during the run: {error}", hint="See to it and run again; what is finished is reused."
-        ) from error
-    except (OSError, RuntimeError) as error:
-        if not _is_of_a_full_disk(error):
-            raise
-        raise ArtifactError(
-            "The disk is full.",
-            where=str(getattr(error, "filename", None) or folder.root),
-            hint="What is served is whole. Free some space (`nightshelf generations collect`) and run again.",
-        ) from error
-
-
-def _is_of_a_full_disk(error: OSError | RuntimeError) -> bool:
-    """By the system's number, or by the words of numpy and FAISS, which do not hand the number on."""
-    number = getattr(error, "errno", None)
-    if number is not None:
-        return number in (errno.ENOSPC, errno.EDQUOT)
-    return any(words in str(error) for words in _WORDS_OF_A_FULL_DISK)
 
 
 class _Clock:

@@ -7,6 +7,7 @@ counted from the ratings at hand. Ratings are on the scale 1-5.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.batch.parts import Facts
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Facts = dict[str, str | int | float | bool | None]
 
 N_OVERALL = 500
 N_EACH = 200  # books in the list of a genre or a tribe
@@ -29,6 +29,27 @@ NEUTRAL_RATING = 3.0  # the prior mean where there is no rating at all: the midd
 USUAL_SPREAD = 1.0  # variance of the ratings of one book, in stars², where there are too few to measure it
 LEAST_FREEDOM = 100  # degrees of freedom from which the variance within a book is measured
 STRENGTH_BOUNDS = (1.0, 1000.0)  # ratings
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All books by how popular they are.
+
+    Attributes:
+        numbers: int32, (n_active,), active books, most popular first.
+        n_ratings: int64, (n_books,).
+        average: float64, (n_books,), stars, NaN where nobody rated.
+        bayesian: float32, (n_books,), the average pulled towards the prior.
+        prior_mean: stars.
+        prior_strength: ratings.
+    """
+
+    numbers: NDArray[np.int32]
+    n_ratings: NDArray[np.int64]
+    average: NDArray[np.float64]
+    bayesian: NDArray[np.float32]
+    prior_mean: float
+    prior_strength: float
 
 
 def build_popularity(
@@ -57,16 +78,8 @@ def build_popularity(
     """
     if len(tribe_of) != len(books):
         raise ArtifactError(f"{len(books)} books came with the tribes of {len(tribe_of)}.")
-    n_ratings, average, spread = _ratings(books, interactions)
-    mean, strength = prior(n_ratings, average, spread)
-    rated = np.nan_to_num(average, nan=mean)
-    weight = np.where(np.isnan(average), 0, n_ratings)
-    bayesian = ((strength * mean + weight * rated) / (strength + weight)).astype(np.float32)
-
-    n_positive = _positive(interactions, len(books), settings)
-    active = books["active"].to_numpy(bool)
-    ranked = np.lexsort((np.arange(len(books)), -bayesian, -n_positive))
-    ranked = ranked[active[ranked]]
+    ranking = rank_by_popularity(books, interactions, settings)
+    ranked, average = ranking.numbers, ranking.average
     by_genre: dict[str, list[int]] = defaultdict(list)
     genres = books["genres"].tolist()
     for number in ranked.tolist():
@@ -82,17 +95,30 @@ def build_popularity(
         "genres": listed,
         "tribes": {tribe: numbers[:N_EACH] for tribe, numbers in by_tribe.items()},
     }
-    np.save(folder / "n_ratings.npy", n_ratings)
+    np.save(folder / "n_ratings.npy", ranking.n_ratings)
     np.save(folder / "average_rating.npy", average.astype(np.float32))
-    np.save(folder / "bayesian_average.npy", bayesian)
+    np.save(folder / "bayesian_average.npy", ranking.bayesian)
     (folder / "popular.json").write_bytes(orjson.dumps(popular))
     return {
         "n_books": len(books),
         "n_rated": int((~np.isnan(average)).sum()),
         "n_genres": len(listed),
-        "prior_mean": round(mean, 4),
-        "prior_strength": round(strength, 4),
+        "prior_mean": round(ranking.prior_mean, 4),
+        "prior_strength": round(ranking.prior_strength, 4),
     }
+
+
+def rank_by_popularity(books: pd.DataFrame, interactions: pd.DataFrame, settings: UserStateSettings) -> Ranking:
+    """Count, average and rank the books; arguments and errors as for `build_popularity`."""
+    n_ratings, average, spread = _ratings(books, interactions)
+    mean, strength = prior(n_ratings, average, spread)
+    rated = np.nan_to_num(average, nan=mean)
+    weight = np.where(np.isnan(average), 0, n_ratings)
+    bayesian = ((strength * mean + weight * rated) / (strength + weight)).astype(np.float32)
+    n_positive = _positive(interactions, len(books), settings)
+    ranked = np.lexsort((np.arange(len(books)), -bayesian, -n_positive))
+    ranked = ranked[books["active"].to_numpy(bool)[ranked]].astype(np.int32)
+    return Ranking(ranked, n_ratings, average, bayesian, mean, strength)
 
 
 def prior(n_ratings: NDArray[np.int64], average: NDArray[np.float64], spread: float | None) -> tuple[float, float]:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from services.batch.faults import faults_in_plain_words
 from services.batch.ingest import ingest
 from services.batch.lease import once_at_a_time, step_of
 from services.batch.night_parts import NightParts
-from services.batch.nightly import faults_in_plain_words
 from services.batch.parts import start_epoch
 from services.batch.publish import collect, current_generation
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation

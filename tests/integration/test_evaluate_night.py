@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -24,19 +25,12 @@ pytest_plugins = ["tests.integration.api_fixtures"]
 DAY = 0.98  # what was known the day before
 
 
-@dataclasses.dataclass
-class Tables:
-    """A snapshot whose tables are given."""
+class Tables(NamedTuple):
+    """What a snapshot holds, and the name of its source."""
 
     books: pd.DataFrame
     interactions: pd.DataFrame
-    meta: dict
-
-    def load_books(self):
-        return self.books
-
-    def load_interactions(self):
-        return self.interactions
+    source: str
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +39,8 @@ def world(odd_world):
     folder = DataFolder(odd_world.settings.data_dir)
     snapshot = current_snapshot(folder)
     content = part_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
-    return Tables(snapshot.load_books(), snapshot.load_interactions(), snapshot.meta), odd_world.settings, content
+    tables = Tables(snapshot.load_books(), snapshot.load_interactions(), snapshot.meta["source"]["name"])
+    return tables, odd_world.settings, content
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +53,9 @@ def evaluated(world, tmp_path_factory):
         rows = tables.interactions if interactions is None else interactions.reset_index(drop=True)
         build_evaluation(
             folder,
-            dataclasses.replace(tables, interactions=rows),
+            tables.books,
+            rows,
+            tables.source,
             content,
             settings.model_copy(update=choices),
             threads=1,

@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 import orjson
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix
@@ -25,13 +26,11 @@ from services.batch.evaluate.bootstrap import Interval, mean_intervals
 from services.batch.evaluate.metrics import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
 from services.batch.evaluate.splits import Split, split_by_time
-from services.batch.evaluate.training import Training
+from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.factorizers import open_factorizer
 from services.batch.parts import Facts
 from services.batch.progress import Progress
-from services.batch.snapshot import Snapshot
 from services.batch.threads import bound_threads
-from services.batch.top_n import top_n
 from shared.neighbours import Neighbours
 from shared.settings import Settings
 
@@ -97,7 +96,9 @@ class NightlyMetrics(BaseModel):
 
 def build_evaluation(
     folder: Path,
-    snapshot: Snapshot,
+    books: pd.DataFrame,
+    interactions: pd.DataFrame,
+    source: str,
     content_part: Path,
     settings: Settings,
     *,
@@ -108,18 +109,19 @@ def build_evaluation(
 
     Args:
         folder: an empty folder.
-        snapshot: the night's data.
+        books: the snapshot's books.
+        interactions: the snapshot's interactions, oldest first.
+        source: the name of where they come from.
         content_part: the folder of its content part.
         settings: of everything.
         threads: of the processor; `None` for all.
         progress: told how far it is.
 
     Raises:
-        ArtifactError: the snapshot is damaged, or factors are not finite.
+        ArtifactError: factors are not finite.
         ModelError: the library of the configured model is missing.
     """
     chosen = settings.evaluation
-    books, interactions = snapshot.load_books(), snapshot.load_interactions()
     whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
     split = whole.sample(chosen.max_users, seed=chosen.seed)
     n_users = len(split.rows)
@@ -139,7 +141,7 @@ def build_evaluation(
             n_test_users=len(whole.rows),
         ),
         data=DataFacts(
-            source=snapshot.meta["source"]["name"],
+            source=source,
             books=int(split.training.active.sum()),
             users=int(interactions["user_id"].nunique()),
             interactions=len(interactions),
@@ -190,21 +192,10 @@ def _lists(
         }.items():
             lists[name] = pipeline(*pieces).rank(split.rows, K)
             advance(1)
-        lists["popularity"] = _popular(training, split.rows)
+        popular = MostPopular().fit(training, threads=n_threads, progress=progress)
+        lists["popularity"] = popular.rank(split.rows, K)
         advance(1)
     return lists
-
-
-def _popular(training: Training, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The books most liked in the training part that each user has not seen."""
-    blocks = top_n(
-        np.ones((len(rows), 1), np.float32),
-        training.popularity.astype(np.float32)[:, None],
-        training.seen[rows],
-        n=K,
-        allowed=training.active,
-    )
-    return np.concatenate([block.numbers for block in blocks])
 
 
 def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArray[np.float64]]:

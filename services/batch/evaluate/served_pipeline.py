@@ -6,20 +6,16 @@ Nightly lists come from the factors by `services.batch.top_n`, content candidate
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
-from services.batch.popularity import build_popularity
+from services.batch.popularity import N_OVERALL, rank_by_popularity
 from services.batch.top_n import top_n
 from shared.blend import Blended, blend
 from shared.neighbours import NO_CANDIDATES, Candidates, Neighbours
 from shared.popular_fill import first_of_each_work, spread_over_tribes, top_up
-from shared.popularity import Popularity
 from shared.settings import BlendSettings
 
 _USERS_AT_ONCE = 256
@@ -122,7 +118,5 @@ def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[n
         training: says what is popular.
         tribe_of: int32, (n_books,), of the content part.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        build_popularity(Path(folder), training.books, training.interactions, tribe_of, training.user_state)
-        overall = Popularity.open(Path(folder)).overall
+    overall = rank_by_popularity(training.books, training.interactions, training.user_state).numbers[:N_OVERALL]
     return spread_over_tribes(first_of_each_work(overall, training.works), tribe_of)
