@@ -19,10 +19,10 @@ from shared.errors import StoreUnavailableError
 from shared.generation import Generation
 from shared.neighbours import Candidates
 from shared.popular_fill import top_up
+from shared.reasons import NO_REASON, reasons_for
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
-_NO_REASON = np.int32(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Recommender:
             (books, state.recent if explain else _NO_BOOKS)
             for books, state, (_, _, explain) in zip(items, states, questions, strict=True)
         ]
-        reasons = _because(generation, explained)
+        reasons = reasons_for(generation, explained)
         return [
             Recommended(served, _strategy(state.collaborative, content), degraded=False, items=books, because=because)
             if len(books.numbers) == limit
@@ -142,59 +142,15 @@ def _filled(
     if not len(items.numbers):
         return _popular(served, seen, limit, degraded=False)
     filled = top_up(items, served.spread, served.generation.catalog.editions, seen, limit)
-    because = np.concatenate((because, np.full(len(filled.numbers) - len(because), _NO_REASON)))
+    because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_REASON)))
     strategy = _strategy(state.collaborative, content)
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
 def _popular(served: Served, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
     items = top_up(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
-    because = np.full(len(items.numbers), _NO_REASON)
+    because = np.full(len(items.numbers), NO_REASON)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)
-
-
-def _because(generation: Generation, explained: Sequence[tuple[Blended, NDArray[np.int32]]]) -> list[NDArray[np.int32]]:
-    """For each item of each user the recent book that speaks most for it, -1 where none does.
-
-    Where the nightly list carried the item, that is the book which adds most to its score in the factor model,
-    `item_factors[item] . fold_in_factors[recent]`; where only the content list did, the one that adds most there.
-    """
-    n_items = max(len(items.numbers) for items, _ in explained)
-    n_recent = max(len(recent) for _, recent in explained)
-    if not n_items or not n_recent:
-        return [np.full(len(items.numbers), _NO_REASON) for items, _ in explained]
-    numbers = np.zeros((len(explained), n_items), np.int64)
-    recents = np.full((len(explained), n_recent), _NO_REASON)
-    for row, (items, recent) in enumerate(explained):
-        numbers[row, : len(items.numbers)] = items.numbers
-        recents[row, : len(recent)] = recent
-    reasons = _most_alike(generation.item_factors, generation.fold_in_factors, numbers, recents)
-    settings = generation.manifest.blend
-    for row, (items, recent) in enumerate(explained):
-        only_content = np.isnan(items.collaborative).nonzero()[0]
-        if len(only_content) and len(recent):
-            by_content = generation.neighbours.reasons(
-                recent, limit=settings.content_candidates, decay=settings.recency_decay
-            )
-            reasons[row, only_content] = [by_content.get(number, -1) for number in items.numbers[only_content].tolist()]
-    return [reasons[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
-
-
-def _most_alike(
-    of_items: NDArray[np.float32],
-    of_recents: NDArray[np.float32],
-    numbers: NDArray[np.int64],
-    recents: NDArray[np.int32],
-) -> NDArray[np.int32]:
-    """For each item (users, items) the recent book (users, recents; -1: none) of the largest positive dot product."""
-    known = (recents >= 0) & (recents < len(of_recents))
-    left = of_items[np.minimum(numbers, len(of_items) - 1)]
-    right = of_recents[np.where(known, recents, 0)]
-    likeness = np.where(known[:, None, :], left @ right.swapaxes(1, 2), -np.inf)
-    # What ties up to rounding goes to the newest: rounding depends on who else is in the batch.
-    best = (likeness >= likeness.max(axis=2, keepdims=True) * np.float32(1 - 1e-5)).argmax(axis=2)
-    reason = np.take_along_axis(recents, best, axis=1)
-    return np.where(np.take_along_axis(likeness, best[:, :, None], axis=2)[:, :, 0] > 0, reason, _NO_REASON)
 
 
 def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> bytes:
