@@ -38,7 +38,7 @@ BUILD_VERSIONS: dict[AnyPartKind, int] = {
     "collaborative": 1,
     "popularity": 1,
     "factors": 1,
-    "evaluation": 1,
+    "evaluation": 2,
 }
 
 

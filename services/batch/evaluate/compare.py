@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -69,21 +69,39 @@ def compare(
         for system in systems:
             comparison.add(system, progress)
             advance(1)
-    n_relevant = np.diff(split.relevant.indptr)
-    n_unseen = int(split.training.active.sum()) - np.diff(split.training.seen.indptr)[split.rows]
-    return SplitFacts(
-        kind=kind,
-        title=split.name,
-        n_training_interactions=len(split.training.interactions),
-        n_test_interactions=split.n_test_interactions,
-        n_test_users=len(whole.rows),
-        n_users=len(split.rows),
-        n_test_books=int(n_relevant.sum()),
-        chance_recall_at_50=float(np.minimum(LONGEST / np.maximum(n_unseen, 1), 1).mean()),
-        activity_groups=comparison.activity,
-        popularity_groups=comparison.popularity,
-        systems=comparison.facts,
-    )
+    return comparison.found(kind, whole)
+
+
+def compare_lists(
+    kind: str,
+    whole: Split,
+    split: Split,
+    lists: Mapping[str, NDArray[np.int32]],
+    settings: Mapping[str, dict[str, Setting]],
+    books: BookFacts,
+    *,
+    seed: int,
+) -> SplitFacts:
+    """Score lists that are there already; the first are what the others are held against.
+
+    Args:
+        kind: which sort of split.
+        whole: the split with all its test users.
+        split: the same with those that the lists are for.
+        lists: int32, (n_users, 50), by name of a system, best first, padded with -1.
+        settings: what each was made with, by the same name, where there is something to say.
+        books: what measures of lists need to know.
+        seed: of the bootstrap.
+
+    Raises:
+        NightshelfError: a list holds what the user has seen.
+    """
+    comparison = _Comparison(split, books, seed=seed, threads=1)
+    for name, ranked in lists.items():
+        comparison.facts[name] = comparison.measured(
+            name, ranked, SystemFacts(title=TITLES.get(name, name), settings=settings.get(name, {}))
+        )
+    return comparison.found(kind, whole)
 
 
 class _Comparison:
@@ -110,19 +128,48 @@ class _Comparison:
         fitted = time.perf_counter()
         ranked = ranker.rank(self._split.rows, LONGEST)
         listed = time.perf_counter()
-        _refuse_seen(ranked, self._split, system.name)
-        accuracy = accuracy_of_users(ranked, self._split.relevant)
-        self.facts[system.name] = SystemFacts(
-            title=title,
-            settings=settings,
-            fit_seconds=round(fitted - started, 3),
-            rank_seconds=round(listed - fitted, 3),
-            figures=self._figures(ranked, accuracy),
-            by_activity=[_interval(accuracy["ndcg_at_10"][mask], self._seed) for mask in self._masks],
-            by_popularity=[_interval(recall_at(ranked, part, 20), self._seed) for part in self._parts],
-            served_minus=self._served_minus(accuracy),
+        self.facts[system.name] = self.measured(
+            system.name,
+            ranked,
+            SystemFacts(
+                title=title,
+                settings=settings,
+                fit_seconds=round(fitted - started, 3),
+                rank_seconds=round(listed - fitted, 3),
+            ),
         )
         get_logger().info("evaluate.scored", system=system.name, seconds=round(time.perf_counter() - started, 2))
+
+    def measured(self, name: str, ranked: NDArray[np.int32], facts: SystemFacts) -> SystemFacts:
+        """The facts of a system with all figures of its lists."""
+        _refuse_seen(ranked, self._split, name)
+        accuracy = accuracy_of_users(ranked, self._split.relevant)
+        figures = {
+            "figures": self._figures(ranked, accuracy),
+            "by_activity": [_interval(accuracy["ndcg_at_10"][mask], self._seed) for mask in self._masks],
+            "by_popularity": [_interval(recall_at(ranked, part, 20), self._seed) for part in self._parts],
+            "served_minus": self._served_minus(accuracy),
+        }
+        return facts.model_copy(update=figures)
+
+    def found(self, kind: str, whole: Split) -> SplitFacts:
+        """All of it, and how the split was; `whole` is the split with the users that were not scored."""
+        split = self._split
+        n_relevant = np.diff(split.relevant.indptr)
+        n_unseen = int(split.training.active.sum()) - np.diff(split.training.seen.indptr)[split.rows]
+        return SplitFacts(
+            kind=kind,
+            title=split.name,
+            n_training_interactions=len(split.training.interactions),
+            n_test_interactions=split.n_test_interactions,
+            n_test_users=len(whole.rows),
+            n_users=len(split.rows),
+            n_test_books=int(n_relevant.sum()),
+            chance_recall_at_50=float(np.minimum(LONGEST / np.maximum(n_unseen, 1), 1).mean()),
+            activity_groups=self.activity,
+            popularity_groups=self.popularity,
+            systems=self.facts,
+        )
 
     def _figures(
         self, ranked: NDArray[np.int32], accuracy: dict[str, NDArray[np.float64]]

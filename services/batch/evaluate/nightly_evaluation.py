@@ -4,6 +4,7 @@ The configured model is fit on the training part of a split by time and asked fo
 made by the caller:
 
 - `metrics.json`: see `NightlyMetrics`.
+- `split.json`: the same systems with everything else that is measured, see `services.batch.evaluate.evaluation`.
 - `users.json`: ids of the users scored, in the order of the rows below.
 - `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy` and
   `content_ndcg_at_10.npy` of its halves, each alone.
@@ -23,10 +24,15 @@ from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.bootstrap import Interval, mean_intervals
+from services.batch.evaluate.compare import compare_lists, settings_of
+from services.batch.evaluate.evaluation import SplitFacts as EvaluationSplit
+from services.batch.evaluate.list_measures import genre_shares
+from services.batch.evaluate.measured import LONGEST, BookFacts
 from services.batch.evaluate.metrics import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
 from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.evaluate.systems.popularity import MostPopular
+from services.batch.evaluate.systems.served import Served
 from services.batch.factorizers import open_factorizer
 from services.batch.parts import Facts
 from services.batch.progress import Progress
@@ -35,6 +41,7 @@ from shared.neighbours import Neighbours
 from shared.settings import Settings
 
 K = 10
+_NAMES = {"collaborative": "served-collaborative", "content": "served-content"}  # as in a whole evaluation
 METRICS = {
     "ndcg_at_10": ndcg_at,
     "recall_at_10": recall_at,
@@ -129,6 +136,8 @@ def build_evaluation(
     if n_users:
         with bound_threads(threads) as n_threads:
             lists = _lists(split, content_part, settings, n_threads, progress)
+            measured = _everything(whole, split, lists, books, content_part, settings)
+        (folder / "split.json").write_bytes(measured.model_dump_json(indent=1).encode())
         of_users = {name: _scored(ranked, split.relevant) for name, ranked in lists.items()}
     metrics = NightlyMetrics(
         comparable=n_users >= chosen.min_users,
@@ -163,6 +172,12 @@ def build_evaluation(
     }
 
 
+def read_split(folder: Path) -> EvaluationSplit | None:
+    """`split.json` of an evaluation part; `None` where nobody could be scored, or before there was such a file."""
+    file = folder / "split.json"
+    return EvaluationSplit.model_validate_json(file.read_bytes()) if file.exists() else None
+
+
 def read_metrics(folder: Path) -> NightlyMetrics:
     """`metrics.json` of an evaluation part."""
     return NightlyMetrics.model_validate_json((folder / "metrics.json").read_bytes())
@@ -190,12 +205,28 @@ def _lists(
             "collaborative": (factors, None, None),
             "content": (None, neighbours, None),
         }.items():
-            lists[name] = pipeline(*pieces).rank(split.rows, K)
+            lists[name] = pipeline(*pieces).rank(split.rows, LONGEST)
             advance(1)
         popular = MostPopular().fit(training, threads=n_threads, progress=progress)
-        lists["popularity"] = popular.rank(split.rows, K)
+        lists["popularity"] = popular.rank(split.rows, LONGEST)
         advance(1)
     return lists
+
+
+def _everything(
+    whole: Split,
+    split: Split,
+    lists: dict[str, NDArray[np.int32]],
+    books: pd.DataFrame,
+    content_part: Path,
+    settings: Settings,
+) -> EvaluationSplit:
+    """What a whole evaluation measures of each system, of these lists."""
+    vectors = np.load(content_part / "vectors.npy", mmap_mode="r")
+    facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
+    named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
+    chosen = settings_of(Served("served", settings, content_part))
+    return compare_lists("time", whole, split, named, {"served": chosen}, facts, seed=settings.evaluation.seed)
 
 
 def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArray[np.float64]]:

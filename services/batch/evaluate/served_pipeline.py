@@ -6,6 +6,8 @@ Nightly lists come from the factors by `services.batch.top_n`, content candidate
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,6 +58,12 @@ class ServedPipeline:
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
         """The best `k` unseen books of these users of the training part, (n, k), best first, padded with -1."""
         ranked = np.full((len(rows), k), -1, np.int32)
+        for place, books in enumerate(self.answers(rows, k)):
+            ranked[place, : len(books.numbers)] = books.numbers
+        return ranked
+
+    def answers(self, rows: NDArray[np.int64], k: int) -> Iterator[Blended]:
+        """The same for one user after the other, with scores and what each list says."""
         for first in range(0, len(rows), _USERS_AT_ONCE):
             some = rows[first : first + _USERS_AT_ONCE]
             seen = [self._training.seen_of(row) for row in some.tolist()]
@@ -68,10 +76,8 @@ class ServedPipeline:
                 works=self._training.works,
                 limit=k,
             )
-            for place, (books, own) in enumerate(zip(blended, seen, strict=True), start=first):
-                numbers = self._filled(books, own, k).numbers
-                ranked[place, : len(numbers)] = numbers
-        return ranked
+            for books, own in zip(blended, seen, strict=True):
+                yield self._filled(books, own, k)
 
     def _filled(self, books: Blended, seen: NDArray[np.int32], k: int) -> Blended:
         if self._spread is None or len(books.numbers) == k:
