@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-EXTRAS := api,batch,embedded,als,sql,kafka,airflow,dev
+EXTRAS := api,batch,embedded,als,tune,sql,kafka,airflow,dev
 DATA ?= data
 PORT ?= 8000
 JOBS ?= 2
+DATASETS ?= ../shared/data
+MINUTES ?= 20
 # The packaged model is used as it is; nothing is asked of a model hub.
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints compose-test image-report clean
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints compose-test image-report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -32,6 +34,10 @@ setup: $(VENV)/.dev ## install everything a developer needs into .venv
 
 demo: $(VENV)/.run ## build the demo and serve it on http://127.0.0.1:8000 (PORT=, DATA=)
 	$(BIN)/nightshelf demo --data-dir $(DATA) --port $(PORT)
+
+tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (DATASETS=, MINUTES=, DATA=)
+	$(BIN)/nightshelf ingest --source $(DATASETS)/goodbooks-10k --data-dir $(DATA)
+	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir $(DATA)
 
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)

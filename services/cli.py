@@ -17,6 +17,7 @@ from services.evaluate_cli import evaluate
 from services.generations_cli import generations
 from services.serving_process import refuse_busy_port, serve_until_stopped
 from services.step_cli import steps
+from services.tune_cli import tune
 from shared.errors import (
     GateRefusedError,
     NightshelfError,
@@ -40,6 +41,7 @@ app.add_typer(generations, name="generations")
 app.add_typer(steps, name="step")
 app.command("consume-kafka")(consume_kafka)
 app.command("evaluate")(evaluate)
+app.command("tune")(tune)
 
 EXIT_CODES: dict[type[NightshelfError], int] = {GateRefusedError: 3, RunActiveError: 75}  # all others: 1
 

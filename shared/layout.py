@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,20 @@ class DataFolder:
     def generations(self) -> Path:
         """One manifest a generation, and the file `current`: a copy of the pointer for when Redis is away."""
         return self.root / "generations"
+
+    @property
+    def reports(self) -> Path:
+        """How good each generation is, as a page and as JSON, one folder a generation."""
+        return self.root / "reports"
+
+    def report(self, generation_id: str, scope: Literal["night", "full"]) -> Path:
+        """The page on a generation: what its night measured, or an evaluation with every baseline."""
+        return self.reports / generation_id / f"{scope}.html"
+
+    @property
+    def tuned(self) -> Path:
+        """The settings that a search found and the record of that search; absent before the first one."""
+        return self.root / "tuned.json"
 
     @property
     def valkey(self) -> Path:

@@ -54,6 +54,10 @@ class Split:
         draws = [hashlib.blake2b(f"{seed} {user}".encode(), digest_size=8).digest() for user in self.users]
         return _subset(self, np.sort(np.argsort(np.array(draws, "V8").view(">u8"), kind="stable")[:n]))
 
+    def without(self, rows: NDArray[np.int64]) -> Split:
+        """The split without these of its test users."""
+        return _subset(self, np.flatnonzero(~np.isin(self.rows, rows)))
+
 
 def split_by_time(
     books: pd.DataFrame,

@@ -1,0 +1,58 @@
+"""What a search may know: everything but the test part of an evaluation, split once more by time.
+
+With a test share of a tenth, trials learn from the first 80 % of the rows and are asked about the next 10 %; the last
+10 % are not loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.batch.evaluate.splits import Split, split_by_time
+from services.batch.snapshot import Snapshot
+from shared.errors import ArtifactError
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """The split trials are scored on.
+
+    Attributes:
+        search: with the test users that trials are compared on.
+        check: with those kept until the search is over.
+        n_unseen: interactions that were not loaded.
+    """
+
+    search: Split
+    check: Split
+    n_unseen: int
+
+
+def known_data(snapshot: Snapshot, settings: Settings) -> KnownData:
+    """Load what may be known of a snapshot, and divide the test users in two halves by their ids.
+
+    Raises:
+        ArtifactError: there are too few test users to choose settings by.
+    """
+    share = settings.evaluation.test_share
+    n_all: int = snapshot.meta["counts"]["interactions"]
+    n_known = int(n_all * (1 - share))
+    interactions = snapshot.load_interactions(n_known)
+    split = split_by_time(
+        snapshot.load_books(),
+        interactions,
+        settings.user_state,
+        test_share=min(0.5, share / (1 - share)),
+        any_history=True,
+    )
+    n_users, n_least = len(split.rows), 2 * settings.evaluation.min_users
+    if n_users < n_least:
+        raise ArtifactError(
+            f"Only {n_users} readers came to like something new in the part to choose settings by; {n_least} are "
+            "needed.",
+            hint="Tune when there are more ratings; until then the defaults are the better choice.",
+        )
+    seed = settings.evaluation.seed
+    search = split.sample(n_users // 2, seed=seed)
+    return KnownData(search, split.without(search.rows), n_all - n_known)

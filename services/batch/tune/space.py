@@ -1,0 +1,40 @@
+"""What is searched: settings by dotted name, and the range of each. To have another one tuned, add its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`, both included; whole numbers if both are.
+
+    Attributes:
+        low, high: the bounds.
+        log: whether half and double are as far from each other as double and fourfold.
+        step: between neighbouring values of a range that is not logarithmic.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    step: float = 0.01
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one of whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+# Weights of the blend count relative to each other: with one of them fixed, the others say it all.
+SPACE: dict[str, Range] = {
+    "collaborative.rank": Range(16, 512, log=True),
+    "collaborative.user_exponent": Range(0.0, 0.6),
+    "collaborative.book_exponent": Range(0.0, 0.6),
+    "blend.content_weight": Range(0.0, 1.5),
+    "blend.content_candidates": Range(20, 400, log=True),
+    "blend.recent_books": Range(1, 50, log=True),
+    "blend.recency_decay": Range(0.5, 1.0),
+}
+FACTOR_SETTINGS = "collaborative."
+"""Settings that a change of which takes new factors begin with this."""

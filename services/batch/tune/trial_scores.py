@@ -1,0 +1,66 @@
+"""Scores of the served pipeline under other settings; factors are kept while trials differ in the blend alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.batch.evaluate.metrics import ndcg_at
+from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
+from services.batch.evaluate.splits import Split
+from services.batch.factorize import Factors
+from services.batch.factorizers import open_factorizer
+from services.batch.progress import SILENT
+from shared.generation import content_id
+from shared.neighbours import Neighbours
+from shared.settings import CollaborativeSettings, Settings
+
+K = 10
+_KEPT_FACTORS = 8
+
+
+class TrialScores:
+    """NDCG@10 of test users under any settings.
+
+    Args:
+        split: gives the training part; the test users may be those of any split with the same one.
+        content_part: folder of the content part.
+        threads: to work with.
+    """
+
+    def __init__(self, split: Split, content_part: Path, *, threads: int) -> None:
+        self._training = split.training
+        self._threads = threads
+        self._neighbours = Neighbours.open(content_part, split.training.works)
+        self._spread = popular_spread(split.training, self._neighbours.tribe_of)
+        self._factors: OrderedDict[str, Factors] = OrderedDict()
+        self.n_factored = 0
+
+    def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
+        """NDCG@10 of each test user, float64, (n,), in so many parts one after the other."""
+        pipeline = ServedPipeline(
+            self._training,
+            self._factors_for(settings.collaborative),
+            self._neighbours,
+            self._spread,
+            settings.blend,
+            list_length=settings.collaborative.list_length,
+            threads=self._threads,
+        )
+        for places in np.array_split(np.arange(len(split.rows)), n_parts):
+            yield ndcg_at(pipeline.rank(split.rows[places], K), split.relevant[places], K)
+
+    def _factors_for(self, settings: CollaborativeSettings) -> Factors:
+        key = content_id(settings.model_dump(mode="json", exclude={"list_length"}))
+        if key not in self._factors:
+            factorizer = open_factorizer(settings, threads=self._threads)
+            self._factors[key] = factorizer.factorize(self._training.positives, progress=SILENT)
+            self.n_factored += 1
+            if len(self._factors) > _KEPT_FACTORS:
+                self._factors.popitem(last=False)
+        self._factors.move_to_end(key)
+        return self._factors[key]

@@ -1,0 +1,107 @@
+"""`nightshelf tune`: look for better settings within a time budget; show what is tuned; go back to the defaults."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.command_context import DataDir, out, settings_for
+from shared.errors import ArtifactError, NightshelfError, RunActiveError
+from shared.layout import DataFolder
+
+if TYPE_CHECKING:
+    from services.batch.tune.record import TuningRecord
+    from shared.settings import Settings
+
+_WAIT_SECONDS = 5.0
+
+
+def tune(
+    minutes: Annotated[float, typer.Option(help="No trial begins later.", min=0.0)] = 20.0,
+    trials: Annotated[int, typer.Option(help="Trials at most.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same trials in the same order.", min=0)] = 7,
+    data_dir: DataDir = None,
+    *,
+    show: Annotated[bool, typer.Option("--show", help="Show what is tuned and what the search was like.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget what is tuned: back to the defaults.")] = False,
+) -> None:
+    """Look for better settings on the data taken in last; the next night uses them if they are clearly better."""
+    from services.batch.tune.record import read_record
+    from services.batch.tune.screen import tuning_screen
+
+    settings = settings_for(data_dir)
+    folder = DataFolder(settings.data_dir)
+    if show and reset:
+        raise NightshelfError("These options do not go together.", where="--show, --reset", hint="Give one of them.")
+    if reset:
+        _reset(folder, settings)
+    elif show:
+        record = read_record(folder)
+        if record is None:
+            out.print("Nothing has been tuned: nights use the defaults and what is set explicitly.")
+        else:
+            out.print(tuning_screen(record))
+    else:
+        record = _searched(folder, settings, minutes=minutes, trials=trials, seed=seed)
+        _write(folder, settings, record)
+        out.print(tuning_screen(record))
+
+
+def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials: int, seed: int) -> TuningRecord:
+    from services.batch.night_parts import NightParts
+    from services.batch.progress import ConsoleProgress
+    from services.batch.snapshot import current_snapshot
+    from services.batch.tune.screen import showing_trials
+    from services.batch.tune.search import require_library
+    from services.batch.tune.tune import tune as search
+    from shared.generation import part_folder
+
+    require_library()
+    snapshot = current_snapshot(folder)
+    if snapshot is None:
+        raise ArtifactError(
+            "There is no data to tune on.", where=str(folder.root), hint="Take some in: `nightshelf ingest`."
+        )
+    content_id = NightParts(folder, snapshot, settings, ConsoleProgress(out)).content()
+    with showing_trials(out, minutes * 60) as on_trial:
+        return search(
+            snapshot,
+            part_folder(folder, "content", content_id),
+            settings,
+            minutes=minutes,
+            max_trials=trials,
+            seed=seed,
+            on_trial=on_trial,
+        )
+
+
+def _write(folder: DataFolder, settings: Settings, record: TuningRecord) -> None:
+    """Write the record while no run is active: the steps of a run must all see the same settings."""
+    from services.batch.lease import only_run
+    from services.batch.tune.record import write_record
+
+    waiting = False
+    while True:
+        try:
+            with only_run(folder, lease_minutes=settings.batch.lease_minutes):
+                write_record(folder, record)
+        except RunActiveError:
+            if not waiting:
+                out.print("A run is active; what was found is written as soon as it has ended.")
+            waiting = True
+            time.sleep(_WAIT_SECONDS)
+        else:
+            return
+
+
+def _reset(folder: DataFolder, settings: Settings) -> None:
+    from services.batch.lease import only_run
+
+    if not folder.tuned.exists():
+        out.print("Nothing was tuned.")
+        return
+    with only_run(folder, lease_minutes=settings.batch.lease_minutes):
+        folder.tuned.unlink()
+    out.print("Forgotten: the next night uses the defaults and what is set explicitly.")
