@@ -13,10 +13,11 @@ import typer
 
 from services.command_context import DataDir, open_source, out, settings_for
 from shared.errors import ArtifactError, NightshelfError
-from shared.layout import DataFolder
+from shared.layout import DataFolder, write_durably
 
 if TYPE_CHECKING:
     from services.batch.evaluate.evaluate import Evaluated, SplitKind
+    from services.batch.evaluate.evaluation import Evaluation
     from services.batch.progress import Progress
     from shared.settings import Settings
 
@@ -51,8 +52,12 @@ def evaluate(
         list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")
     ] = None,
     users: Annotated[int | None, typer.Option(help="Test users at most; by default all.", min=1)] = None,
-    report: Annotated[Path, typer.Option("--out", help="Where the figures go, as JSON.")] = Path("evaluation.json"),
+    figures: Annotated[Path, typer.Option("--out", help="Where the figures go, as JSON.")] = Path("evaluation.json"),
     data_dir: DataDir = None,
+    *,
+    report: Annotated[
+        bool, typer.Option(help="Write a page beside the figures; of a generation also where /report serves it.")
+    ] = True,
 ) -> None:
     """Score what is served beside its halves and the usual baselines, on data they have not seen."""
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
@@ -61,7 +66,7 @@ def evaluate(
     from services.batch.evaluate.screen import evaluation_screen
     from services.batch.progress import ConsoleProgress
 
-    settings, progress = settings_for(data_dir), ConsoleProgress(out)
+    settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)
     only = system or []
     if train is not None and test is not None and source is None and generation is None and not split:
         evaluation = evaluate_files(train, test, settings, only=only, max_users=users, progress=progress)
@@ -75,9 +80,48 @@ def evaluate(
             where="--source, --generation, --train, --test, --split",
             hint="Give --source or --generation with any --split, or --train and --test alone.",
         )
-    write_evaluation(report, evaluation)
+    write_evaluation(figures, evaluation)
     out.print(evaluation_screen(evaluation))
-    out.print(f"All figures with their intervals: {report}", highlight=False, soft_wrap=True)
+    out.print(f"All figures with their intervals: {figures}", highlight=False, soft_wrap=True)
+    if report:
+        for page in _write_reports(figures, evaluation, settings):
+            out.print(f"The report: {page}", highlight=False, soft_wrap=True)
+
+
+def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) -> list[Path]:
+    """The page beside the figures; that of a generation also into the data folder. Returns where they are."""
+    from services.batch.evaluate.report.document import Report
+    from services.batch.evaluate.report.page import page
+    from services.batch.evaluate.report.write_report import report_of_generation, write_report
+    from shared.generation import open_generation
+
+    beside = figures.with_suffix(".html")
+    if evaluation.generation is None:
+        write_durably(beside, page(Report(scope="full", evaluation=evaluation)))
+        return [beside]
+    folder = DataFolder(settings.data_dir)
+    generation = open_generation(folder, evaluation.generation)
+    whole = report_of_generation(folder, generation, evaluation, settings)
+    write_durably(beside, page(whole))
+    served = folder.report(generation.id, "full")
+    write_report(served, whole)
+    return [beside, served]
+
+
+def _settings(data_dir: Path | None, generation: str | None) -> Settings:
+    """Those of the next night, or of a generation."""
+    from services.batch.tune.tuned_settings import with_tuned
+    from shared.generation import read_manifest
+    from shared.settings import CollaborativeSettings
+
+    settings = with_tuned(settings_for(data_dir))
+    if generation is None:
+        return settings
+    manifest = read_manifest(DataFolder(settings.data_dir), generation)
+    made_with: dict[str, object] = {"blend": manifest.blend}
+    if manifest.collaborative is not None:
+        made_with["collaborative"] = CollaborativeSettings.model_validate(manifest.collaborative)
+    return settings.model_copy(update=made_with)
 
 
 @contextmanager

@@ -72,8 +72,9 @@ class GateVerdict(BaseModel):
 class GenerationManifest(BaseModel):
     """What is published: one part of each kind, where the data came from, and how lists are blended.
 
-    `night` is the date it was made for, if it was made on a schedule, `evaluation` the part that holds how good it is,
-    user by user, and `gate` what came of that.
+    `collaborative` is what the factor model was made with, and `tuned` names the settings of it and of the blend that a
+    search found; both are for people. `night` is the date it was made for, if it was made on a schedule, `evaluation`
+    the part that holds how good it is, user by user, and `gate` what came of that.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +87,8 @@ class GenerationManifest(BaseModel):
     rating_scale: str
     counts: dict[str, int]
     blend: BlendSettings
+    collaborative: dict[str, str | int | float | bool | None] | None = None
+    tuned: list[str] = []
     night: str | None = None
     evaluation: str | None = None
     gate: GateVerdict | None = None

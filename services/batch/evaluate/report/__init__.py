@@ -1,0 +1,1 @@
+"""The report: one page that says how good what is served is, and the same as JSON."""

@@ -1,0 +1,57 @@
+"""Axes of plots that are as wide as the page: horizontal places in percent, vertical ones in pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LEFT, RIGHT = 3.0, 97.0  # percent
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Numbers from `low` to `high`, at places from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float = LEFT
+    end: float = RIGHT
+
+    def at(self, value: float) -> float:
+        """The place of a number."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def percent(self, value: float) -> str:
+        """The place of a number on an axis that is measured in percent."""
+        return f"{self.at(value):.2f}%"
+
+    def ticks(self, n: int = 4) -> list[float]:
+        """About `n` round numbers within."""
+        step = _round_step((self.high - self.low) / n)
+        first = math.ceil(self.low / step - 1e-9)
+        return [count * step for count in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def axis_over(values: Sequence[float], *, start: float = LEFT, end: float = RIGHT, from_zero: bool = False) -> Axis:
+    """An axis that holds these numbers, with a little room, or from 0 on."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return Axis(0.0 if from_zero else low - room, high + room, start, end)
+
+
+def written(value: float) -> str:
+    """A number with the digits that matter."""
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1000:  # noqa: PLR2004
+        return f"{value:,.0f}"
+    digits = max(0, 2 - math.floor(math.log10(size)))
+    text = f"{value:.{min(digits, 4)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _round_step(least: float) -> float:
+    size = 10.0 ** math.floor(math.log10(least))
+    return next(size * step for step in (1, 2, 5, 10) if size * step >= least * 0.999)

@@ -1,0 +1,65 @@
+"""The answer in a sentence, and in another what it rests on."""
+
+from __future__ import annotations
+
+from services.batch.evaluate.bootstrap import Interval
+from services.batch.evaluate.evaluation import Evaluation, SplitFacts
+from services.batch.evaluate.report.systems_key import SERVED, best_usual, value_of
+
+_METRIC = "ndcg_at_10"
+_WITH_A_TENTH = 9.95
+
+
+def headline(evaluation: Evaluation) -> str:
+    """What is served finds so much, and is so much better than the best usual method."""
+    split = evaluation.splits[0] if evaluation.splits else None
+    if split is None or not split.systems[SERVED].figures:
+        return "There were too few readers to say how good what is served is."
+    recall = value_of(split.systems[SERVED].figures["recall_at_20"])
+    found = f"What is served finds {_percent(recall)} of the books readers came to like within its first 20 places"
+    return f"{found}; {_against(split)}"
+
+
+def foundation(evaluation: Evaluation) -> str:
+    """Which data and readers the sentence rests on."""
+    if not evaluation.splits:
+        return f"{evaluation.source}: {evaluation.n_books:,} books, {evaluation.n_interactions:,} interactions."
+    split = evaluation.splits[0]
+    return (
+        f"Measured on {evaluation.source} ({evaluation.n_books:,} books, {evaluation.n_interactions:,} interactions): "
+        f"{split.n_users:,} readers were asked about the {split.title}, {split.n_test_books:,} books to foresee among "
+        "all those they had not read. Intervals hold 95 % of what other readers of the same kind would give."
+    )
+
+
+def _against(split: SplitFacts) -> str:
+    rival = best_usual(split)
+    if rival is None:
+        return "no usual method was scored beside it."
+    facts = split.systems[rival]
+    theirs, difference = value_of(facts.figures[_METRIC]), facts.served_minus[_METRIC]
+    name = f"the best usual method beside it, {facts.title}"
+    if theirs <= 0:
+        return f"{name} finds nothing (NDCG@10 {difference.value:+.4f} for what is served)."
+    return f"it is {_compared(difference, theirs)} than {name} (NDCG@10, {_interval(difference, theirs)})."
+
+
+def _compared(difference: Interval, theirs: float) -> str:
+    size = _percent(abs(difference.value) / theirs)
+    if difference.low > 0:
+        return f"{size} better"
+    if difference.high < 0:
+        return f"{size} worse"
+    return f"not clearly better or worse ({_percent(difference.value / theirs, '+')})"
+
+
+def _interval(difference: Interval, theirs: float) -> str:
+    low, high = (_percent(bound / theirs, "+") for bound in (difference.low, difference.high))
+    return f"95 % interval {low} to {high}"
+
+
+def _percent(share: float, sign: str = "") -> str:
+    """To a tenth below ten percent; the space does not break."""
+    percent = share * 100
+    digits = 1 if abs(percent) < _WITH_A_TENTH else 0
+    return f"{percent:{sign}.{digits}f}\N{NO-BREAK SPACE}%"

@@ -1,0 +1,44 @@
+"""Sample readers: what each liked last, what they are recommended, and why."""
+
+from __future__ import annotations
+
+from services.batch.evaluate.report.document import BookLine, Recommendation, SampleReader
+from services.batch.evaluate.report.markup import Markup, tag
+
+_WHY = {
+    "similar readers": "similar readers",
+    "descriptions": "descriptions",
+    "both": "similar readers, descriptions",
+    "popular": "popular books",
+}
+
+
+def reader_cards(readers: list[SampleReader]) -> Markup:
+    """A card for each."""
+    return tag("div", *(_card(number, reader) for number, reader in enumerate(readers, start=1)), cls="cards")
+
+
+def _card(number: int, reader: SampleReader) -> Markup:
+    more = reader.n_liked - len(reader.liked)
+    return tag(
+        "article",
+        tag("h3", f"Reader {number}"),
+        tag("h4", "Liked last" if more else "Liked"),
+        tag(
+            "ul",
+            *(tag("li", _book(book)) for book in reader.liked),
+            tag("li", f"and {more:,} before", cls="more") if more else None,
+            cls="liked",
+        ),
+        tag("h4", "Recommended"),
+        tag("ol", *(tag("li", _book(one.book), tag("small", _why(one), cls="why")) for one in reader.recommended)),
+    )
+
+
+def _why(one: Recommendation) -> str:
+    return f"Because of {one.because} · {_WHY[one.lists]}" if one.because else f"From {_WHY[one.lists]}"
+
+
+def _book(book: BookLine) -> Markup:
+    by = f" {', '.join(book.authors[:2])}{' and others' if len(book.authors) > 2 else ''}" if book.authors else None  # noqa: PLR2004
+    return tag("span", tag("cite", book.title), by and tag("span", by, cls="by"))

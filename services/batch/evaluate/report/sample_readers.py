@@ -1,0 +1,112 @@
+"""Readers drawn by lot, with what the served pipeline recommends each, and why."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from services.batch.evaluate.report.document import BookLine, Recommendation, SampleReader
+from services.batch.evaluate.served_pipeline import ServedPipeline
+from services.batch.evaluate.training import Training
+from services.batch.factorize import Factors
+from services.batch.snapshot import Snapshot
+from shared.blend import Blended
+from shared.catalog import Catalog
+from shared.generation import Generation, part_folder
+from shared.layout import DataFolder
+from shared.popular_fill import first_of_each_work, spread_over_tribes
+from shared.reasons import reasons_for
+from shared.settings import Settings
+
+N_READERS = 20
+N_LIKED = 6
+N_RECOMMENDED = 10
+
+
+def sample_readers(
+    folder: DataFolder, generation: Generation, snapshot: Snapshot, settings: Settings
+) -> list[SampleReader]:
+    """At most twenty readers with a nightly list; the same data draws the same ones.
+
+    Args:
+        folder: the data folder.
+        generation: what is served.
+        snapshot: what it was made from.
+        settings: which interactions count as seen and as positive.
+    """
+    part = part_folder(folder, "collaborative", generation.collaborative_id)
+    users = _drawn(orjson.loads((part / "users.json").read_bytes()), settings.evaluation.seed)
+    interactions = snapshot.load_interactions()
+    own = interactions[interactions["user_id"].isin(users)].reset_index(drop=True)
+    catalog = generation.catalog
+    training = Training(snapshot.load_books(), own, settings.user_state, works=catalog.editions)
+    rows = np.array([row for row in range(len(training.users)) if training.positives[row].nnz], np.int64)
+    pipeline = ServedPipeline(
+        training,
+        _factors(generation, training),
+        generation.neighbours,
+        spread_over_tribes(
+            first_of_each_work(generation.popularity.overall, catalog.editions), generation.neighbours.tribe_of
+        ),
+        generation.manifest.blend,
+        list_length=settings.collaborative.list_length,
+        threads=1,
+    )
+    recents = [training.recent_of(row, generation.manifest.blend.recent_books) for row in rows.tolist()]
+    answers = list(pipeline.answers(rows, N_RECOMMENDED))
+    if not answers:
+        return []
+    reasons = reasons_for(generation, list(zip(answers, recents, strict=True)))
+    readers = {
+        str(training.users[row]): SampleReader(
+            n_liked=int(training.positives[row].nnz),
+            liked=[_line(catalog, number) for number in training.recent_of(row, N_LIKED).tolist()],
+            recommended=_recommended(catalog, books, because),
+        )
+        for row, books, because in zip(rows.tolist(), answers, reasons, strict=True)
+    }
+    return [readers[user] for user in users if user in readers]
+
+
+def _drawn(users: list[str], seed: int) -> list[str]:
+    return sorted(users, key=lambda user: hashlib.blake2b(f"{seed} {user}".encode(), digest_size=8).digest())[
+        :N_READERS
+    ]
+
+
+def _factors(generation: Generation, training: Training) -> Factors:
+    """The night's factors, those of these users as the sums of the fold-in factors of what they liked."""
+    items, fold_in = (
+        _as_long(np.asarray(factors), training.n_books)
+        for factors in (generation.item_factors, generation.fold_in_factors)
+    )
+    return Factors(np.asarray(training.positives @ fold_in, np.float32), items, fold_in)
+
+
+def _as_long(factors: NDArray[np.float32], n_books: int) -> NDArray[np.float32]:
+    """With a row of zeros for each book the factors are too old to know."""
+    return np.concatenate((factors, np.zeros((n_books - len(factors), factors.shape[1]), np.float32)))
+
+
+def _recommended(catalog: Catalog, books: Blended, because: NDArray[np.int32]) -> list[Recommendation]:
+    recommended = []
+    for place, number in enumerate(books.numbers.tolist()):
+        collaborative, content = not np.isnan(books.collaborative[place]), not np.isnan(books.content[place])
+        reason = int(because[place]) if place < len(because) else -1
+        recommended.append(
+            Recommendation(
+                book=_line(catalog, number),
+                lists="both" if collaborative and content
+                else "similar readers" if collaborative
+                else "descriptions" if content else "popular",
+                because=catalog.titles[reason] if reason >= 0 and (collaborative or content) else None,
+            )
+        )  # fmt: skip
+    return recommended
+
+
+def _line(catalog: Catalog, number: int) -> BookLine:
+    return BookLine(title=catalog.titles[number], authors=catalog.authors[number])

@@ -1,0 +1,51 @@
+"""The tribes of a content part, with the places of their books on the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from services.batch.evaluate.report.document import TribeFacts
+
+MOST_POINTS = 12_000
+_FULL = 1000
+_SEED = 7
+_OUTSIDE = (0.5, 99.5)  # percentiles: a few far books would leave no room for the rest
+
+
+def tribe_facts(content_part: Path) -> list[TribeFacts]:
+    """All tribes with a book, largest first."""
+    tribe_of: NDArray[np.int32] = np.load(content_part / "tribe_of.npy")
+    numbers = np.flatnonzero(tribe_of >= 0)
+    if not len(numbers):
+        return []
+    places = _on_the_page(np.load(content_part / "map.npy")[numbers])
+    drawn = np.sort(np.random.default_rng(_SEED).permutation(len(numbers))[:MOST_POINTS])
+    facts = []
+    for tribe in orjson.loads((content_part / "tribes.json").read_bytes()):
+        own = tribe_of[numbers] == tribe["tribe"]
+        if not own.any():
+            continue
+        middle = np.median(places[own], axis=0) / _FULL
+        facts.append(
+            TribeFacts(
+                name=tribe["name"],
+                n_books=int(own.sum()),
+                x=round(float(middle[0]), 4),
+                y=round(float(middle[1]), 4),
+                points=[(int(x), int(y)) for x, y in places[drawn][own[drawn]]],
+            )
+        )
+    return sorted(facts, key=lambda tribe: -tribe.n_books)
+
+
+def _on_the_page(positions: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Places in tenths of a percent, y downwards."""
+    low, high = np.percentile(positions, _OUTSIDE, axis=0)
+    shares = (positions - low) / np.maximum(high - low, 1e-9)
+    shares[:, 1] = 1 - shares[:, 1]
+    places: NDArray[np.int64] = np.round((0.03 + 0.94 * np.clip(shares, 0, 1)) * _FULL).astype(np.int64)
+    return places

@@ -1,0 +1,68 @@
+"""Reports on disk: `report.html` and `report.json` of an evaluation, or of a generation, where the API finds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.batch.evaluate.evaluation import Evaluation
+from services.batch.evaluate.measured import METRICS
+from services.batch.evaluate.nightly_evaluation import read_split
+from services.batch.evaluate.report.document import Report
+from services.batch.evaluate.report.page import page
+from services.batch.evaluate.report.sample_readers import sample_readers
+from services.batch.evaluate.report.tribe_facts import tribe_facts
+from services.batch.snapshot import Snapshot, open_snapshot
+from services.batch.tune.record import read_record
+from shared.generation import Generation, part_folder
+from shared.layout import DataFolder, write_durably
+from shared.settings import Settings
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the page at this path and the document beside it, with the ending `.json`."""
+    written = page(report)
+    write_durably(path.with_suffix(".json"), report.model_dump_json(indent=1).encode())
+    write_durably(path, written)
+
+
+def report_of_generation(
+    folder: DataFolder, generation: Generation, evaluation: Evaluation, settings: Settings
+) -> Report:
+    """A full evaluation of a generation, with its tribes and a sample of its readers."""
+    return Report(
+        scope="full",
+        evaluation=evaluation,
+        tribes=tribe_facts(part_folder(folder, "content", generation.manifest.parts["content"])),
+        readers=sample_readers(folder, generation, open_snapshot(folder, generation.manifest.snapshot), settings),
+        tuning=read_record(folder),
+    )
+
+
+def write_night_report(folder: DataFolder, generation: Generation, snapshot: Snapshot, settings: Settings) -> None:
+    """Write what a night has measured of itself as the report of its generation."""
+    whole = report_of_generation(
+        folder, generation, _evaluation_of_night(folder, generation, snapshot, settings), settings
+    )
+    write_report(folder.report(generation.id, "night"), whole.model_copy(update={"scope": "night"}))
+
+
+def _evaluation_of_night(
+    folder: DataFolder, generation: Generation, snapshot: Snapshot, settings: Settings
+) -> Evaluation:
+    manifest, counts = generation.manifest, snapshot.meta["counts"]
+    evaluation = manifest.evaluation
+    split = None if evaluation is None else read_split(part_folder(folder, "evaluation", evaluation))
+    return Evaluation(
+        created_at=manifest.created_at,
+        source=manifest.source,
+        snapshot=manifest.snapshot,
+        generation=manifest.id,
+        simulated_readers=manifest.simulated_readers,
+        n_books=counts["active_books"],
+        n_users=counts["users"],
+        n_interactions=counts["interactions"],
+        seed=settings.evaluation.seed,
+        seconds=0,
+        metrics=METRICS,
+        splits=[] if split is None else [split],
+    )

@@ -1,0 +1,68 @@
+"""An evaluation and a report of the made-up world, with a title that would be markup if nobody escaped it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.batch.evaluate.bootstrap import Interval
+from services.batch.evaluate.compare import compare
+from services.batch.evaluate.evaluation import Evaluation
+from services.batch.evaluate.list_measures import genre_shares
+from services.batch.evaluate.measured import METRICS, BookFacts
+from services.batch.evaluate.report.document import BookLine, Recommendation, Report, SampleReader, TribeFacts
+from services.batch.evaluate.splits import split_by_time
+from services.batch.evaluate.systems.ease import Ease
+from services.batch.evaluate.systems.item_knn import ItemKnn
+from services.batch.evaluate.systems.popularity import MostPopular
+from services.batch.evaluate.systems.served import Served
+from services.batch.progress import SILENT
+from services.batch.tune.record import Trial, TuningRecord
+from shared.settings import Settings, UserStateSettings
+from tests.evaluate_world import N_BOOKS, books, interactions
+
+NASTY = '<script>alert("1")</script> & "Sons" </style></svg>'
+
+
+def evaluation_of_world(*, simulated: bool = True) -> Evaluation:
+    split = split_by_time(books(), interactions(), UserStateSettings(), test_share=0.3)
+    facts = BookFacts(np.eye(N_BOOKS, dtype=np.float32), genre_shares(books()["genres"].tolist()))
+    systems = [Served("served", Settings(), None), ItemKnn(), Ease(), MostPopular()]
+    found = compare("time", split, systems, facts, max_users=1000, seed=7, threads=1, progress=SILENT)
+    return Evaluation(
+        created_at="2024-05-01T00:00:00Z", source=NASTY, snapshot="s1", generation="g1", simulated_readers=simulated,
+        n_books=N_BOOKS, n_users=80, n_interactions=960, seed=7, seconds=1.0, metrics=METRICS, splits=[found],
+    )  # fmt: skip
+
+
+def tuning_record(*, better: bool = True) -> TuningRecord:
+    trials = [
+        Trial(
+            settings={"collaborative.rank": 8 * n, "blend.content_weight": 0.1 * n},
+            value=0.1 + 0.01 * n, n_users=30 if n == 2 else 90, pruned=n == 2, seconds=0.5,
+        )
+        for n in range(1, 6)
+    ]  # fmt: skip
+    found = trials[-1].settings
+    return TuningRecord(
+        created_at="2024-05-01T00:00:00Z", source=NASTY, snapshot="s1", minutes=1, seed=7,
+        n_training_interactions=800, n_validation_interactions=100, n_unseen_interactions=100, n_search_users=90,
+        n_check_users=91, left_out=[], present=trials[0].settings, found=found,
+        before=Interval(0.1112, 0.1013, 0.1234), after=Interval(0.1523, 0.1417, 0.1678),
+        difference=Interval(0.0411, 0.0312, 0.0507), better=better, chosen=found if better else {}, trials=trials,
+    )  # fmt: skip
+
+
+def report_of_world() -> Report:
+    book = BookLine(title=NASTY, authors=[NASTY, "B", "C"])
+    reader = SampleReader(
+        n_liked=9,
+        liked=[book],
+        recommended=[
+            Recommendation(book=book, lists="both", because=NASTY),
+            Recommendation(book=book, lists="popular", because=None),
+        ],
+    )
+    tribes = [TribeFacts(name=f"{NASTY} · two · three", n_books=3, x=0.5, y=0.5, points=[(1, 2), (500, 500), (9, 7)])]
+    return Report(
+        scope="full", evaluation=evaluation_of_world(), tribes=tribes, readers=[reader] * 2, tuning=tuning_record()
+    )
