@@ -1,8 +1,8 @@
 """The order of the steps of a night, for the command that runs them all in one process; `steps` runs them one by one.
 
-ingest -> embed, factor -> top-n, index -> evaluate -> gate -> lists and user state to Redis -> verify -> publish. Each
-step reuses what an earlier run finished for the same data and settings, so that running a night again is cheap and
-changes nothing.
+ingest -> embed, factor -> top-n, index -> evaluate -> gate -> lists and user state to Redis -> verify -> report ->
+publish. Each step reuses what an earlier run finished for the same data and settings, so that running a night again is
+cheap and changes nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from services.batch.publish_night import generation_id, make_manifest, pass_gate
 from services.batch.snapshot import current_snapshot
 from services.batch.sources.source import Source
 from services.batch.threads import bound_threads
+from services.batch.tune.tuned_settings import with_tuned
 from shared.errors import ArtifactError
 from shared.generation import PART_KINDS, GateVerdict, part_folder
 from shared.keys import Keys
@@ -42,7 +43,7 @@ MAKE: dict[str, Callable[[NightParts], object]] = {
 }
 """The steps that make parts, in their order."""
 
-STEPS = ("ingest", *MAKE, "gate", "lists", "user state", "verify", "publish")
+STEPS = ("ingest", *MAKE, "gate", "lists", "user state", "verify", "report", "publish")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def run_night(
     """Run a whole night and publish its generation.
 
     Args:
-        settings: everything that can be chosen.
+        settings: everything that can be chosen; what was tuned takes the place of defaults.
         source: where books and ratings come from; `None` for the source ingested last, with new events.
         client: a patient connection to Redis.
         progress: told how far each step is.
@@ -89,6 +90,7 @@ def run_night(
         ArtifactError: the disk is full, or something is not fit to be published.
         PublishConflictError: another generation was published meanwhile.
     """
+    settings = with_tuned(settings)
     folder, keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
     with (
         faults_in_plain_words(folder),

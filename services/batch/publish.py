@@ -183,8 +183,8 @@ def manifests(folder: DataFolder) -> Iterator[GenerationManifest]:
 def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelta) -> dict[str, int]:
     """Delete what nothing needs: keeps the current generation, the previous one, and all younger than `grace`.
 
-    Goes with them: their parts and snapshots unless a kept generation uses them, their lists in Redis, and whatever a
-    dead run left in staging. Call it while no run is active. Returns how many of each kind were deleted.
+    Goes with them: their reports, their parts and snapshots unless a kept generation uses them, their lists in Redis,
+    and whatever a dead run left in staging. Call it while no run is active. Returns how many of each kind were deleted.
 
     Raises:
         ArtifactError: the current generation is not in this data folder, or a manifest is not readable.
@@ -209,6 +209,7 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
     used_lists = {manifest.parts["collaborative"] for manifest in kept}
     n_lists = _unlink_lists(client, keys, used_lists)
     n_parts = _remove_unused(folder, folder.parts, used_parts)
+    _remove_unused(folder, folder.reports, {manifest.id for manifest in kept})
     newest = folder.snapshots / "current"
     used_snapshots = {manifest.snapshot for manifest in kept}
     used_snapshots |= {newest.read_text().strip()} if newest.exists() else set()

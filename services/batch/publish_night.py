@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.batch.evaluate.gate import judge
+from services.batch.evaluate.report.write_report import write_night_report
 from services.batch.publish import (
     current_generation,
     flip,
@@ -17,17 +18,21 @@ from services.batch.publish import (
     write_manifest,
     write_pointer_file,
 )
+from services.batch.tune.tuned_settings import tuned_names
 from services.batch.user_state import merge_user_state
 from shared.errors import ArtifactError, GateRefusedError
 from shared.generation import (
     GateVerdict,
+    Generation,
     GenerationManifest,
     PartKind,
     content_id,
+    open_generation,
     part_folder,
     read_manifest,
     verify_part,
 )
+from shared.log import get_logger
 
 if TYPE_CHECKING:
     import redis
@@ -158,6 +163,8 @@ def make_manifest(
         rating_scale=source["rating_scale"],
         counts={"books": counts["active_books"], "users": counts["users"], "interactions": counts["interactions"]},
         blend=settings.blend,
+        collaborative=settings.collaborative.model_dump(mode="json"),
+        tuned=tuned_names(settings),
         night=night,
         evaluation=evaluation,
         gate=gate,
@@ -187,7 +194,7 @@ def publish_generation(
         settings: how user state is kept.
         expected: the generation served when the run began.
         progress: told how far it is.
-        step: opened around each of `lists`, `user state`, `verify`, `publish`.
+        step: opened around each of `lists`, `user state`, `verify`, `report`, `publish`.
 
     Raises:
         ArtifactError: it is not fit to be served.
@@ -202,13 +209,25 @@ def publish_generation(
     if expected is not None and _says_the_same(folder, expected, manifest):
         if current_generation(client, keys) == expected:
             write_pointer_file(folder, expected)  # a run that died right after its flip did not
+        if not folder.report(expected, "night").exists():
+            _report(folder, lambda: open_generation(folder, expected), snapshot, settings)
         return Published(expected, is_new=False, n_users_listed=n_users, n_events_replayed=n_events)
     with step("verify"):
         write_manifest(folder, manifest)
-        verify_generation(client, keys, folder, manifest.id)
+        generation = verify_generation(client, keys, folder, manifest.id)
+    with step("report"):
+        _report(folder, lambda: generation, snapshot, settings)
     with step("publish"):
         flip(client, keys, folder, expected=expected, to=manifest.id)
     return Published(manifest.id, is_new=True, n_users_listed=n_users, n_events_replayed=n_events)
+
+
+def _report(folder: DataFolder, generation: Callable[[], Generation], snapshot: Snapshot, settings: Settings) -> None:
+    """Write the report of a generation. A page that fails is no reason to keep readers from a good generation."""
+    try:
+        write_night_report(folder, generation(), snapshot, settings)
+    except Exception as error:  # noqa: BLE001  # whatever it is: what is published does not need it
+        get_logger().error("report.failed", error=repr(error))
 
 
 def _says_the_same(folder: DataFolder, served: str, manifest: GenerationManifest) -> bool:

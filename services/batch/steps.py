@@ -23,6 +23,7 @@ from services.batch.publish import collect, current_generation
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation
 from services.batch.snapshot import open_snapshot
 from services.batch.threads import bound_threads
+from services.batch.tune.tuned_settings import with_tuned
 from shared.errors import ArtifactError
 from shared.generation import part_folder, read_manifest
 from shared.keys import Keys
@@ -43,12 +44,12 @@ class StepsOfRun:
 
     Args:
         run: its name; whoever shares it is the same run.
-        settings: everything that can be chosen.
+        settings: everything that can be chosen; what was tuned takes the place of defaults.
         progress: told how far each step is.
     """
 
     def __init__(self, run: str, settings: Settings, progress: Progress) -> None:
-        self._run, self._settings, self._progress = run, settings, progress
+        self._run, self._settings, self._progress = run, with_tuned(settings), progress
         self._folder, self._keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
 
     def ingest(
@@ -155,6 +156,8 @@ class StepsOfRun:
                 evaluation=evaluation,
                 gate=gate,
             )
+            if keep_collaborative and served is not None:
+                manifest = manifest.model_copy(update={"collaborative": kept.collaborative})
             published = publish_generation(
                 client,
                 self._keys,
