@@ -72,6 +72,10 @@ class UnknownTitleError(NightshelfError):
         self.suggestions = suggestions
 
 
+class NoReportError(NightshelfError):
+    """There is no report on the generation being served."""
+
+
 class InvalidRequestError(NightshelfError):
     """Something a caller sent that no rule of the API allows."""
 

@@ -17,7 +17,7 @@ from services.api.deps import LifespanState, State
 from services.api.live import Live
 from services.api.metrics import REQUEST_SECONDS
 from services.api.recommend import Recommender
-from services.api.routes import books, documentation, events, operations, recommendations
+from services.api.routes import books, documentation, events, operations, recommendations, report
 from services.api.store import Store
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         books.router,
         events.router,
         operations.router,
+        report.router,
     ):
         app.include_router(router)
     documentation.install(app)
