@@ -153,7 +153,7 @@ def test_the_first_sentence_is_the_answer(difference, says):
     sentence = headline(evaluation)
     assert says in sentence
     assert "EASE" in sentence
-    assert f"{difference.low / 0.1 * 100:+.0f}" in sentence
+    assert f"{difference.low / 0.1 * 100:+.0f}".replace("-", "\N{MINUS SIGN}") in sentence
     assert page(Report(scope="full", evaluation=evaluation)).decode().count("<h1>") == 1
 
 

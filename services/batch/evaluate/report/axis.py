@@ -26,8 +26,8 @@ class Axis:
         """The place of a number on an axis that is measured in percent."""
         return f"{self.at(value):.2f}%"
 
-    def ticks(self, n: int = 4) -> list[float]:
-        """About `n` round numbers within."""
+    def ticks(self, n: int = 6) -> list[float]:
+        """At most about `n` round numbers within."""
         step = _round_step((self.high - self.low) / n)
         first = math.ceil(self.low / step - 1e-9)
         return [count * step for count in range(first, math.floor(self.high / step + 1e-9) + 1)]

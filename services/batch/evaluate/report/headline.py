@@ -62,4 +62,4 @@ def _percent(share: float, sign: str = "") -> str:
     """To a tenth below ten percent; the space does not break."""
     percent = share * 100
     digits = 1 if abs(percent) < _WITH_A_TENTH else 0
-    return f"{percent:{sign}.{digits}f}\N{NO-BREAK SPACE}%"
+    return f"{percent:{sign}.{digits}f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}")

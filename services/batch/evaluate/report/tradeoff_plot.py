@@ -23,14 +23,14 @@ def tradeoff_plot(systems: list[Keyed], across: str, upwards: str, metrics: dict
             tag("line", x1="0", x2="100%", y1=up.at(tick), y2=up.at(tick), cls="grid"),
             tag("text", written(tick), x="0", y=up.at(tick) - 4, cls="tick"),
         )
-        for tick in up.ticks(3)
+        for tick in up.ticks()
     ]
     grid += [
         joined(
             tag("line", x1=right.percent(tick), x2=right.percent(tick), y1=_TOP, y2=_BOTTOM, cls="grid"),
             tag("text", written(tick), x=right.percent(tick), y=_BOTTOM + 16, cls="tick", text_anchor="middle"),
         )
-        for tick in right.ticks(5)
+        for tick in right.ticks()
     ]
     discs = [
         tag(

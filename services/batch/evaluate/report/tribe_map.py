@@ -7,9 +7,10 @@ from services.batch.evaluate.report.markup import Markup, joined, tag
 
 N_COLOURS = 12
 _FULL = 1000  # points are in tenths of a percent
-_MOST_NAMES = 9
+_MOST_NAMES, _MOST_NAMES_ON_A_TELEPHONE = 14, 8
 _FEW = 2000  # books whose dots may be larger
-_NAME_HEIGHT, _CHARACTER = 0.055, 0.0125  # of the map, at the width it has on a telephone with names half as long
+_NAME_HEIGHT = 0.05  # of the map, as are the widths of a character
+_CHARACTER, _CHARACTER_ON_A_TELEPHONE = 0.0085, 0.02
 
 
 def tribe_map(tribes: list[TribeFacts]) -> Markup:
@@ -24,10 +25,15 @@ def tribe_map(tribes: list[TribeFacts]) -> Markup:
         )
         for place, tribe in enumerate(tribes)
     ]
+    always = _named(tribes, _CHARACTER_ON_A_TELEPHONE, _MOST_NAMES_ON_A_TELEPHONE, [])
     names = [
-        tag("text", _short(tribe), x=f"{tribe.x:.1%}", y=f"{tribe.y:.1%}", cls="tribe", text_anchor=_anchor(tribe.x))
-        for tribe in _named(tribes)
-    ]
+        tag(
+            "text", tag("tspan", "● ", cls="spot"), _short(tribes[place]),
+            x=f"{tribes[place].x:.1%}", y=f"{tribes[place].y:.1%}", text_anchor=_anchor(tribes[place].x),
+            cls=f"tribe t{place % N_COLOURS}{'' if place in always else ' roomy'}",
+        )
+        for place in _named(tribes, _CHARACTER, _MOST_NAMES, always)
+    ]  # fmt: skip
     inner = tag("svg", *dots, viewBox=f"0 0 {_FULL} {_FULL}", preserveAspectRatio="none", width="100%", height="100%")
     legend = [
         tag("li", tag("span", cls=f"swatch t{place % N_COLOURS}"), f"{tribe.name} ", tag("small", f"{tribe.n_books:,}"))
@@ -46,22 +52,29 @@ def tribe_map(tribes: list[TribeFacts]) -> Markup:
     )
 
 
-def _named(tribes: list[TribeFacts]) -> list[TribeFacts]:
-    """The largest tribes whose names do not lie over each other."""
-    named: list[TribeFacts] = []
-    for tribe in sorted(tribes, key=lambda one: -one.n_books):
-        wide = _CHARACTER * len(_short(tribe))
-        if len(named) < _MOST_NAMES and all(
-            abs(tribe.y - other.y) > _NAME_HEIGHT
-            or abs(tribe.x - other.x) > (wide + _CHARACTER * len(_short(other))) / 2 + 0.02
-            for other in named
-        ):
-            named.append(tribe)
+def _named(tribes: list[TribeFacts], character: float, most: int, already: list[int]) -> list[int]:
+    """Places of the largest tribes whose names do not lie over each other, nor over those that are there already."""
+    named = list(already)
+    for place, tribe in enumerate(tribes):
+        if len(named) < most and not any(_touch(tribe, tribes[other], character) for other in named):
+            named.append(place)
     return named
 
 
+def _touch(one: TribeFacts, other: TribeFacts, character: float) -> bool:
+    (left, right), (start, end) = _span(one, character), _span(other, character)
+    return abs(one.y - other.y) < _NAME_HEIGHT and left < end + character and start < right + character
+
+
+def _span(tribe: TribeFacts, character: float) -> tuple[float, float]:
+    """From where to where the name goes."""
+    wide = character * (len(_short(tribe)) + 2)
+    left = {"start": tribe.x, "middle": tribe.x - wide / 2, "end": tribe.x - wide}[_anchor(tribe.x)]
+    return left, left + wide
+
+
 def _anchor(x: float) -> str:
-    return "start" if x < 0.2 else "end" if x > 0.8 else "middle"  # noqa: PLR2004  # fifths of the map
+    return "start" if x < 0.25 else "end" if x > 0.75 else "middle"  # noqa: PLR2004  # quarters of the map
 
 
 def _short(tribe: TribeFacts) -> str:

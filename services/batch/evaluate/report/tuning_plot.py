@@ -73,7 +73,7 @@ def setting_plot(trials: list[Trial], name: str) -> Markup | None:
     ]  # fmt: skip
     ticks = [
         tag("text", written(tick), x=across.percent(tick), y=130, cls="tick", text_anchor="middle")
-        for tick in across.ticks(3)
+        for tick in across.ticks()
     ]
     return tag(
         "svg",
@@ -94,5 +94,5 @@ def _grid(up: Axis) -> list[Markup]:
             tag("line", x1="0", x2="100%", y1=up.at(tick), y2=up.at(tick), cls="grid"),
             tag("text", written(tick), x="0", y=up.at(tick) - 4, cls="tick"),
         )
-        for tick in up.ticks(3)
+        for tick in up.ticks()
     ]

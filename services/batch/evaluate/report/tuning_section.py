@@ -19,7 +19,7 @@ def tuning_section(record: TuningRecord) -> Markup:
         tag("figure", _caption("The search", f"NDCG@10 of {len(record.trials):,} trials on {record.n_search_users:,} "
             "readers; the line is the best so far, hollow ones were given up early."), search_plot(record.trials),
             cls="wide") if record.trials else None,
-        tag("div", *(tag("figure", _caption(name, ""), plot) for name, plot in curves), cls="panels"),
+        tag("div", *(tag("figure", _caption(name, "Upwards: NDCG@10"), plot) for name, plot in curves), cls="panels"),
         tag("details", tag("summary", "Settings and trials"), _settings(record), _trials(record)),
     )  # fmt: skip
 
