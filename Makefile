@@ -35,9 +35,9 @@ setup: $(VENV)/.dev ## install everything a developer needs into .venv
 demo: $(VENV)/.run ## build the demo and serve it on http://127.0.0.1:8000 (PORT=, DATA=)
 	$(BIN)/nightshelf demo --data-dir $(DATA) --port $(PORT)
 
-tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (DATASETS=, MINUTES=, DATA=)
-	$(BIN)/nightshelf ingest --source $(DATASETS)/goodbooks-10k --data-dir $(DATA)
-	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir $(DATA)
+tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (DATASETS=, MINUTES=)
+	$(BIN)/nightshelf ingest --source $(DATASETS)/goodbooks-10k --data-dir data-goodbooks
+	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir data-goodbooks
 
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)

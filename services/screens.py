@@ -106,6 +106,9 @@ def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
         "parts reused": ", ".join(report.reused_parts) or "none",
         "generation": f"{report.generation_id}, {'published' if report.published else 'served already'}",
     }
+    page = folder.report(report.generation_id, "night")
+    if page.exists():
+        result["report"] = str(page)
     return Group(side_by_side, *_rejected(report.ingest, folder), summary("", result))
 
 

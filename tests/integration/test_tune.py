@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.batch.content import build_content
+from services.batch.evaluate.evaluation import read_evaluation
 from services.batch.progress import SILENT
 from services.batch.snapshot import write_snapshot
 from services.batch.tune import tune as tuning
@@ -242,6 +243,7 @@ def test_the_command_and_the_night_after_it(mixed_up, monkeypatch):
     assert library.manifest.parts["collaborative"] != before.parts["collaborative"]
     assert library.manifest.evaluation != before.evaluation
     assert library.manifest.parts["content"] == before.parts["content"]
+    of_generation = library.pointer
 
     library.night(collaborative=CollaborativeSettings(rank=16))
     assert (library.manifest.collaborative["rank"], library.manifest.blend.recent_books) == (16, 3)
@@ -252,6 +254,12 @@ def test_the_command_and_the_night_after_it(mixed_up, monkeypatch):
     assert "Nothing was tuned" in run("--reset")
     library.night()
     assert library.manifest.parts == before.parts
+
+    found = library.root / "found.json"
+    options = ["--generation", of_generation, "--system", "popularity", "--no-report", "--out", str(found)]
+    assert RUN.invoke(app, ["evaluate", *options, *where], catch_exceptions=False).exit_code == 0
+    settings = read_evaluation(found).splits[0].systems["served"].settings
+    assert (settings["rank"], settings["recent_books"]) == (8, 3), "what the generation was made with"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from services.batch.progress import SILENT
+from services.batch.steps import StepsOfRun
 from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import SPACE
 from services.batch.tune.tuned_settings import is_explicit, tuned_names, value_of, with_tuned, with_values
@@ -47,6 +49,11 @@ def test_the_environment_wins_over_them(folder, monkeypatch):
     assert (settings.blend.recent_books, settings.blend.recency_decay) == (3, 0.9)
     assert is_explicit(settings, "collaborative.rank")
     assert tuned_names(settings) == ["blend.recency_decay", "blend.recent_books"]
+
+
+def test_every_step_of_a_run_uses_them(folder):
+    steps = StepsOfRun("run", load_settings(data_dir=folder.root), SILENT)
+    assert {name: value_of(steps._settings, name) for name in TUNED} == TUNED
 
 
 def test_what_is_set_to_its_default_is_explicit_too(monkeypatch):
