@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 N_PARTS = 3  # users are scored in so many parts, and a trial may be given up after each
 _TRIALS_WITH_ONE_CHOICE_OF_FACTORS = 3
 _FEWEST_TO_GIVE_UP_BY = 50
+_MARGIN = 0.02  # of the best: many trials are looked at, and some of them have bad luck
 _MOST_REPEATS = 100
 _SEED_OF_INTERVALS = 7
 
@@ -154,11 +155,13 @@ class _Run:
         return trial
 
     def _is_hopeless(self, scores: NDArray[np.float64]) -> bool:
-        """Whether the best so far is better on these users beyond chance."""
+        """Whether the best so far is better on these users, beyond chance and by more than a little."""
         best = self._scores_of_best
         if best is None or len(scores) < _FEWEST_TO_GIVE_UP_BY:
             return False
-        return paired_difference(scores, best[: len(scores)], seed=_SEED_OF_INTERVALS, n_resamples=500).high < 0
+        of_best = best[: len(scores)]
+        difference = paired_difference(scores, of_best, seed=_SEED_OF_INTERVALS, n_resamples=500)
+        return bool(difference.high < -_MARGIN * of_best.mean())
 
 
 def _plain(value: object) -> Value:

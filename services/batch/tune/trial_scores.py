@@ -21,6 +21,7 @@ from shared.settings import CollaborativeSettings, Settings
 
 K = 10
 _KEPT_FACTORS = 8
+_SEED = 7
 
 
 class TrialScores:
@@ -41,7 +42,10 @@ class TrialScores:
         self.n_factored = 0
 
     def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
-        """NDCG@10 of each test user, float64, (n,), in so many parts one after the other."""
+        """NDCG@10 of each test user, float64, (n,), in so many parts one after the other.
+
+        The order of the users is drawn by lot, the same one each time.
+        """
         pipeline = ServedPipeline(
             self._training,
             self._factors_for(settings.collaborative),
@@ -51,7 +55,9 @@ class TrialScores:
             list_length=settings.collaborative.list_length,
             threads=self._threads,
         )
-        for places in np.array_split(np.arange(len(split.rows)), n_parts):
+        # Rows are in the order in which readers came: a part in that order would be of old readers alone.
+        order = np.random.default_rng(_SEED).permutation(len(split.rows))
+        for places in np.array_split(order, n_parts):
             yield ndcg_at(pipeline.rank(split.rows[places], K), split.relevant[places], K)
 
     def _factors_for(self, settings: CollaborativeSettings) -> Factors:
