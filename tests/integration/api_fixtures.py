@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pandas as pd
@@ -17,12 +18,16 @@ from shared.generation import part_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.integration.api_world import Api, World, publish_world, serving
+from tests.integration.server import demo_folder
 
 
 @pytest.fixture(scope="session")
 def odd_world(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The demo and the odd books, published."""
-    return publish_world(tmp_path_factory.mktemp("odd-world"), valkey_url, f"api-{os.getpid()}")
+    """The demo and the odd books, published; the demo's are embedded already."""
+    folder = tmp_path_factory.mktemp("odd-world")
+    demo = demo_folder(tmp_path_factory.getbasetemp())
+    shutil.copytree(DataFolder(demo).embeddings, DataFolder(folder).embeddings)
+    return publish_world(folder, valkey_url, f"api-{os.getpid()}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The real command as processes, and load on it: what the tests of live serving stand on.
 
-Nothing here pauses for a fixed time. Whoever waits asks again until an answer or a deadline comes.
+Nothing here waits for a fixed time. Whoever waits asks again until an answer or a deadline comes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Self, TypeVar
 
 import httpx
 import redis
+from filelock import FileLock
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -33,6 +34,7 @@ COMMAND = Path(sys.executable).with_name("nightshelf")
 START_SECONDS = 300.0  # a demo is built from nothing, on a machine that may be busy
 PICK_UP_SECONDS = 5.0
 READER = "reader-0042"
+_LOOK_AGAIN_SECONDS = 0.01  # leaves the processor to what is waited for
 Found = TypeVar("Found")
 
 
@@ -63,6 +65,7 @@ def eventually(look: Callable[[], Found | None], seconds: float, what: str) -> F
         found = look()
         if found is not None and found is not False:
             return found
+        time.sleep(_LOOK_AGAIN_SECONDS)
     raise AssertionError(f"not within {seconds} seconds: {what}")
 
 
@@ -258,15 +261,18 @@ class Load:
 
 
 def demo_folder(temporary: Path) -> Path:
-    """The demo's data folder, made once for all tests of a session by the command itself. Copy it before use."""
+    """The demo's data folder, made once for all tests of all workers by the command itself. Copy it before use."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        temporary = temporary.parent
     data = temporary / "demo" / "data"
-    if not data.exists():
-        making = temporary / "demo-being-made"
-        assert not making.exists(), "the demo could not be made before; the first failure says why"
-        making.mkdir()
-        with serving("--data-dir", making / "data", log=making / "log", command="demo") as server:
-            assert server.recommend(READER)["strategy"] == "hybrid"
-        making.rename(data.parent)
+    with FileLock(temporary / "demo.lock"):
+        if not data.exists():
+            making = temporary / "demo-being-made"
+            assert not making.exists(), "the demo could not be made before; the first failure says why"
+            making.mkdir()
+            with serving("--data-dir", making / "data", log=making / "log", command="demo") as server:
+                assert server.recommend(READER)["strategy"] == "hybrid"
+            making.rename(data.parent)
     return data
 
 

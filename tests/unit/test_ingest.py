@@ -302,7 +302,7 @@ def test_a_damaged_snapshot_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="table books of snapshot"):
         snapshot.load_books()
     (snapshot.path / "snapshot.json").unlink()
-    with pytest.raises(ArtifactError, match=f"current snapshot {snapshot.id} cannot be read"):
+    with pytest.raises(ArtifactError, match=f"snapshot {snapshot.id} cannot be read"):
         current_snapshot(DataFolder(tmp_path))
 
 
