@@ -54,6 +54,16 @@ class DataFolder:
         return self.root / "run.json"
 
     @property
+    def last_run(self) -> Path:
+        """What each step of the last run did, one file a step."""
+        return self.root / "last-run"
+
+    @property
+    def reports(self) -> Path:
+        """Quality reports, one self-contained page a generation."""
+        return self.root / "reports"
+
+    @property
     def mirrors(self) -> Path:
         """A copy of the tables of a database, and how far it goes. Without it, everything is read once more."""
         return self.root / "mirrors"
