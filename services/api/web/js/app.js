@@ -116,5 +116,10 @@ function tell(facts) {
 
 /** Whoever finds the engine degraded says so here, so that the page's notice appears at once. */
 document.addEventListener("nightshelf:look", () => look().catch(() => {}));
+/** The address belongs to the views: whoever skips to the content is brought there without it. */
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", show);
 show();
