@@ -13,7 +13,7 @@ MINUTES ?= 20
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints compose-test image-report clean
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints pictures compose-test image-report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct versio
 
 bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first
 	$(BENCH) benchmarks/nightly.py
+
+pictures: $(VENV)/.dev ## take the pictures of the page in docs/pictures anew; needs Chromium
+	$(BIN)/python docs/pictures/take.py
 
 compose-test: $(VENV)/.dev ## build the Compose system and walk through it; needs a Docker engine, or root and Debian
 	$(BIN)/python tests/compose/walk.py

@@ -32,8 +32,8 @@ def _pointing_at_the_list() -> Iterator[None]:
 @generations.command("list")
 def list_generations(data_dir: DataDir = None) -> None:
     """List the generations on disk, newest first, and which one is served."""
-    from services.batch.publish import current_generation, history, manifests
     from services.screens import generations_screen
+    from shared.publication import current_generation, history, manifests
 
     settings = settings_for(data_dir)
     keys = Keys(settings.redis_prefix)

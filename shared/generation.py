@@ -130,6 +130,11 @@ def verify_part(path: Path) -> PartManifest:
     return manifest
 
 
+def read_part(path: Path) -> PartManifest:
+    """What a part, verified before, says of itself."""
+    return PartManifest.model_validate_json((path / "part.json").read_bytes())
+
+
 def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:
     """The manifest of a generation.
 

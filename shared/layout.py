@@ -55,6 +55,11 @@ class DataFolder:
         return self.root / "run.json"
 
     @property
+    def last_run(self) -> Path:
+        """What each step of the last run did, one file a step."""
+        return self.root / "last-run"
+
+    @property
     def mirrors(self) -> Path:
         """A copy of the tables of a database, and how far it goes. Without it, everything is read once more."""
         return self.root / "mirrors"
@@ -72,6 +77,11 @@ class DataFolder:
     def report(self, generation_id: str, scope: Literal["night", "full"]) -> Path:
         """The page on a generation: what its night measured, or an evaluation with every baseline."""
         return self.reports / generation_id / f"{scope}.html"
+
+    def best_report(self, generation_id: str) -> Path | None:
+        """The fullest page there is on a generation; its JSON lies beside it."""
+        pages = (self.report(generation_id, "full"), self.report(generation_id, "night"))
+        return next((page for page in pages if page.is_file()), None)
 
     @property
     def tuned(self) -> Path:

@@ -76,6 +76,18 @@ class BlendSettings(Group):
     recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
 
+    @property
+    def content_share(self) -> float:
+        """The content list's share of the weights, in [0, 1]."""
+        total = self.collaborative_weight + self.content_weight
+        return self.content_weight / total if total else 0.5
+
+    def with_content_share(self, share: float | None) -> BlendSettings:
+        """The same with another share of the content list; `None` changes nothing."""
+        if share is None:
+            return self
+        return self.model_copy(update={"content_weight": share, "collaborative_weight": 1 - share})
+
 
 class EvaluationSettings(Group):
     """What a night measures of itself, on a split of its own data by time."""
@@ -99,6 +111,15 @@ class ServeSettings(Group):
 
     poll_seconds: float = Field(1.0, gt=0, le=5, description="how often the published pointer is looked at")
     faiss_threads: int = Field(1, ge=1)
+
+
+class PageSettings(Group):
+    """The page that the online process serves at `/`."""
+
+    operator_key: SecretStr | None = Field(
+        None, min_length=16, description="whoever gives it may roll back from the page; unset: nobody may"
+    )
+    cover_urls: bool = Field(False, description="show covers the catalogue has addresses of, from whatever host")
 
 
 class BatchSettings(Group):
@@ -159,6 +180,7 @@ class Settings(BaseSettings):
     evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings = GateSettings()
     serve: ServeSettings = ServeSettings()
+    page: PageSettings = PageSettings()
     batch: BatchSettings = BatchSettings()
     kafka: KafkaSettings = KafkaSettings()
 

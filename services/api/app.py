@@ -13,12 +13,26 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import problems
+from services.api.book_map import MapKeeper
+from services.api.demo_readers import DemoReaders
 from services.api.deps import LifespanState, State
 from services.api.live import Live
 from services.api.metrics import REQUEST_SECONDS
 from services.api.recommend import Recommender
-from services.api.routes import books, documentation, events, operations, recommendations, report
+from services.api.routes import (
+    books,
+    documentation,
+    events,
+    neighbours,
+    operations,
+    pages,
+    readers,
+    recommendations,
+    report,
+    tribes,
+)
 from services.api.store import Store
+from services.api.web_assets import Assets
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.log import configure_logging
@@ -38,14 +52,25 @@ def create_app(settings: Settings) -> FastAPI:
             hint="Set it, or use `nightshelf serve --embedded`.",
         )
     store = Store(settings, settings.redis_url)
-    live = Live(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
+    folder = DataFolder(settings.data_dir)
+    live = Live(folder, store, settings.serve.poll_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
         faiss.omp_set_num_threads(settings.serve.faiss_threads)
         await live.start()
         try:
-            yield {"nightshelf": State(settings, store, live, Recommender(live, store))}
+            yield {
+                "nightshelf": State(
+                    settings=settings,
+                    store=store,
+                    live=live,
+                    recommender=Recommender(live, store),
+                    assets=Assets(),
+                    maps=MapKeeper(folder),
+                    demo_readers=DemoReaders(folder, store),
+                )
+            }
         finally:
             await live.stop()
             await store.close()
@@ -63,9 +88,13 @@ def create_app(settings: Settings) -> FastAPI:
         recommendations.direct_router,
         recommendations.router,
         books.router,
+        neighbours.router,
         events.router,
+        tribes.router,
+        readers.router,
         operations.router,
         report.router,
+        pages.router,
     ):
         app.include_router(router)
     documentation.install(app)

@@ -11,12 +11,15 @@ from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from services.api.book_map import MapKeeper
+from services.api.demo_readers import DemoReaders
 from services.api.live import Live, Served
 from services.api.recommend import Recommender
 from services.api.schemas import Text
 from services.api.store import Store
+from services.api.web_assets import Assets
 from shared.settings import Settings
 
 
@@ -28,6 +31,9 @@ class State:
     store: Store
     live: Live
     recommender: Recommender
+    assets: Assets
+    maps: MapKeeper
+    demo_readers: DemoReaders
 
 
 class LifespanState(TypedDict):
@@ -49,6 +55,12 @@ class RecommendationQuery(BaseModel):
     user_id: Text = Field(description="The user's id as it is in the ratings", examples=["reader-0042"])
     limit: int = Field(10, ge=1, le=100, description="How many books at most")
     explain: bool = Field(True, description="Whether to say which list carried each book, and because of which book")
+    content_weight: Annotated[float | None, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})] = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of what books are about, against what readers like; by default as evaluated",
+    )
 
     @classmethod
     def of(cls, request: Request) -> RecommendationQuery:

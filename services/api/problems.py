@@ -13,10 +13,13 @@ from starlette.exceptions import HTTPException
 
 from services.api.schemas import Problem
 from shared.errors import (
+    ArtifactError,
     InvalidRequestError,
     NightshelfError,
     NoGenerationError,
     NoReportError,
+    PublishConflictError,
+    RunActiveError,
     StoreUnavailableError,
     UnknownBookError,
     UnknownListError,
@@ -32,6 +35,9 @@ _STATUS: dict[type[NightshelfError], HTTPStatus] = {
     InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NoGenerationError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ArtifactError: HTTPStatus.CONFLICT,
+    PublishConflictError: HTTPStatus.CONFLICT,
+    RunActiveError: HTTPStatus.CONFLICT,
 }
 _TITLE: dict[type[NightshelfError], str] = {
     UnknownBookError: "Unknown book",
@@ -41,10 +47,15 @@ _TITLE: dict[type[NightshelfError], str] = {
     InvalidRequestError: "Invalid request",
     NoGenerationError: "Not ready",
     StoreUnavailableError: "Store unavailable",
+    ArtifactError: "Not fit to be served",
+    PublishConflictError: "Something else is served by now",
+    RunActiveError: "A run is at work",
 }
 _DOCUMENTED = {
     400: "The body is not readable",
+    403: "Not allowed",
     404: "Unknown",
+    409: "Not possible as things are",
     415: "The body is not JSON",
     422: "Invalid request",
     503: "Not ready",
@@ -56,6 +67,7 @@ _DETAILS = {
 }
 _HINTS = {
     400: "Send JSON in UTF-8; /docs shows its fields.",
+    403: "The operator key is the setting NIGHTSHELF_PAGE__OPERATOR_KEY.",
     404: "/docs lists what there is.",
     405: "/docs lists the methods allowed here.",
     415: "Send JSON, and say so in the header Content-Type.",

@@ -57,15 +57,33 @@ class Recommender:
         self._store = store
         self._batcher = Batcher(self._recommend_all)
 
-    async def recommend(self, user_id: str, limit: int, *, explain: bool) -> Recommended:
+    async def recommend(
+        self, user_id: str, limit: int, *, explain: bool, content_weight: float | None = None
+    ) -> Recommended:
         """Recommend to one user; without Redis, popular books from memory.
+
+        `content_weight` is the share of the content list in the blend, in [0, 1]; the others have the rest in their
+        usual proportion. `None` leaves it to the generation.
 
         Raises:
             NoGenerationError: nothing has been published yet.
         """
-        return await self._batcher.ask((user_id, limit, explain))
+        return await self._batcher.ask((user_id, limit, explain, content_weight))
 
-    async def _recommend_all(self, questions: Sequence[tuple[str, int, bool]]) -> list[Recommended]:
+    async def _recommend_all(self, questions: Sequence[tuple[str, int, bool, float | None]]) -> list[Recommended]:
+        """Answer a batch: those that agree on the weights, nearly always all, are answered together."""
+        groups: dict[float | None, list[int]] = {}
+        for place, (*_, content_weight) in enumerate(questions):
+            groups.setdefault(content_weight, []).append(place)
+        answers: dict[int, Recommended] = {}
+        for content_weight, places in groups.items():
+            group = await self._recommend_group([questions[place][:3] for place in places], content_weight)
+            answers.update(zip(places, group, strict=True))
+        return [answers[place] for place in range(len(questions))]
+
+    async def _recommend_group(
+        self, questions: Sequence[tuple[str, int, bool]], content_weight: float | None
+    ) -> list[Recommended]:
         served = self._live.pin()
         generation = served.generation
         try:
@@ -83,7 +101,7 @@ class Recommender:
             DEGRADED.inc(len(questions))
             return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
 
-        settings = generation.manifest.blend
+        settings = generation.manifest.blend.with_content_share(content_weight)
         blended = blend(
             [state.collaborative for state in states],
             contents,

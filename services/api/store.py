@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from services.api.metrics import REDIS_SECONDS, REDIS_UP
+from services.api.page_schemas import RedisFacts
 from services.api.scripts import READ, TAKE_EVENTS
 from shared.codec import unpack
 from shared.errors import StoreUnavailableError
@@ -69,6 +70,7 @@ class Store:
 
     def __init__(self, settings: Settings, url: str) -> None:
         self.keys = Keys(settings.redis_prefix)
+        self.url = url
         self._settings = settings
         self._redis = connect_for_serving(url, settings.redis)
         self._shas = {script: hashlib.sha1(script.encode()).hexdigest() for script in (READ, TAKE_EVENTS)}  # noqa: S324
@@ -101,6 +103,37 @@ class Store:
         """
         current: bytes | None = await self._ask("pointer", lambda: self._redis.get(self.keys.current))
         return None if current is None else current.decode()
+
+    async def history(self) -> list[str]:
+        """Ids that have been published, newest first.
+
+        Raises:
+            StoreUnavailableError: Redis is away.
+        """
+        entries: list[bytes] = await self._ask("history", lambda: self._redis.lrange(self.keys.history, 0, -1))
+        return [entry.decode() for entry in entries]
+
+    async def facts(self) -> RedisFacts:
+        """How Redis is. A server that keeps some of it to itself leaves that unknown."""
+        started = time.perf_counter()
+        if not await self.ping():
+            return RedisFacts(state="away")
+        round_trip_ms = round(1000 * (time.perf_counter() - started), 2)
+        try:
+            told = await self._ask("info", self._redis.info)
+            waiting = await self._ask("waiting", lambda: self._redis.xlen(self.keys.events))
+        except StoreUnavailableError:
+            return RedisFacts(state="away")
+        except ResponseError:
+            return RedisFacts(state="up", round_trip_ms=round_trip_ms)
+        return RedisFacts(
+            state="up",
+            round_trip_ms=round_trip_ms,
+            version=told.get("valkey_version") or told.get("redis_version"),
+            used_memory_bytes=told.get("used_memory"),
+            eviction=told.get("maxmemory_policy"),
+            waiting_events=waiting,
+        )
 
     async def user_states(self, part_id: str, user_ids: Sequence[str], *, n_recent: int) -> list[UserState]:
         """The state of several users in one round trip, with at most `n_recent` recent books each.

@@ -21,10 +21,11 @@ import orjson
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, load_npz
 
-from services.batch.parts import Facts, read_part
+from services.batch.parts import Facts
 from services.batch.progress import Progress
 from services.batch.threads import bound_threads
 from services.batch.top_n import TopNBlock, top_n
+from shared.generation import read_part
 
 _FACTORS = ("item_factors.npy", "fold_in_factors.npy")
 

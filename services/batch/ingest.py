@@ -22,6 +22,7 @@ from services.batch.sources.interaction_rows import KIND_DTYPE, KINDS
 from services.batch.sources.rejects import RejectLog
 from shared.errors import SourceError
 from shared.keys import Keys
+from shared.run_account import Fact
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -54,6 +55,17 @@ class IngestReport:
     n_events: int
     rejected_by_reason: dict[str, int]
     changed: bool
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """The counts, for the account of the run."""
+        return {
+            "books": self.n_active_books,
+            "users": self.n_users,
+            "interactions": self.n_interactions,
+            "rejected": self.n_rejected,
+            "events": self.n_events,
+        }
 
 
 @dataclass(frozen=True, slots=True)

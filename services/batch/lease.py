@@ -11,14 +11,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import orjson
 
-from shared.errors import RunActiveError
 from shared.layout import DataFolder, write_durably
+from shared.lease import holder, locked, refuse_other_run
 
 _SIGN_OF_LIFE_SECONDS = 30.0
 
@@ -32,8 +31,8 @@ def only_run(folder: DataFolder, *, lease_minutes: float) -> Iterator[None]:
     """
     with ExitStack() as held:
         with _alone(folder):
-            held.enter_context(_locked(folder, fcntl.LOCK_EX))
-            _refuse_other(folder, lease_minutes)
+            held.enter_context(locked(folder, fcntl.LOCK_EX))
+            refuse_other_run(folder, lease_minutes)
         yield
 
 
@@ -47,10 +46,10 @@ def step_of(folder: DataFolder, run: str, *, lease_minutes: float) -> Iterator[N
     with ExitStack() as held:
         with _alone(folder):
             if holder(folder) != run:
-                _refuse_other(folder, lease_minutes)
-                with _locked(folder, fcntl.LOCK_EX):  # nobody else is at work, whatever became of their lease
+                refuse_other_run(folder, lease_minutes)
+                with locked(folder, fcntl.LOCK_EX):  # nobody else is at work, whatever became of their lease
                     write_durably(folder.lease, orjson.dumps({"run": run}))
-            held.enter_context(_locked(folder, fcntl.LOCK_SH))
+            held.enter_context(locked(folder, fcntl.LOCK_SH))
         _give_sign(folder, run)
         stop = threading.Event()
         signs = threading.Thread(target=_give_signs, args=(folder, run, stop), name="lease", daemon=True)
@@ -82,14 +81,6 @@ def release(folder: DataFolder, run: str) -> bool:
         return True
 
 
-def holder(folder: DataFolder) -> str | None:
-    """The run that has the lease, however old it is."""
-    try:
-        return str(orjson.loads(folder.lease.read_bytes())["run"])
-    except FileNotFoundError:
-        return None
-
-
 @contextmanager
 def _alone(folder: DataFolder) -> Iterator[None]:
     """Look at lease and lock and take them in one go: first steps of two runs may come at the same time."""
@@ -97,34 +88,6 @@ def _alone(folder: DataFolder) -> Iterator[None]:
     with folder.lease.with_suffix(".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def _locked(folder: DataFolder, mode: int) -> Iterator[None]:
-    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunActiveError(
-                "Another run is active on this data folder.", where=str(folder.root), hint="Wait for it to end."
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _refuse_other(folder: DataFolder, lease_minutes: float) -> None:
-    other = holder(folder)
-    if other is None:
-        return
-    seconds = time.time() - folder.lease.stat().st_mtime
-    if abs(seconds) < lease_minutes * 60:  # a sign from far in the future is as old as the setting back of the clock
-        raise RunActiveError(
-            f"The run {other} is active on this data folder; its last sign of life is {abs(seconds):.0f} s old.",
-            where=str(folder.lease),
-            hint=f"Wait for it to end. If it never will: `nightshelf step release --run '{other}'`.",
-        )
 
 
 def _give_sign(folder: DataFolder, run: str) -> None:

@@ -22,8 +22,8 @@ from services.batch.ingest import IngestReport, ingest
 from services.batch.lease import only_run
 from services.batch.night_parts import NightParts
 from services.batch.progress import Progress
-from services.batch.publish import current_generation
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, publish_generation
+from services.batch.run_account import accounted
 from services.batch.snapshot import current_snapshot
 from services.batch.sources.source import Source
 from services.batch.threads import bound_threads
@@ -32,6 +32,8 @@ from shared.errors import ArtifactError
 from shared.generation import PART_KINDS, GateVerdict, part_folder
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.publication import current_generation
+from shared.run_account import Fact
 from shared.settings import Settings
 
 MAKE: dict[str, Callable[[NightParts], object]] = {
@@ -98,19 +100,26 @@ def run_night(
         bound_threads(settings.batch.threads),
     ):
         shutil.rmtree(folder.staging, ignore_errors=True)
-        clock, started = _Clock(on_step), datetime.now(UTC)
-        with clock.step("ingest"):
+        started = datetime.now(UTC)
+        clock = _Clock(folder, f"nightly {started:%Y-%m-%dT%H:%M:%SZ}", on_step)
+        with clock.step("ingest") as facts:
             ingested = ingest(folder, source, settings, redis=client, progress=progress)
+            facts.update(ingested.facts)
         snapshot = current_snapshot(folder)
         if snapshot is None:
             raise ArtifactError("Ingest left no snapshot.", where=str(folder.snapshots))
         expected = current_generation(client, keys)
         parts = NightParts(folder, snapshot, settings, progress)
         for name, make in MAKE.items():
-            with clock.step(name):
+            with clock.step(name) as facts:
+                n_built = len(parts.built)
                 make(parts)
-        with clock.step("gate"):
+                facts["built"] = ", ".join(parts.built[n_built:]) or None
+                if name == "embed":
+                    facts |= {"embedded": parts.n_embedded, "reused": parts.n_reused_vectors}
+        with clock.step("gate") as facts:
             gate = pass_gate(folder, parts.evaluation_id, expected, settings.gate, accept=accept)
+            facts |= {"verdict": gate.verdict, "reason": gate.reason}
         manifest = make_manifest(
             snapshot,
             settings,
@@ -146,15 +155,16 @@ def run_night(
 
 
 class _Clock:
-    """Seconds per step."""
+    """Seconds per step, and the account each gives of itself."""
 
-    def __init__(self, on_step: Callable[[str], None]) -> None:
+    def __init__(self, folder: DataFolder, run: str, on_step: Callable[[str], None]) -> None:
         self.seconds: dict[str, float] = {}
-        self._on_step = on_step
+        self._folder, self._run, self._on_step = folder, run, on_step
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[dict[str, Fact]]:
         self._on_step(name)
         started = time.perf_counter()
-        yield
+        with accounted(self._folder, self._run, name) as facts:
+            yield facts
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started

@@ -57,11 +57,6 @@ def build_part(
     return manifest, True
 
 
-def read_part(path: Path) -> PartManifest:
-    """What a part, verified before, says of itself."""
-    return PartManifest.model_validate_json((path / "part.json").read_bytes())
-
-
 def read_epoch(folder: DataFolder) -> str | None:
     """What sets the ids of all parts apart from those made before the last `start_epoch`; `None` at first."""
     return folder.epoch.read_text(encoding="utf-8").strip() if folder.epoch.exists() else None

@@ -1,73 +1,47 @@
 """From parts to a generation: lists and user state into Redis, verify, flip the pointer; roll back; collect.
 
-The pointer moves by compare-and-set, after everything it stands for is in place. Dying at any point before leaves the
-previous generation served; the next run finds what is already there and goes on.
+The pointer moves (`shared.publication`) after everything it stands for is in place. Dying at any point before leaves
+the previous generation served; the next run finds what is already there and goes on.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import redis
 
-from services.batch.parts import read_epoch, read_part, remove_part
+from services.batch.parts import read_epoch, remove_part
 from services.batch.progress import Progress
-from shared.codec import pack, unpack
-from shared.errors import ArtifactError, PublishConflictError
+from shared.codec import pack
+from shared.errors import ArtifactError
 from shared.generation import (
     PART_KINDS,
-    Generation,
     GenerationManifest,
-    PartManifest,
-    content_id,
-    open_generation,
     part_folder,
     read_manifest,
+    read_part,
     read_pointer_file,
     verify_part,
 )
 from shared.keys import Keys
 from shared.layout import DataFolder, write_durably
+from shared.publication import (
+    current_generation,
+    flip,
+    generation_before,
+    history,
+    lists_complete,
+    lists_fingerprint,
+    manifests,
+    verify_generation,
+)
 
-_LIST_FILES = ("users.json", "lists.numbers.npy", "lists.scores.npy")
 _LISTS_PER_PIPELINE = 1000
-_PROBES = 20
-_FLIP = """
-local current = redis.call('GET', KEYS[1]) or ''
-if current == ARGV[2] then return 1 end -- sent again because the first answer was lost
-if current ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
-redis.call('LPUSH', KEYS[2], ARGV[2])
-return 1
-"""
-
-
-def current_generation(client: redis.Redis, keys: Keys) -> str | None:
-    """The published generation's id in this Redis."""
-    current = cast("bytes | None", client.get(keys.current))
-    return None if current is None else current.decode()
-
-
-def history(client: redis.Redis, keys: Keys) -> list[str]:
-    """Ids that have been published, newest first."""
-    return [entry.decode() for entry in cast("list[bytes]", client.lrange(keys.history, 0, -1))]
-
-
-def lists_complete(client: redis.Redis, keys: Keys, part: PartManifest) -> bool:
-    """Whether every list of this collaborative part, as it is on disk, is in Redis."""
-    marker = cast("bytes | None", client.get(keys.collaborative_complete(part.id)))
-    return marker is not None and marker.decode() == _fingerprint(part)
-
-
-def _fingerprint(part: PartManifest) -> str:
-    """A hash of the lists. A part that was damaged and built again need not have the same ones under its id."""
-    return content_id([part.files[name].sha256 for name in _LIST_FILES])
 
 
 def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress) -> int:
@@ -91,64 +65,13 @@ def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress)
                 pipeline.set(keys.collaborative_list(part.id, user), pack(numbers[row, :length], scores[row, :length]))
             pipeline.execute()
             advance(len(chunk))
-    client.set(keys.collaborative_complete(part.id), _fingerprint(part))
+    client.set(keys.collaborative_complete(part.id), lists_fingerprint(part))
     return len(users)
 
 
 def write_manifest(folder: DataFolder, manifest: GenerationManifest) -> None:
     """Write a generation's manifest. It is not served until the pointer names it."""
     write_durably(folder.generations / f"{manifest.id}.json", manifest.model_dump_json(indent=2).encode())
-
-
-def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, generation_id: str) -> Generation:
-    """Open a generation as the API would and probe it: neighbours of some books, lists of some users.
-
-    Raises:
-        ArtifactError: it is not fit to be served; says what is wrong with it.
-    """
-    generation = open_generation(folder, generation_id)
-    catalog = generation.catalog
-    probes = np.flatnonzero(generation.neighbours.tribe_of >= 0)
-    for number in probes[:: max(1, len(probes) // _PROBES)].tolist():
-        neighbours, similarities = generation.neighbours.of(number)
-        if not catalog.active[neighbours].all() or not np.isfinite(similarities).all():
-            raise ArtifactError(f"The index of {generation_id} names books that are not served, next to book {number}.")
-    if not np.isfinite(generation.item_factors).all():
-        raise ArtifactError(f"The item factors of {generation_id} are not all finite.")
-    path = part_folder(folder, "collaborative", generation.collaborative_id)
-    users: list[str] = json.loads((path / "users.json").read_bytes())
-    lists = np.load(path / "lists.numbers.npy", mmap_mode="r")
-    if not lists_complete(client, keys, read_part(path)):
-        raise ArtifactError(f"Not all lists of {generation_id} are in Redis.")
-    for row in range(0, len(users), max(1, len(users) // _PROBES)):
-        packed = cast("bytes | None", client.get(keys.collaborative_list(generation.collaborative_id, users[row])))
-        expected = lists[row][lists[row] >= 0]
-        if packed is None or not np.array_equal(unpack(packed)[0], expected):
-            raise ArtifactError(f"The list of user {users[row]!r} in Redis is not the one of {generation_id}.")
-        if len(expected) and (expected.max() >= catalog.n_books or not catalog.active[expected].all()):
-            raise ArtifactError(f"The list of user {users[row]!r} in {generation_id} names books that are not served.")
-    return generation
-
-
-def flip(client: redis.Redis, keys: Keys, folder: DataFolder, *, expected: str | None, to: str) -> None:
-    """Make `to` the served generation if `expected` still is; also on disk, for when Redis is away.
-
-    Raises:
-        PublishConflictError: the pointer has moved meanwhile; nothing was changed.
-    """
-    flipped = client.eval(_FLIP, 2, keys.current, keys.history, expected or "", to)
-    if not flipped:
-        raise PublishConflictError(
-            f"Generation {to} was not published: the current one is no longer {expected}.",
-            hint="Another run published meanwhile. Look at `nightshelf generations list` and run again if needed.",
-        )
-    write_pointer_file(folder, to)
-
-
-def write_pointer_file(folder: DataFolder, generation_id: str) -> None:
-    """Name the served generation on disk, for when Redis is away. Does nothing if the file says so already."""
-    if read_pointer_file(folder) != generation_id:
-        write_durably(folder.generations / "current", f"{generation_id}\n".encode())
 
 
 def rollback(
@@ -161,10 +84,7 @@ def rollback(
     """
     current = current_generation(client, keys)
     if to is None:
-        earlier = [entry for entry in history(client, keys) if entry != current]
-        if not earlier:
-            raise ArtifactError("There is no earlier generation to go back to.")
-        to = earlier[0]
+        to = generation_before(client, keys, current)
     manifest = read_manifest(folder, to)
     part = part_folder(folder, "collaborative", manifest.parts["collaborative"])
     verify_part(part)
@@ -172,12 +92,6 @@ def rollback(
     verify_generation(client, keys, folder, to)
     flip(client, keys, folder, expected=current, to=to)
     return manifest
-
-
-def manifests(folder: DataFolder) -> Iterator[GenerationManifest]:
-    """Every generation on disk, newest first."""
-    for path in sorted(folder.generations.glob("*.json"), reverse=True):
-        yield read_manifest(folder, path.stem)
 
 
 def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelta) -> dict[str, int]:

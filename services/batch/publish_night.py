@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 from services.batch.evaluate.gate import judge
 from services.batch.evaluate.report.write_report import write_night_report
-from services.batch.publish import (
-    current_generation,
-    flip,
-    verify_generation,
-    write_lists,
-    write_manifest,
-    write_pointer_file,
-)
+from services.batch.publish import write_lists, write_manifest
 from services.batch.tune.tuned_settings import tuned_names
 from services.batch.user_state import merge_user_state
 from shared.errors import ArtifactError, GateRefusedError
@@ -33,6 +26,7 @@ from shared.generation import (
     verify_part,
 )
 from shared.log import get_logger
+from shared.publication import current_generation, flip, verify_generation, write_pointer_file
 
 if TYPE_CHECKING:
     import redis
@@ -43,7 +37,7 @@ if TYPE_CHECKING:
     from shared.layout import DataFolder
     from shared.settings import GateSettings, Settings
 
-Step = Callable[[str], AbstractContextManager[None]]
+Step = Callable[[str], AbstractContextManager[object]]
 _TIME_OF_ID = "%Y%m%dT%H%M%S%fZ"
 _OF_THE_RUN = {"id", "created_at", "night", "gate"}
 

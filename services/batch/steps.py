@@ -19,8 +19,9 @@ from services.batch.ingest import ingest
 from services.batch.lease import once_at_a_time, step_of
 from services.batch.night_parts import NightParts
 from services.batch.parts import start_epoch
-from services.batch.publish import collect, current_generation
+from services.batch.publish import collect
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation
+from services.batch.run_account import accounted
 from services.batch.snapshot import open_snapshot
 from services.batch.threads import bound_threads
 from services.batch.tune.tuned_settings import with_tuned
@@ -28,6 +29,8 @@ from shared.errors import ArtifactError
 from shared.generation import part_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.publication import current_generation
+from shared.run_account import Fact
 
 if TYPE_CHECKING:
     import redis
@@ -51,6 +54,7 @@ class StepsOfRun:
     def __init__(self, run: str, settings: Settings, progress: Progress) -> None:
         self._run, self._settings, self._progress = run, with_tuned(settings), progress
         self._folder, self._keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
+        self._facts: dict[str, Fact] = {}
 
     def ingest(
         self, client: redis.Redis, open_source: Callable[[], Source | None], *, night: str | None, fresh: bool
@@ -64,6 +68,7 @@ class StepsOfRun:
             source = open_source()
             served = current_generation(client, self._keys)
             report = ingest(self._folder, source, self._settings, redis=client, progress=self._progress, fresh=fresh)
+            self._facts |= report.facts
             if fresh:
                 start_epoch(self._folder, self._run, started)
         return {
@@ -79,6 +84,7 @@ class StepsOfRun:
         """Embed what is new or changed."""
         with self._making("embed", snapshot) as parts:
             parts.embed()
+            self._facts |= {"embedded": parts.n_embedded, "reused": parts.n_reused_vectors}
         return {"n_embedded": parts.n_embedded, "n_reused": parts.n_reused_vectors}
 
     def factor(self, snapshot: str) -> Account:
@@ -116,7 +122,9 @@ class StepsOfRun:
             GateRefusedError: it is, and no reason to accept it was given.
         """
         with self._making("gate", snapshot) as parts:
-            return pass_gate(self._folder, parts.evaluation(), served, self._settings.gate, accept=accept).model_dump()
+            verdict = pass_gate(self._folder, parts.evaluation(), served, self._settings.gate, accept=accept)
+            self._facts |= {"verdict": verdict.verdict, "reason": verdict.reason}
+            return verdict.model_dump()
 
     def publish(
         self,
@@ -189,10 +197,13 @@ class StepsOfRun:
             step_of(self._folder, self._run, lease_minutes=batch.lease_minutes),
             once_at_a_time(self._folder, step),
             bound_threads(batch.threads),
+            accounted(self._folder, self._run, step) as self._facts,
         ):
             yield
 
     @contextmanager
     def _making(self, step: str, snapshot: str) -> Iterator[NightParts]:
         with self._working(step):
-            yield NightParts(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)
+            parts = NightParts(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)
+            yield parts
+            self._facts["built"] = ", ".join(parts.built) or None

@@ -134,7 +134,8 @@ class TestDocumentation:
         assert set(paths) == {
             "/api/recommendations/user/{user_id}", "/books/{title}/similar", "/api/books/search", "/api/books",
             "/api/books/{book_id}", "/api/popular", "/api/genres", "/api/tribes", "/recommend", "/api/events",
-            "/healthz", "/readyz", "/metrics",
+            "/healthz", "/readyz", "/metrics", "/api/page", "/api/neighbours/{book_id}", "/api/map",
+            "/api/map/{number}", "/api/readers", "/api/operations", "/api/operations/rollback",
         }  # fmt: skip
         operations = [operation for path in paths.values() for operation in path.values()]
         assert len({operation["operationId"] for operation in operations}) == len(operations)

@@ -40,7 +40,9 @@ direct_router = APIRouter(tags=["recommendations"], route_class=DirectRoute)
 async def recommendations_for_user(request: Request) -> Response:
     """Books for one user, best first. Someone unknown is shown popular books."""
     query = RecommendationQuery.of(request)
-    recommended = await state_of(request).recommender.recommend(query.user_id, query.limit, explain=query.explain)
+    recommended = await state_of(request).recommender.recommend(
+        query.user_id, query.limit, explain=query.explain, content_weight=query.content_weight
+    )
     request.scope["strategy"] = recommended.strategy
     answer = write_json(recommended, query.user_id, explain=query.explain)
     return Response(answer, media_type="application/json")

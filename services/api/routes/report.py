@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from pathlib import Path
 
 from fastapi import APIRouter, Response
 
@@ -43,15 +42,13 @@ async def report_document(state: StateDep, served: ServedDep) -> Response:
 
 
 def _read(settings: Settings, generation_id: str, ending: str) -> bytes:
-    folder = DataFolder(settings.data_dir)
-    for page in (folder.report(generation_id, "full"), folder.report(generation_id, "night")):
-        path: Path = page.with_suffix(ending)
-        if path.is_file():
-            return path.read_bytes()
-    raise NoReportError(
-        f"There is no report on the generation {generation_id}.",
-        hint=f"Run `nightshelf evaluate --generation {generation_id}`, or `nightshelf nightly` once more.",
-    )
+    page = DataFolder(settings.data_dir).best_report(generation_id)
+    if page is None:
+        raise NoReportError(
+            f"There is no report on the generation {generation_id}.",
+            hint=f"Run `nightshelf evaluate --generation {generation_id}`, or `nightshelf nightly` once more.",
+        )
+    return page.with_suffix(ending).read_bytes()
 
 
 def _policy(page: bytes) -> str:

@@ -1,0 +1,68 @@
+"""Simulated readers to look at. Real ones are nobody's business: where readers are real, there are none here."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+
+from services.api.live import Served
+from services.api.page_schemas import DemoReader
+from services.api.present import reference
+from services.api.store import Store
+from shared.generation import part_folder
+from shared.layout import DataFolder
+
+_LOOKED_AT = 48
+_LEAST_RECENT = 5
+_RECENT_SHOWN = 5
+
+
+class DemoReaders:
+    """Finds readers with tastes that differ; remembers whom it looked at for one set of lists.
+
+    Args:
+        folder: the data folder.
+        store: Redis.
+    """
+
+    def __init__(self, folder: DataFolder, store: Store) -> None:
+        self._folder, self._store = folder, store
+        self._of = ""
+        self._some: list[str] = []
+
+    async def find(self, served: Served, limit: int) -> list[DemoReader]:
+        """Up to `limit` readers with what they liked lately, each of another favourite tribe where possible.
+
+        Raises:
+            StoreUnavailableError: Redis is away.
+        """
+        generation = served.generation
+        if not generation.manifest.simulated_readers:
+            return []
+        part = generation.collaborative_id
+        if self._of != part:
+            self._some = await asyncio.to_thread(self._spread, part)
+            self._of = part
+        states = await self._store.user_states(part, self._some, n_recent=_RECENT_SHOWN)
+        tribe_of, n_books = generation.neighbours.tribe_of, generation.catalog.n_books
+        met: dict[int, int] = {}
+        ranked = []
+        for place, (user, state) in enumerate(zip(self._some, states, strict=True)):
+            recent = [number for number in state.recent.tolist() if number < n_books]
+            if len(recent) < _LEAST_RECENT:
+                continue
+            tribes = tribe_of[recent].tolist()
+            favourite = max(tribes, key=tribes.count)
+            ranked.append((met.get(favourite, 0), place, user, recent))
+            met[favourite] = met.get(favourite, 0) + 1
+        return [
+            DemoReader(user_id=user, recent=[reference(generation, number) for number in recent])
+            for _, _, user, recent in sorted(ranked)[:limit]
+        ]
+
+    def _spread(self, part: str) -> list[str]:
+        """Users from all over the lists."""
+        path = part_folder(self._folder, "collaborative", part) / "users.json"
+        users: list[str] = orjson.loads(path.read_bytes())
+        return users[:: max(1, len(users) // _LOOKED_AT)][:_LOOKED_AT]

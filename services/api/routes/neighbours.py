@@ -1,0 +1,70 @@
+"""Books next to a book: by what it is about, and by what its readers also like, each with its reason."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+
+from services.api.deps import BookPath, Limit, ServedDep
+from services.api.live import Served
+from services.api.page_schemas import AlikeByContent, AlikeByReaders, NeighboursAnswer
+from services.api.present import rated, reference
+from services.api.problems import documented
+from services.api.routes.books import similar_books
+
+router = APIRouter(tags=["books"])
+
+
+@router.get("/api/neighbours/{book_id:path}", responses=documented(404, 422, 503))
+async def neighbours(served: ServedDep, book_id: BookPath, limit: Limit = 10) -> NeighboursAnswer:
+    """Books next to one book: nearest by description, and what the factor model lists for a reader of it alone."""
+    number = served.generation.catalog.number_of(book_id)
+    found = await asyncio.to_thread(served.by_readers.of, number)
+    return NeighboursAnswer(
+        book=reference(served.generation, number),
+        by_content=_by_content(served, number, limit),
+        by_readers=_by_readers(served, *found, limit),
+        simulated_readers=served.generation.manifest.simulated_readers,
+    )
+
+
+def _by_content(served: Served, number: int, limit: int) -> list[AlikeByContent]:
+    generation = served.generation
+    catalog, tribe_of = generation.catalog, generation.neighbours.tribe_of
+    record, tribe = catalog.record(number), int(tribe_of[number])
+    books = []
+    for book in similar_books(served, number, limit):
+        neighbour = catalog.number_of(book.book_id)
+        other = catalog.record(neighbour)
+        same_tribe = tribe >= 0 and tribe == tribe_of[neighbour]
+        books.append(
+            AlikeByContent(
+                **book.model_dump(),
+                same_series=record["series"] if record["series"] and record["series"] == other["series"] else None,
+                same_authors=_in_both(record, other, "authors"),
+                same_genres=_in_both(record, other, "genres"),
+                same_tribe=generation.neighbours.tribes[tribe]["name"] if same_tribe else None,
+            )
+        )
+    return books
+
+
+def _in_both(record: dict[str, Any], other: dict[str, Any], field: str) -> list[str]:
+    return [entry for entry in record[field] if entry in other[field]]
+
+
+def _by_readers(served: Served, numbers: Any, shares: Any, limit: int) -> list[AlikeByReaders]:
+    """One edition of each work."""
+    works: set[int] = set()
+    books = []
+    for number, share in zip(numbers.tolist(), shares.tolist(), strict=True):
+        work = int(served.generation.catalog.editions[number])
+        if work in works:
+            continue
+        works.add(work)
+        books.append(AlikeByReaders(**rated(served.generation, number).model_dump(), closeness=max(share, 1e-6)))
+        if len(books) == limit:
+            break
+    return books

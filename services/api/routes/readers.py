@@ -1,0 +1,24 @@
+"""Simulated readers to look at."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from services.api.deps import ServedDep, StateDep
+from services.api.page_schemas import ReadersAnswer
+from services.api.problems import documented
+
+router = APIRouter(tags=["readers"])
+
+
+@router.get("/api/readers", responses=documented(422, 503))
+async def demo_readers(
+    state: StateDep, served: ServedDep, limit: Annotated[int, Query(ge=1, le=24, description="How many at most")] = 6
+) -> ReadersAnswer:
+    """Some simulated readers with the books they liked lately. Where readers are real people, nobody is listed."""
+    return ReadersAnswer(
+        readers=await state.demo_readers.find(served, limit),
+        simulated_readers=served.generation.manifest.simulated_readers,
+    )

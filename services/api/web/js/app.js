@@ -1,0 +1,125 @@
+/** Follows the address: one view at a time, and what the whole page says about the engine. */
+
+import { ApiError, pageFacts } from "./api.js";
+import { book } from "./book.js";
+import { allowPictures } from "./cover.js";
+import { el } from "./dom.js";
+import { find } from "./find.js";
+import { emptyShelf, failure, notice, withdraw } from "./notice.js";
+
+/**
+ * @typedef {object} Visit what a view is given
+ * @property {string[]} path what stands behind the view's name in the address
+ * @property {URLSearchParams} query
+ * @property {any} facts see `PageFacts` of the API
+ * @property {AbortSignal} signal aborted when someone goes elsewhere
+ */
+
+const LOOK_AGAIN_MILLISECONDS = 5000;
+/** The first view is at hand; those behind are fetched when asked for. */
+const VIEWS = {
+  find: { title: "Find", load: async () => find },
+  book: { title: "Book", load: async () => book },
+  reader: { title: "Reader", load: async () => (await import("./reader.js")).reader },
+  tribes: { title: "Tribes", load: async () => (await import("./tribes.js")).tribes },
+  operations: { title: "Operations", load: async () => (await import("./operations.js")).operations, needsNothing: true },
+};
+
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+let visit = new AbortController();
+let looking = 0;
+let first = true;
+
+/** @returns {{name: string, path: string[], query: URLSearchParams}} */
+function address() {
+  const [route, search] = location.hash.replace(/^#\/?/, "").split("?");
+  const [name, ...path] = route.split("/").map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  });
+  return { name: name in VIEWS ? name : "find", path, query: new URLSearchParams(search ?? "") };
+}
+
+async function show() {
+  visit.abort();
+  visit = new AbortController();
+  const { signal } = visit;
+  const { name, path, query } = address();
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.getAttribute("data-view") === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  main.setAttribute("aria-busy", "true");
+  withdraw("rated");
+  let content;
+  try {
+    const facts = await look();
+    if (!facts.generation && !VIEWS[name].needsNothing) content = emptyShelf();
+    else content = await (await VIEWS[name].load())({ path, query, facts, signal });
+  } catch (error) {
+    if (signal.aborted) return;
+    content = el("div.view", {}, el("h1", { tabindex: "-1" }, VIEWS[name].title), failure(error));
+    if (!(error instanceof ApiError)) console.error(error);
+  }
+  if (signal.aborted) return;
+  main.replaceChildren(content);
+  main.setAttribute("aria-busy", "false");
+  main.dataset.view = name;
+  main.dataset.at = location.hash;
+  arrive(name);
+}
+
+/** Bring whoever came here to the heading; when the page opens, the browser's own place is right. @param {string} name */
+function arrive(name) {
+  const heading = main.querySelector("h1");
+  document.title = `${heading?.textContent ?? VIEWS[name].title} · Nightshelf`;
+  if (!first) {
+    scrollTo(0, 0);
+    heading?.focus({ preventScroll: true });
+  }
+  first = false;
+}
+
+/** Ask what is served and how the engine is, and say what is out of the ordinary. */
+async function look() {
+  clearTimeout(looking);
+  const facts = await pageFacts();
+  allowPictures(facts.cover_urls);
+  tell(facts);
+  if (facts.redis === "away" || !facts.generation) looking = setTimeout(lookAgain, LOOK_AGAIN_MILLISECONDS, facts);
+  return facts;
+}
+
+/** @param {any} before */
+async function lookAgain(before) {
+  try {
+    const facts = await look();
+    if (!before.generation && facts.generation) await show();
+  } catch {
+    looking = setTimeout(lookAgain, LOOK_AGAIN_MILLISECONDS, before);
+  }
+}
+
+/** @param {any} facts */
+function tell(facts) {
+  if (facts.redis === "away") {
+    notice("redis", "Redis is away. You see popular books from memory instead of personal lists, and nothing you rate is kept until it is back.", "alert");
+  } else withdraw("redis");
+  const provenance = document.getElementById("provenance");
+  if (!provenance) return;
+  if (facts.simulated_readers) provenance.replaceChildren(el("span.tag", {}, "simulated readers"), " This is a demo. The readers and all their ratings are simulated.");
+  else provenance.textContent = "Recommendations from the ratings of this catalogue’s own readers.";
+}
+
+/** Whoever finds the engine degraded says so here, so that the page's notice appears at once. */
+document.addEventListener("nightshelf:look", () => look().catch(() => {}));
+/** The address belongs to the views: whoever skips to the content is brought there without it. */
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+addEventListener("hashchange", show);
+show();

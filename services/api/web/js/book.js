@@ -1,0 +1,81 @@
+/** Book: what it is, how it is liked, and its neighbours by description and by readers, each with its reason. */
+
+import { get } from "./api.js";
+import { cover } from "./cover.js";
+import { el } from "./dom.js";
+import { report } from "./events.js";
+import { notice } from "./notice.js";
+import { me } from "./memory.js";
+import { stars } from "./rating.js";
+import { shelf } from "./shelf.js";
+import { counted, people, ratingOf, whyAlike } from "./words.js";
+
+const NEIGHBOURS = 7;
+
+/** @param {import("./app.js").Visit} visit @returns {Promise<HTMLElement>} */
+export async function book({ path, facts, signal }) {
+  const id = encodeURIComponent(path[0] ?? "");
+  const [record, near] = await Promise.all([
+    get(`api/books/${id}`, signal),
+    get(`api/neighbours/${id}?limit=${NEIGHBOURS}`, signal),
+  ]);
+  const about = near.by_content.length
+    ? await shelf(near.by_content, { note: whyAlike, signal })
+    : el("p.quiet", {}, "Nothing is known of what it is about.");
+  const liked = near.by_readers.length
+    ? await shelf(near.by_readers, { note: (other) => whyRead(other, near.by_readers), signal })
+    : el("p.quiet", {}, "Too few readers liked it to say.");
+  return el(
+    "article.view.view-book",
+    { "data-book": record.book_id },
+    header(record, facts),
+    el("section", { "data-list": "content" }, el("h2", {}, "What it is about"),
+      el("p.section-note", {}, "Nearest by their descriptions."), about),
+    el("section", { "data-list": "readers" }, el("h2", {}, "What its readers also like"),
+      el("p.section-note", {}, "Nearest by the factor model: what it would list for someone who liked only this book.",
+        near.simulated_readers && [" ", el("span.tag", {}, "simulated readers")]), liked),
+  );
+}
+
+/** @param {any} record @param {any} facts */
+function header(record, facts) {
+  const series = record.series && [record.series, record.series_position].filter((part) => part !== null).join(" ");
+  const facts_ = [record.year && (record.year < 0 ? `${-record.year} BC` : String(record.year)), series].filter(Boolean);
+  return el(
+    "header.book-head",
+    {},
+    el("div.book-cover", {}, cover(record, "cover-large")),
+    el(
+      "div.book-words",
+      {},
+      el("h1", { tabindex: "-1" }, record.title),
+      el("p.byline", {}, people(record.authors)),
+      facts_.length > 0 && el("p.quiet", {}, facts_.join(" · ")),
+      el("p.rating", {}, ratingOf(record, facts.simulated_readers)),
+      record.description ? el("p.blurb", {}, record.description) : el("p.quiet", {}, "There is no description of it."),
+      el("ul.chips", { "aria-label": "Genres and tribe" },
+        record.genres.map((genre) => el("li.chip", {}, genre)),
+        record.tribe && el("li", {}, el("a.chip.chip-link", { href: `#/tribes/${record.tribe.tribe}` }, `Tribe: ${record.tribe.name}`))),
+      el("div.book-rate", {}, el("p", { id: "rate-label" }, "Read it? Your stars shape your list."),
+        stars(record, { value: me().ratings[record.book_id]?.value ?? 0, onRate: (value) => rate(record, value) })),
+    ),
+  );
+}
+
+/** @param {any} record @param {number} value */
+async function rate(record, value) {
+  try {
+    await report(me().id, record, "rating", value);
+    notice("rated", `${counted(value, "star")} for ${record.title}. Your list has changed.`);
+  } catch (error) {
+    notice("rated", `Your stars were not kept: ${error.message}`, "alert");
+    throw error;
+  }
+}
+
+/** @param {any} other @param {any[]} all */
+function whyRead(other, all) {
+  const place = all.indexOf(other);
+  if (place === 0) return "Of all books the one its readers like most";
+  return `Its readers’ pull is ${Math.max(1, Math.round(100 * other.closeness))} % of the first one’s`;
+}

@@ -1,0 +1,58 @@
+/** Where on the canvas a place of the map is, and the other way round; coming nearer and moving. */
+
+import { SIDE } from "./map_data.js";
+
+const MARGIN = 26; // CSS pixels around all books
+const MOST_STRETCHED = 1.7; // the plane's two axes have no common unit worth keeping
+const NEAREST = 60;
+
+/** Where the plane lies on the canvas: `scale` canvas pixels for its whole height, its middle at `x`, `y` of [0, 1]. */
+export class Camera {
+  constructor() {
+    this.reset();
+  }
+
+  reset() {
+    [this.x, this.y, this.zoom] = [0.5, 0.5, 1];
+  }
+
+  /** Lay out for a canvas. @param {number} width @param {number} height @param {number} shape width over height of the plane @param {number} ratio device pixels */
+  fit(width, height, shape, ratio) {
+    const margin = MARGIN * ratio;
+    [this.width, this.height] = [width, height];
+    const wanted = (width - 2 * margin) / Math.max(1, height - 2 * margin);
+    const stretched = Math.min(Math.max(wanted, shape / MOST_STRETCHED), shape * MOST_STRETCHED);
+    this.spanY = Math.min(height - 2 * margin, (width - 2 * margin) / stretched);
+    this.spanX = this.spanY * stretched;
+  }
+
+  /** Canvas pixels of a place. @param {number} x @param {number} y */
+  toCanvas(x, y) {
+    return [
+      this.width / 2 + (x / SIDE - this.x) * this.spanX * this.zoom,
+      this.height / 2 - (y / SIDE - this.y) * this.spanY * this.zoom,
+    ];
+  }
+
+  /** The place below a canvas pixel. @param {number} px @param {number} py */
+  toPlace(px, py) {
+    return [
+      SIDE * (this.x + (px - this.width / 2) / (this.spanX * this.zoom)),
+      SIDE * (this.y - (py - this.height / 2) / (this.spanY * this.zoom)),
+    ];
+  }
+
+  /** Come nearer or go back, keeping what is below a pixel where it is. @param {number} factor @param {number} px @param {number} py */
+  zoomAt(factor, px, py) {
+    const [x, y] = this.toPlace(px, py);
+    this.zoom = Math.min(NEAREST, Math.max(1, this.zoom * factor));
+    const [nowX, nowY] = this.toPlace(px, py);
+    this.move((x - nowX) / SIDE, (y - nowY) / SIDE);
+  }
+
+  /** @param {number} dx @param {number} dy shares of the plane */
+  move(dx, dy) {
+    const clamp = (value) => Math.min(1, Math.max(0, value));
+    [this.x, this.y] = this.zoom === 1 ? [0.5, 0.5] : [clamp(this.x + dx), clamp(this.y + dy)];
+  }
+}

@@ -1,0 +1,62 @@
+"""A small shop for tests of the page: some of the demo's books, hostile titles among them, and two nights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from services.batch.nightly import run_night
+from services.batch.progress import SILENT
+from services.batch.sources.demo import DemoSource
+from services.batch.sources.rejects import RejectLog
+from shared.redis import connect_for_batch
+from shared.settings import Settings, load_settings
+
+OPERATOR_KEY = "the operator's key"
+HOSTILE_TITLE = "<img src=x onerror=\"document.title='taken over'\"> & <b>Sons</b>"
+HOSTILE_ID = "hostile/<b>"
+COVER_URL = "https://covers.example.org/the-hobbit.png"
+N_BOOKS = 80
+N_READERS = 900
+_KEPT = (
+    "the-hobbit", "dune", "harry-potter-and-the-philosophers-stone", "harry-potter-and-the-chamber-of-secrets",
+    "pride-and-prejudice", "persuasion",
+)  # fmt: skip
+
+
+class SmallShop(DemoSource):
+    """The demo with fewer books and readers, and one book whose title is markup."""
+
+    name = "small shop"
+
+    def fingerprint(self) -> str:
+        """Different from the demo's."""
+        return f"small-{super().fingerprint()}"
+
+    def books(self, rejects: RejectLog) -> pd.DataFrame:
+        """The books kept, the first of the others, and the hostile one."""
+        demo = super().books(rejects)
+        kept = demo["book_id"].isin(_KEPT) | (demo.index < N_BOOKS)
+        books = demo[kept].reset_index(drop=True)
+        books.loc[books["book_id"] == "the-hobbit", "image_url"] = COVER_URL
+        hostile = books.iloc[[0]].assign(book_id=HOSTILE_ID, title=HOSTILE_TITLE, authors=[["<i>Nobody</i>"]])
+        hostile["description"] = "<script>alert(1)</script> A dragon, a hoard and a very small burglar from a hole."
+        return pd.concat([books, hostile], ignore_index=True).astype(demo.dtypes)
+
+    def interactions(self, rejects: RejectLog) -> pd.DataFrame:
+        """What readers did with those books; whoever did something with The Hobbit did it with the hostile one too."""
+        text = dict.fromkeys(("user_id", "book_id", "kind"), str)
+        rows = super().interactions(rejects).astype(text)
+        rows = rows[rows["book_id"].isin(set(self.books(rejects)["book_id"]))]
+        hostile = rows[rows["book_id"] == "the-hobbit"].assign(book_id=HOSTILE_ID)
+        return pd.concat([rows, hostile], ignore_index=True)
+
+
+def open_shop(folder: Path, redis_url: str, prefix: str) -> tuple[Settings, list[str]]:
+    """Run two nights; returns the settings and the generations, oldest first."""
+    settings = load_settings(data_dir=folder, redis_url=redis_url, redis_prefix=prefix)
+    settings = settings.model_copy(update={"page": settings.page.model_validate({"operator_key": OPERATOR_KEY})})
+    with connect_for_batch(redis_url, settings.redis) as client:
+        nights = [run_night(settings, SmallShop(n_readers=n), client, SILENT) for n in (N_READERS - 10, N_READERS)]
+    return settings, [night.generation_id for night in nights]

@@ -1,0 +1,96 @@
+"""Operations: what the engine is doing and why, and rolling back with the operator key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from shared.layout import DataFolder
+from tests.integration.api_world import serving
+from tests.web.shelf_world import OPERATOR_KEY
+
+
+def short(generation):
+    return generation.split("-")[-1]
+
+
+def test_it_says_what_is_served_how_good_it_is_and_what_the_gate_made_of_it(visitor, api):
+    served = api.ok("/api/operations")["served"]
+    panel = visitor.go("#/operations").locator("[data-panel='served']")
+    expect(visitor.page.locator(".lead")).to_contain_text(short(served["id"]))
+    expect(panel).to_contain_text("simulated readers")
+    expect(panel).to_contain_text(f"{served['metrics']['served']['ndcg_at_10']['value']:.3f}")
+    expect(panel.locator(".verdict")).to_contain_text(served["gate"]["reason"])
+    expect(panel).to_contain_text(re.compile(r"ago|now"))
+
+
+def test_it_tells_the_last_run_step_by_step(visitor):
+    steps = visitor.go("#/operations").locator(".step")
+    assert [step.get_attribute("data-step") for step in steps.all()] == [
+        "ingest", "embed", "factor", "top-n", "index", "evaluate", "gate", "lists", "user state", "verify", "publish",
+    ]  # fmt: skip
+    assert {step.get_attribute("data-status") for step in steps.all()} == {"done"}
+    expect(steps.first).to_contain_text("books")
+
+
+def test_it_shows_history_latency_and_redis(visitor, shop):
+    page = visitor.go("#/operations")
+    rows = page.locator("[data-panel='history'] tbody tr")
+    assert {row.get_attribute("data-generation") for row in rows.all()} == set(shop[1])
+    expect(page.locator("[data-panel='latency']")).to_contain_text("/api/page")
+    redis = page.locator("[data-panel='redis']")
+    expect(redis).to_have_attribute("data-state", "up")
+    expect(redis).to_contain_text("noeviction")
+
+
+def test_the_report_is_linked_where_there_is_one(visitor, shop, api):
+    reports = DataFolder(shop[0].data_dir).reports / api.ok("/readyz")["generation"]
+    away = reports.rename(reports.with_name("away"))
+    page = visitor.go("#/operations")
+    expect(page.locator("[data-panel='served']")).to_contain_text("There is no quality report")
+    away.rename(reports)
+    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("link", name=re.compile("quality report")).click()
+    expect(page.get_by_role("heading", name=re.compile("What is served finds"))).to_be_visible()
+
+
+class TestRollback:
+    @pytest.fixture
+    def asked(self, visitor, shop):
+        """The dialog to go back to the first generation."""
+        page = visitor.go("#/operations")
+        page.get_by_role("button", name=f"Roll back to {short(shop[1][0])}").click()
+        return page.get_by_role("dialog")
+
+    def test_nothing_happens_without_confirmation(self, asked, shop, api):
+        expect(asked).to_contain_text(shop[1][0])
+        asked.get_by_role("button", name="Leave it").click()
+        expect(asked).to_have_count(0)
+        assert api.ok("/readyz")["generation"] == shop[1][1]
+
+    def test_a_wrong_key_is_refused(self, asked, shop, api):
+        asked.get_by_label("Operator key").fill("a key of my own making")
+        asked.get_by_role("button", name="Roll back").click()
+        expect(asked.get_by_role("alert")).to_contain_text("not the right one")
+        assert api.ok("/readyz")["generation"] == shop[1][1]
+
+    def test_with_the_key_the_earlier_generation_is_served(self, asked, visitor, shop, api):
+        first, second = shop[1]
+        asked.get_by_label("Operator key").fill(OPERATOR_KEY)
+        asked.page.keyboard.press("Enter")
+        page = visitor.page
+        expect(page.locator(f"[data-generation='{first}']")).to_contain_text("served")
+        assert api.ok("/readyz")["generation"] == first
+        page.get_by_role("button", name=f"Roll back to {short(second)}").click()
+        page.get_by_label("Operator key").fill(OPERATOR_KEY)
+        page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+        expect(page.locator(f"[data-generation='{second}']")).to_contain_text("served")
+
+    def test_without_a_key_configured_there_is_no_such_button(self, visit, shop):
+        settings = shop[0].model_copy(update={"page": shop[0].page.model_copy(update={"operator_key": None})})
+        with serving(settings) as keyless:
+            page = visit(keyless).go("#/operations")
+            expect(page.locator("[data-panel='history'] tbody tr")).to_have_count(2)
+            expect(page.locator("[data-act='rollback']")).to_have_count(0)

@@ -1,0 +1,141 @@
+"""Reader: start anew or choose a demo reader, rate, dismiss, shift the weights, and see the list change each time."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+
+class OnTheList:
+    """The list of one reader, as it is shown."""
+
+    def __init__(self, page):
+        self.page = page
+        self.rows = page.locator(".recommendation")
+
+    @property
+    def books(self):
+        return [row.get_attribute("data-book") for row in self.rows.all()]
+
+    def scores(self, source):
+        """How strongly a list carries each book, as shown; 0 where it lacks the book."""
+        shown = [row.locator(f"[data-source='{source}'] .source-score") for row in self.rows.all()]
+        return [float(score.inner_text()) if score.count() else 0.0 for score in shown]
+
+    def changes_by(self, act):
+        """Do something and wait for the next list."""
+        shown = int(self.page.locator(".recommendations").get_attribute("data-shown"))
+        act()
+        self.page.wait_for_function(
+            "shown => Number(document.querySelector('.recommendations').dataset.shown) > shown", arg=shown
+        )
+        return self.books
+
+
+@pytest.fixture
+def started(visitor):
+    """A new reader's shelf."""
+    page = visitor.go("#/reader")
+    page.get_by_role("link", name="Start as a new reader").click()
+    expect(page.get_by_role("heading", level=1, name="Your night shelf")).to_be_visible()
+    return OnTheList(page)
+
+
+class TestNewReader:
+    def test_the_list_changes_with_each_click(self, started):
+        page, popular = started.page, started.books
+        expect(page.locator(".strategy")).to_contain_text("Popular books")
+        to_rate = page.locator(".to-rate .tile").first
+        rated = to_rate.get_attribute("data-book")
+        first = started.changes_by(lambda: to_rate.get_by_role("button", name="5 stars").click())
+        assert first != popular
+        assert rated not in first
+        expect(page.locator(".given")).to_contain_text(re.compile(r"\S"))
+        expect(page.locator(".strategy")).not_to_contain_text("Popular books")
+        row = started.rows.nth(2)
+        loved = row.get_attribute("data-book")
+        second = started.changes_by(lambda: row.get_by_role("button", name="5 stars").click())
+        assert loved not in second
+        assert second != first
+        expect(page.locator("#announcements")).to_contain_text("5 stars for")
+
+    def test_what_is_not_for_them_goes(self, started):
+        gone = started.books[0]
+        after = started.changes_by(
+            lambda: started.rows.first.get_by_role("button", name=re.compile("Not for me")).click()
+        )
+        assert gone not in after
+        assert len(after) == 10
+
+    def test_any_book_can_be_found_and_rated(self, started):
+        page = started.page
+        page.get_by_role("combobox", name="Another book").fill("dune")
+        page.get_by_role("option", name="Dune").first.click()
+        started.changes_by(lambda: page.locator(".picked").get_by_role("button", name="4 stars").click())
+        expect(page.locator(".given [data-book='dune'] .star.lit")).to_have_count(4)
+
+    def test_their_stars_are_there_when_they_come_back(self, started, visitor):
+        page = started.page
+        tile = page.locator(".to-rate .tile").first
+        book = tile.get_attribute("data-book")
+        started.changes_by(lambda: tile.get_by_role("button", name="5 stars").click())
+        page.reload()
+        visitor.arrived()
+        expect(page.locator(f".given [data-book='{book}'] .star.lit")).to_have_count(5)
+        page.goto(f"{visitor.base}/#/reader")
+        page.get_by_role("button", name="Start anew").click()
+        expect(page.locator(".given")).to_have_count(0)
+
+
+class TestDemoReader:
+    @pytest.fixture
+    def chosen(self, visitor):
+        page = visitor.go("#/reader")
+        expect(page.get_by_role("heading", name="Demo readers")).to_contain_text("simulated")
+        page.locator(".reader-card").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("simulated reader")
+        visitor.arrived()
+        return OnTheList(page)
+
+    def test_each_item_says_why_it_is_there(self, chosen):
+        expect(chosen.rows).to_have_count(10)
+        for row in chosen.rows.all():
+            expect(row.locator(".reason")).to_contain_text(re.compile("Because of .+:|Popular|readers|about"))
+            assert row.locator(".sources li").count() >= 1
+
+    def test_the_slider_shifts_the_weight_between_the_engines_at_once(self, chosen):
+        slider = chosen.page.get_by_role("slider", name="What counts")
+        usual = chosen.books
+        by_content = chosen.changes_by(lambda: slider.fill("100"))
+        assert chosen.scores("content") == sorted(chosen.scores("content"), reverse=True)
+        by_readers = chosen.changes_by(lambda: slider.fill("0"))
+        assert chosen.scores("collaborative") == sorted(chosen.scores("collaborative"), reverse=True)
+        assert by_content != by_readers
+        expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % content")
+        assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="As evaluated").click()) == usual
+
+    def test_a_list_this_page_has_never_heard_of_is_named_all_the_same(self, visitor, api):
+        def with_another(route):
+            answer = route.fetch().json()
+            answer["items"][0]["sources"] = {"companions": 0.9, "night_owls": 0.4, "content": None}
+            route.fulfill(json=answer)
+
+        visitor.page.route("**/api/recommendations/**", with_another)
+        reader = api.ok("/api/readers")["readers"][0]["user_id"]
+        first = visitor.go(f"#/reader/{reader}").locator(".recommendation").first
+        expect(first.locator(".sources")).to_contain_text("Read next")
+        expect(first.locator(".sources")).to_contain_text("Night owls")
+        expect(first.locator(".reason")).to_contain_text("night owls")
+        assert first.locator(".sources li").count() == 2
+
+
+def test_stars_given_on_a_books_page_shape_the_list(visitor):
+    page = visitor.go("#/book/dune")
+    page.get_by_role("group", name="Rate Dune").get_by_role("button", name="5 stars").click()
+    expect(page.locator(".notice")).to_contain_text("5 stars for Dune")
+    page = visitor.go("#/reader")
+    page.get_by_role("link", name="Go on").click()
+    expect(page.locator(".given [data-book='dune']")).to_be_visible()
+    expect(page.locator(".recommendation .reason").first).to_contain_text("Dune")
