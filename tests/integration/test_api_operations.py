@@ -134,7 +134,7 @@ class TestDocumentation:
         assert set(paths) == {
             "/api/recommendations/user/{user_id}", "/books/{title}/similar", "/api/books/search", "/api/books",
             "/api/books/{book_id}", "/api/popular", "/api/genres", "/api/tribes", "/recommend", "/api/events",
-            "/healthz", "/readyz", "/metrics",
+            "/healthz", "/readyz", "/metrics", "/report", "/report.json",
         }  # fmt: skip
         operations = [operation for path in paths.values() for operation in path.values()]
         assert len({operation["operationId"] for operation in operations}) == len(operations)
