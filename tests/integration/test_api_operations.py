@@ -136,6 +136,7 @@ class TestDocumentation:
             "/api/books/{book_id}", "/api/popular", "/api/genres", "/api/tribes", "/recommend", "/api/events",
             "/healthz", "/readyz", "/metrics", "/api/page", "/api/neighbours/{book_id}", "/api/map",
             "/api/map/{number}", "/api/readers", "/api/operations", "/api/operations/rollback",
+            "/report", "/report.json",
         }  # fmt: skip
         operations = [operation for path in paths.values() for operation in path.values()]
         assert len({operation["operationId"] for operation in operations}) == len(operations)

@@ -29,7 +29,8 @@ def test_it_says_what_is_served_how_good_it_is_and_what_the_gate_made_of_it(visi
 def test_it_tells_the_last_run_step_by_step(visitor):
     steps = visitor.go("#/operations").locator(".step")
     assert [step.get_attribute("data-step") for step in steps.all()] == [
-        "ingest", "embed", "factor", "top-n", "index", "evaluate", "gate", "lists", "user state", "verify", "publish",
+        "ingest", "embed", "factor", "top-n", "index", "evaluate", "gate", "lists", "user state", "verify", "report",
+        "publish",
     ]  # fmt: skip
     assert {step.get_attribute("data-status") for step in steps.all()} == {"done"}
     expect(steps.first).to_contain_text("books")
