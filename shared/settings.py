@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import NightshelfError
@@ -18,6 +19,7 @@ from shared.errors import NightshelfError
 InteractionKind = Literal["view", "click", "rating", "read", "purchase", "dismiss"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+):[0-9]{1,5}")
+_SECRETS = ("key", "password")
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 
 
@@ -121,6 +123,13 @@ class PageSettings(Group):
     )
     cover_urls: bool = Field(False, description="show covers the catalogue has addresses of, from whatever host")
 
+    @field_validator("operator_key")
+    @classmethod
+    def _fits_in_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
+            raise ValueError("the operator key consists of ASCII letters, digits and signs")
+        return key
+
 
 class BatchSettings(Group):
     """The offline process."""
@@ -195,7 +204,12 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(
-            f"NIGHTSHELF_{'__'.join(str(part) for part in item['loc']).upper()} = {item['input']!r}: {item['msg']}"
+            f"NIGHTSHELF_{'__'.join(str(part) for part in item['loc']).upper()} = {_shown(item)}: {item['msg']}"
             for item in error.errors()
         )
         raise NightshelfError(f"A setting is not allowed: {problems}.", hint="Correct or unset it.") from error
+
+
+def _shown(item: ErrorDetails) -> str:
+    """What a setting holds, unless that is a secret."""
+    return "…" if str(item["loc"][-1]).endswith(_SECRETS) else repr(item["input"])

@@ -1,7 +1,7 @@
 """Takes the pictures of the page that the README and the docs show: `make pictures`.
 
-Serves the demo from a folder of its own, opens each view in Chromium and keeps what it shows, as small as PNG gets
-without losing a pixel. System fonts differ, and so do pictures from different machines.
+Serves the demo from the data folder it is given, or from one of its own; opens each view in Chromium and keeps what it
+shows. System fonts differ, and so do pictures from different machines.
 """
 
 from __future__ import annotations
@@ -46,21 +46,20 @@ PICTURES = {
 
 
 @contextmanager
-def demo() -> Iterator[str]:
-    """The demo, served; yields its address."""
+def demo(data: Path) -> Iterator[str]:
+    """The demo in this data folder, served; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="nightshelf-pictures-") as folder:
-        command = [COMMAND, "demo", "--data-dir", f"{folder}/data", "--port", str(port)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"})  # noqa: S603
-        address = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(f"{address}/readyz", process)
-            yield address
-        finally:
-            process.terminate()
-            process.wait()
+    command = [COMMAND, "demo", "--data-dir", data, "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"})  # noqa: S603
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/readyz", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
@@ -95,12 +94,12 @@ def take(browser: Browser, address: str, reader: str) -> None:
 
 
 def point_at_a_book(page: Page) -> None:
-    """Bring the map into the middle and let one book be named."""
+    """Bring the map into sight and let one book be named."""
     canvas = page.locator("canvas[data-drawn]")
     canvas.focus()
     canvas.press("ArrowRight")
     page.locator(".map-card").wait_for()
-    canvas.scroll_into_view_if_needed()
+    page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 170); }")
 
 
 def main() -> None:
@@ -108,7 +107,11 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit("Chromium is not installed.")
-    with demo() as address, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory(prefix="nightshelf-pictures-") as temporary,
+        demo(Path(sys.argv[1] if len(sys.argv) > 1 else f"{temporary}/data")) as address,
+        sync_playwright() as playwright,
+    ):
         reader = httpx.get(f"{address}/api/readers").json()["readers"][0]["user_id"]
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         take(browser, address, reader)

@@ -29,3 +29,11 @@ def test_settings_are_frozen():
     settings = load_settings()
     with pytest.raises(Exception, match="frozen"):
         settings.embedder = "other"
+
+
+@pytest.mark.parametrize("key", ["too short", "long enough, but ünusual"])
+def test_an_operator_key_that_will_not_do_is_refused_and_not_repeated(monkeypatch, key):
+    monkeypatch.setenv("NIGHTSHELF_PAGE__OPERATOR_KEY", key)
+    with pytest.raises(NightshelfError, match="NIGHTSHELF_PAGE__OPERATOR_KEY") as refused:
+        load_settings()
+    assert key not in str(refused.value)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from services.embedded import socket_path
 from shared.layout import DataFolder
@@ -78,21 +77,19 @@ class Visitor:
     def __init__(self, page: Page, base: str) -> None:
         self.page, self.base = page, base
         self.faults: list[str] = []
+        self.expected: list[str] = []
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("console", lambda message: self._heard(message.type, message.text))
-        page.route("**/*", self._only_here)
+        page.on("request", lambda request: self._asked(request.url))
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"} and not text.startswith(_EXPECTED):
             self.faults.append(f"{kind}: {text}")
 
-    def _only_here(self, route: Route) -> None:
-        if urlsplit(route.request.url).netloc == urlsplit(self.base).netloc:
-            route.continue_()
-        else:
-            self.faults.append(f"asked another host: {route.request.url}")
-            route.abort()
+    def _asked(self, url: str) -> None:
+        if not url.startswith((f"{self.base}/", "data:", *self.expected)):
+            self.faults.append(f"asked another host: {url}")
 
     def go(self, address: str) -> Page:
         """Open a view and wait until it is shown."""
@@ -108,13 +105,16 @@ class Visitor:
         return self.page
 
 
+WINDOW = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+
+
 @pytest.fixture
 def visit(browser):
-    """Opens windows, by server and how the window is; looks for faults when the test is over."""
+    """Opens windows of a browser that knows nothing yet, by server; looks for faults when the test is over."""
     visitors = []
 
-    def opened(api: Api, **how) -> Visitor:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **how})
+    def opened(api: Api) -> Visitor:
+        context = browser.new_context(**WINDOW)
         visitors.append((context, Visitor(context.new_page(), str(api.client.base_url).rstrip("/"))))
         return visitors[-1][1]
 
@@ -124,7 +124,17 @@ def visit(browser):
     assert [fault for _, visitor in visitors for fault in visitor.faults] == []
 
 
+@pytest.fixture(scope="session")
+def usual(browser) -> BrowserContext:
+    """A browser that has the page's files already."""
+    return browser.new_context(**WINDOW)
+
+
 @pytest.fixture
-def visitor(visit, api) -> Visitor:
-    """A window on the shop."""
-    return visit(api)
+def visitor(usual, api) -> Iterator[Visitor]:
+    """A window on the shop; who was there before left nothing behind."""
+    opened = Visitor(usual.new_page(), str(api.client.base_url).rstrip("/"))
+    yield opened
+    opened.page.evaluate("localStorage.clear()")
+    opened.page.close()
+    assert opened.faults == []

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
+from zlib import crc32
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from services.batch import night_parts
 from services.batch.nightly import run_night
 from services.batch.progress import SILENT
 from services.batch.sources.demo import DemoSource
@@ -53,10 +60,30 @@ class SmallShop(DemoSource):
         return pd.concat([rows, hostile], ignore_index=True)
 
 
+class WordEmbedder:
+    """Texts to unit vectors by the words they hold: no model to load, and books of the same words are still alike."""
+
+    model_key = "words"
+    dimensions = 64
+
+    def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
+        """See `services.batch.embed.Embedder`."""
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        for row, text in enumerate(texts):
+            for word in set(re.findall(r"[a-z]{4,}", text.lower())):
+                vectors[row] += np.random.default_rng(crc32(word.encode())).standard_normal(self.dimensions)
+        advance(len(texts))
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+
+
 def open_shop(folder: Path, redis_url: str, prefix: str) -> tuple[Settings, list[str]]:
     """Run two nights; returns the settings and the generations, oldest first."""
     settings = load_settings(data_dir=folder, redis_url=redis_url, redis_prefix=prefix)
     settings = settings.model_copy(update={"page": settings.page.model_validate({"operator_key": OPERATOR_KEY})})
-    with connect_for_batch(redis_url, settings.redis) as client:
+    with (
+        connect_for_batch(redis_url, settings.redis) as client,
+        patch.object(night_parts, "open_embedder", lambda _name, **_options: WordEmbedder()),
+    ):
         nights = [run_night(settings, SmallShop(n_readers=n), client, SILENT) for n in (N_READERS - 10, N_READERS)]
     return settings, [night.generation_id for night in nights]

@@ -81,6 +81,7 @@ class TestCovers:
         page_settings = shop[0].page.model_copy(update={"cover_urls": True})
         with serving(shop[0].model_copy(update={"page": page_settings})) as served:
             visitor = visit(served)
+            visitor.expected.append(COVER_URL)
             visitor.page.route(COVER_URL, lambda route: route.fulfill(
                 body='<svg xmlns="http://www.w3.org/2000/svg" width="2" height="3"/>', content_type="image/svg+xml"
             ))  # fmt: skip
@@ -90,8 +91,9 @@ class TestCovers:
 
 
 class TestWeight:
-    def test_the_first_load_is_light_and_the_second_asks_for_nothing_again(self, visitor):
-        page, sizes = visitor.page, []
+    def test_the_first_load_is_light(self, visit, api):
+        visitor, sizes = visit(api), []
+        page = visitor.page
         page.on("response", lambda response: sizes.append(response.request.sizes()["responseBodySize"]))
         visitor.go("")
         page.wait_for_load_state("networkidle")

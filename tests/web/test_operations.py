@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from services.batch.lease import only_run, release, step_of
 from shared.layout import DataFolder
 from tests.integration.api_world import serving
 from tests.web.shelf_world import OPERATOR_KEY
@@ -88,6 +89,40 @@ class TestRollback:
         page.get_by_label("Operator key").fill(OPERATOR_KEY)
         page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
         expect(page.locator(f"[data-generation='{second}']")).to_contain_text("served")
+
+    def ask(self, api, **body):
+        return api.client.post("/api/operations/rollback", json=body, headers={"X-Operator-Key": OPERATOR_KEY})
+
+    def test_when_something_else_is_served_by_now_nothing_happens(self, api, shop):
+        first, second = shop[1]
+        refused = self.ask(api, to=first, expected=first)
+        assert (refused.status_code, refused.headers["content-type"]) == (409, "application/problem+json")
+        assert "no longer" in refused.json()["detail"]
+        assert api.ok("/readyz")["generation"] == second
+
+    def test_nothing_happens_while_a_run_is_at_work(self, api, shop):
+        settings, (first, second) = shop
+        with only_run(DataFolder(settings.data_dir), lease_minutes=1):
+            refused = self.ask(api, to=first, expected=second)
+        assert (refused.status_code, refused.json()["title"]) == (409, "A run is at work")
+        with step_of(DataFolder(settings.data_dir), "tonight", lease_minutes=1):
+            pass
+        try:
+            assert "tonight" in self.ask(api, to=first, expected=second).json()["detail"]
+        finally:
+            release(DataFolder(settings.data_dir), "tonight")
+        assert api.ok("/readyz")["generation"] == second
+
+    def test_what_is_damaged_is_not_served(self, api, shop):
+        settings, (first, second) = shop
+        manifest = DataFolder(settings.data_dir).generations / f"{first}.json"
+        whole = manifest.read_bytes()
+        manifest.write_text("{}")
+        try:
+            assert self.ask(api, to=first, expected=second).json()["title"] == "Not fit to be served"
+        finally:
+            manifest.write_bytes(whole)
+        assert api.ok("/readyz")["generation"] == second
 
     def test_without_a_key_configured_there_is_no_such_button(self, visit, shop):
         settings = shop[0].model_copy(update={"page": shop[0].page.model_copy(update={"operator_key": None})})

@@ -19,7 +19,7 @@ const HEIGHTS = [100, 97, 94, 98, 92];
  * A repeatable number in [0, 2^32) from a text.
  * @param {string} text
  */
-export function hashOf(text) {
+function hashOf(text) {
   let hash = 2166136261;
   for (let place = 0; place < text.length; place += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(place), 16777619);
@@ -29,7 +29,7 @@ export function hashOf(text) {
 }
 
 /** @param {number} seed @returns {() => number} numbers in [0, 1), the same for the same seed */
-export function randomFrom(seed) {
+function randomFrom(seed) {
   let state = seed || 1;
   return () => {
     state ^= state << 13;

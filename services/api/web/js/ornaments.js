@@ -74,7 +74,7 @@ const DRAWN = {
       const path = `M0 300V${y}C${lean} ${y - rise} ${lean + 40} ${y + rise * 0.6} 120 ${y - 6}S180 ${y - rise} 200 ${y - 8}V300z`;
       return svg("path", { d: path, class: row === 1 ? "accent" : "ink", opacity: row === 1 ? 0.9 : 0.16 + row * 0.05 });
     });
-    return [svg("circle", { cx: 40 + random() * 120, cy: 118 + random() * 36, r: 19, class: "accent" }), ...hills];
+    return [svg("circle", { cx: 40 + random() * 120, cy: 182 + random() * 14, r: 22, class: "accent" }), ...hills];
   },
   spines: (random) => {
     const drawn = [];

@@ -10,7 +10,7 @@ import { ago } from "./words.js";
  * @param {{id: string, created_at: string}} to what to serve instead
  */
 export function rollbackDialog(served, to) {
-  const key = /** @type {HTMLInputElement} */ (el("input", { id: "operator-key", type: "password", autocomplete: "off", required: true, maxlength: 1000 }));
+  const key = /** @type {HTMLInputElement} */ (el("input", { id: "operator-key", type: "password", autocomplete: "off", required: true, pattern: "[ -~]+", maxlength: 1000 }));
   const wrong = el("p.wrong", { role: "alert" });
   const go = /** @type {HTMLButtonElement} */ (el("button.button.primary", { type: "submit" }, "Roll back"));
   const dialog = /** @type {HTMLDialogElement} */ (el(

@@ -16,12 +16,12 @@ export const bookLink = (id) => `#/book/${encodeURIComponent(id)}`;
 /**
  * A shelf of books.
  * @param {Book[]} books
- * @param {{note?: Note, below?: Note, signal?: AbortSignal, label?: string}} [options] `note` is said below each book
+ * @param {{note?: Note, below?: Note, signal?: AbortSignal}} [options] `note` is said below each book, `below` stands there
  * @returns {Promise<HTMLElement>}
  */
-export async function shelf(books, { note, below, signal, label } = {}) {
+export async function shelf(books, { note, below, signal } = {}) {
   const known = await records(books.map((book) => book.book_id), signal);
-  return el("ul.shelf", { "aria-label": label }, books.map((book) => tile(book, known.get(book.book_id), note, below)));
+  return el("ul.shelf", {}, books.map((book) => tile(book, known.get(book.book_id), note, below)));
 }
 
 /**
