@@ -69,15 +69,16 @@ def test_answers_say_where_they_come_from(api, odd_world, readers):
 
 
 def test_a_score_lies_between_its_sources(api, readers):
-    carried_by_both = 0
+    n_of_several = 0
     for reader in readers:
         for item in api.recommend(reader, limit=50)["items"]:
             assert set(item) == EXPLAINED
-            both = [score or 0.0 for score in item["sources"].values()]
-            assert min(both) - 1e-3 <= item["score"] <= max(both) + 1e-3
-            assert all(0 <= score <= 1 for score in both)
-            carried_by_both += None not in item["sources"].values()
-    assert carried_by_both > N_SAMPLED
+            assert list(item["sources"]) == ["collaborative", "content", "companions", "kin", "trend"]
+            own = [score or 0.0 for score in item["sources"].values()]
+            assert min(own) - 1e-3 <= item["score"] <= max(own) + 1e-3
+            assert all(0 <= score <= 1 for score in own)
+            n_of_several += sum(score is not None for score in item["sources"].values()) > 1
+    assert n_of_several > N_SAMPLED
 
 
 def test_a_reason_is_a_book_the_reader_liked(api, liked_by, readers, catalog):
@@ -124,7 +125,7 @@ def test_a_stranger_is_shown_popular_books_of_all_kinds(api):
     answer = api.recommend(api.new_user())
     assert (answer["strategy"], answer["degraded"]) == ("popular", False)
     assert len(set(ids(answer))) == 10
-    assert all(item["sources"] == {"collaborative": None, "content": None} for item in answer["items"])
+    assert all(score is None for item in answer["items"] for score in item["sources"].values())
     assert all(item["because"] is None for item in answer["items"])
     scores = [item["score"] for item in answer["items"]]
     assert scores == sorted(scores, reverse=True)
@@ -140,8 +141,8 @@ def test_one_event_is_enough_to_be_answered_by_content(api):
     assert answer["strategy"] != "popular"
     assert set(ids(answer)[:2]) == {"dune-messiah", "children-of-dune"}
     assert "dune" not in ids(answer)
-    assert {item["because"]["book_id"] for item in answer["items"]} == {"dune"}
-    assert all(item["sources"]["content"] is not None for item in answer["items"])
+    assert {item["because"]["book_id"] for item in answer["items"] if item["because"]} == {"dune"}
+    assert sum(item["sources"]["content"] is not None for item in answer["items"]) >= 5
 
 
 @pytest.mark.parametrize(
