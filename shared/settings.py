@@ -88,22 +88,22 @@ class CompanionSettings(Group):
 class BlendSettings(Group):
     """How the candidate lists are weighed against each other, and how those of recent books are made."""
 
-    collaborative_weight: float = Field(0.15, ge=0)
-    content_weight: float = Field(0.07, ge=0)
-    companion_weight: float = Field(0.37, ge=0)
-    kin_weight: float = Field(0.26, ge=0)
-    trend_weight: float = Field(0.15, ge=0)
+    collaborative_weight: float = Field(0.1, ge=0)
+    content_weight: float = Field(0.05, ge=0)
+    companion_weight: float = Field(0.47, ge=0)
+    kin_weight: float = Field(0.28, ge=0)
+    trend_weight: float = Field(0.1, ge=0)
     newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
     newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
     content_candidates: int = Field(100, ge=10, le=1000)
     companion_candidates: int = Field(100, ge=10, le=1000)
     recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
-    companion_recent_books: int = Field(30, ge=1, le=100, description="recent books whose companions become candidates")
-    companion_decay: float = Field(0.92, gt=0, le=1, description="weight of each of those relative to the one newer")
+    companion_recent_books: int = Field(60, ge=1, le=100, description="recent books whose companions become candidates")
+    companion_decay: float = Field(0.95, gt=0, le=1, description="weight of each of those relative to the one newer")
     kin_candidates: int = Field(100, ge=10, le=1000)
     kin_recent_books: int = Field(30, ge=1, le=100, description="recent books whose kin become candidates")
-    kin_decay: float = Field(0.85, gt=0, le=1, description="weight of each of those relative to the one newer")
+    kin_decay: float = Field(0.9, gt=0, le=1, description="weight of each of those relative to the one newer")
     fold_in_share: Share = Field(
         0.25, description="a live list replaces the nightly one when books liked since have this share of the weight"
     )

@@ -46,13 +46,20 @@ def companions_of(
             rows = np.repeat(np.arange(len(books)), np.diff(block.indptr))
             dampened = block.data * times_liked[books][rows] ** -settings.from_exponent
             dampened *= times_liked[block.indices] ** -settings.to_exponent
-            order = np.lexsort((block.indices, -dampened, rows))
+            kept_scores = without_noise(dampened)
+            order = np.lexsort((block.indices, -kept_scores, rows))
             place = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
             order, place = order[place < n], place[place < n]
             numbers[books[rows[order]], place] = block.indices[order]
-            scores[books[rows[order]], place] = dampened[order]
+            scores[books[rows[order]], place] = kept_scores[order]
             advance(len(books))
     return numbers, scores
+
+
+def without_noise(sums: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sums as float32 with 16 bits of precision: the order in which users were added up must not decide a tie."""
+    bits = sums.astype(np.float32).view(np.uint32)
+    return ((bits + np.uint32(0x80)) & np.uint32(0xFFFF_FF00)).view(np.float32)
 
 
 def without_withdrawn(

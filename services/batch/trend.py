@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from services.batch.companions import without_noise
 from services.batch.histories import Histories
 from shared.neighbour_lists import Candidates
 
@@ -21,7 +22,9 @@ def trend_of(histories: Histories, half_life: float) -> Candidates:
         half_life: share of all likes after which one counts half.
     """
     recency = histories.recency(half_life)
-    scores = np.bincount(histories.books, weights=recency, minlength=histories.n_books).astype(np.float32)
+    scores = without_noise(
+        np.bincount(histories.books, weights=recency, minlength=histories.n_books).astype(np.float64)
+    )
     best = np.argsort(-scores, kind="stable")[:N_TRENDING].astype(np.int32)
     best = best[scores[best] > 0]
     return best, scores[best]

@@ -61,6 +61,7 @@ def test_all_systems_are_tested(content):
         "served",
         "served-collaborative",
         "served-companions",
+        "served-kin",
         "popularity",
         "item-knn",
         "plain-svd",

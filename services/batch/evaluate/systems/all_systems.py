@@ -20,7 +20,9 @@ ALS_RANK = 64
 
 def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
     """Every system, the served pipeline first; without a content part those that need none."""
-    als = CollaborativeSettings(algorithm="als", rank=ALS_RANK, seed=settings.collaborative.seed)
+    als = CollaborativeSettings(
+        algorithm="als", rank=ALS_RANK, history_decay=1, history_books=1000, seed=settings.collaborative.seed
+    )
     systems: list[System] = [
         Served("served", settings, content_part),
         Served("served-collaborative", settings, content_part, "collaborative"),
