@@ -5,8 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
+from shared.generation import open_generation
+from shared.layout import DataFolder
 from tests.integration.api_world import ODD_READER
 
 pytest_plugins = ["tests.integration.api_fixtures"]
@@ -143,6 +146,20 @@ def test_one_event_is_enough_to_be_answered_by_content(api):
     assert "dune" not in ids(answer)
     assert {item["because"]["book_id"] for item in answer["items"] if item["because"]} == {"dune"}
     assert sum(item["sources"]["content"] is not None for item in answer["items"]) >= 5
+
+
+def test_someone_the_night_did_not_know_is_folded_in_at_once(api, odd_world):
+    generation = open_generation(DataFolder(odd_world.settings.data_dir), odd_world.generation_id)
+    user, read = api.new_user(), ["dune", "solaris", "foundation"]
+    for place, book in enumerate(read):
+        api.report({"event_id": f"{user} {place}", "user_id": user, "book_id": book, "kind": "read"})
+    answer = api.recommend(user, limit=100)
+    numbers = np.array([generation.catalog.number_of(book) for book in reversed(read)], np.int32)
+    [(listed, _)] = generation.fold_in.candidates([numbers], [numbers], generation.catalog.active)
+    carried = {item["book_id"] for item in answer["items"] if item["sources"]["collaborative"] is not None}
+    assert answer["strategy"] == "hybrid"
+    assert len(carried) > 10
+    assert carried <= {generation.catalog.ids[number] for number in listed.tolist()}
 
 
 @pytest.mark.parametrize(
