@@ -13,7 +13,7 @@ MINUTES ?= 20
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly constraints pictures compose-test image-report clean
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -66,6 +66,21 @@ bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
 
 bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version
 	$(BENCH) benchmarks/api.py
+
+# Figures of docs/quality.md; the data is found through NIGHTSHELF_DATASETS.
+export NIGHTSHELF_DATASETS ?= ../shared/data
+AMAZON := $(NIGHTSHELF_DATASETS)/amazon-book-kgat
+
+quality-goodbooks: $(VENV)/.dev ## what is served beside single systems tuned alike (goodbooks-10k)
+	$(BENCH) benchmarks/quality.py goodbooks --data-dir $(DATA)/quality
+
+quality-amazon: $(VENV)/.dev ## what is served on the published Amazon-Book split
+	env $$(grep -v '^#' benchmarks/amazon-book.env) $(BIN)/nightshelf evaluate --train $(AMAZON)/train.txt.gz \
+		--test $(AMAZON)/test.txt.gz --system served --data-dir $(DATA)/quality --out $(DATA)/quality-amazon.json
+
+quality-cold: $(VENV)/.dev ## books without readers, readers without a past (goodbooks-10k)
+	$(BIN)/nightshelf evaluate --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --split cold-books --split cold-users \
+		--data-dir $(DATA)/quality --out $(DATA)/quality-cold.json
 
 bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first
 	$(BENCH) benchmarks/nightly.py

@@ -1,4 +1,4 @@
-"""How two candidate lists become one: min-max scores, (s - min) / (max - min), weighted; seen books dropped.
+"""How candidate lists become one: min-max scores, (s - min) / (max - min), weighted; seen books dropped.
 
 Serving and evaluation both call `blend`, so that what is measured is what is served.
 """
@@ -11,11 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.neighbours import Candidates
+from shared.neighbour_lists import Candidates
 
-_MOST_USERS = 1024
-_NUMBER_BITS, _SCORE_BITS, _POSITION_BITS = 29, 30, 22
-_NUMBER, _POSITION = (1 << _NUMBER_BITS) - 1, (1 << _POSITION_BITS) - 1
+SOURCES = (
+    "collaborative",
+    "content",
+    "companions",
+    "kin",
+    "trend",
+)  # the lists that are blended, in this order everywhere
+
+_MOST_USERS = 512
+_MOST_LISTS = 8
+_NUMBER_BITS, _LIST_BITS, _SCORE_BITS, _POSITION_BITS = 29, 3, 30, 22
+_NUMBER, _LIST, _POSITION = ((1 << bits) - 1 for bits in (_NUMBER_BITS, _LIST_BITS, _POSITION_BITS))
 _ONE = np.int64(np.float32(1).view(np.int32))
 _NAN = np.float32("nan")
 
@@ -27,135 +36,141 @@ class Blended:
     Attributes:
         numbers: int32, (n,), book numbers.
         scores: float32, (n,), in [0, 1].
-        collaborative: float32, (n,), the min-max score in the collaborative list, NaN where the list lacks the book.
-        content: float32, (n,), the same for the content list.
+        own: float32, (n_lists, n), the min-max score in each list, NaN where the list lacks the book.
     """
 
     numbers: NDArray[np.int32]
     scores: NDArray[np.float32]
-    collaborative: NDArray[np.float32]
-    content: NDArray[np.float32]
+    own: NDArray[np.float32]
 
     def first(self, limit: int) -> Blended:
         """The first `limit` books."""
         if len(self.numbers) <= limit:
             return self
-        return Blended(self.numbers[:limit], self.scores[:limit], self.collaborative[:limit], self.content[:limit])
+        return Blended(self.numbers[:limit], self.scores[:limit], self.own[:, :limit])
 
 
-NOTHING_BLENDED = Blended(np.empty(0, np.int32), *(np.empty(0, np.float32) for _ in range(3)))
+NOTHING_BLENDED = Blended(np.empty(0, np.int32), np.empty(0, np.float32), np.empty((len(SOURCES), 0), np.float32))
 
 
 def blend(
-    collaborative: Sequence[Candidates],
-    content: Sequence[Candidates],
+    lists: Sequence[Sequence[Candidates]],
     *,
-    collaborative_weight: float,
-    content_weight: float,
+    weights: Sequence[float] | Sequence[Sequence[float]] | NDArray[np.float32],
     seen: Sequence[NDArray[np.int32]],
     works: NDArray[np.int32],
     limit: int,
 ) -> list[Blended]:
-    """Blend two lists for each of several users: min-max each, weighted mean, drop seen works, cut.
+    """Blend the lists of each of several users: min-max each, weighted mean, drop seen works, cut.
 
-    A book that one list lacks scores 0 there. Weights count relative to each other; where only one list has anything,
-    it counts alone. The result does not change when the scores of one list are scaled or shifted. Ties go by book
-    number. Users do not influence each other; they are taken together because that is what makes it fast.
+    A book that a list lacks scores 0 there. Weights count relative to each other, among the lists that have anything;
+    one list alone counts fully, and so do lists that all weigh 0. The result does not change when the scores of one
+    list are scaled or shifted. Ties go by book number. Users do not influence each other; they are taken together
+    because that is what makes it fast.
 
     Args:
-        collaborative: for each user distinct book numbers and scores, best first.
-        content: the same from the content index.
-        collaborative_weight: weight of the collaborative list, at least 0.
-        content_weight: weight of the content list, at least 0.
+        lists: from one to eight kinds of lists; of each, for every user, distinct book numbers and scores.
+        weights: of each kind, at least 0: (n_lists,), or (n_users, n_lists) for users who are treated differently.
         seen: for each user int32 book numbers never to return, nor other editions of them; any order, unknown ones are
             no matter.
         works: int32, (n_books,), for each book number the work it is an edition of; one edition of a work is returned.
         limit: how many to return at most for each user.
     """
-    n_users = len(collaborative)
+    n_lists, n_users = len(lists), len(seen)
+    of_users = np.broadcast_to(np.asarray(weights, np.float32), (n_users, n_lists))
     if n_users > _MOST_USERS:
         half = n_users // 2
         return [
             one
             for part in (slice(None, half), slice(half, None))
             for one in blend(
-                collaborative[part],
-                content[part],
-                collaborative_weight=collaborative_weight,
-                content_weight=content_weight,
-                seen=seen[part],
-                works=works,
-                limit=limit,
+                [kind[part] for kind in lists], weights=of_users[part], seen=seen[part], works=works, limit=limit
             )
         ]
-    has = np.array([[len(lists[user][0]) > 0 for lists in (collaborative, content)] for user in range(n_users)])
-    weights = np.where(
-        has.all(axis=1, keepdims=True), np.array([collaborative_weight, content_weight], np.float32), has
-    )
-    total = weights.sum(axis=1, keepdims=True)
-    np.divide(weights, total, out=weights, where=total > 0)
-
-    pool = _pool(collaborative, content)
-    scores = pool.own * weights[pool.user, pool.of_content]
-    twin = np.empty(len(pool.user), np.bool_)  # the book of the row before, now as the content list has it
-    twin[:1] = False
-    np.equal(pool.key[1:], pool.key[:-1], out=twin[1:])
-    second = twin.nonzero()[0]
-    scores[second - 1] += scores[second]
+    pool = _pool(lists, n_users)
+    scores = np.zeros(len(pool.number), np.float32)
+    relative = _relative(of_users, pool.has)
+    for place in range(n_lists):  # in the order of the lists, whoever else is in the batch
+        row, column = pool.rows[place], pool.entries[place]
+        scores[row] += pool.scaled[column] * relative[pool.user[row], place]
 
     user_works = (pool.user << _NUMBER_BITS) | works[pool.number]
-    allowed = (~(twin | _is_among(user_works, _seen_works(seen, works)))).nonzero()[0]
+    allowed = (~_is_among(user_works, _seen_works(seen, works))).nonzero()[0]
     best = _first_of_each_user(_ranked(pool.user, scores, allowed), pool.user, user_works, limit)
+    place_of = np.full(len(scores), -1, np.int64)
+    place_of[best] = np.arange(len(best))
+    own = np.full((n_lists, len(best)), _NAN)
+    for place in range(n_lists):
+        shown = place_of[pool.rows[place]]
+        own[place, shown[shown >= 0]] = pool.scaled[pool.entries[place][shown >= 0]]
+    numbers, chosen = pool.number[best].astype(np.int32), scores[best]
     ends = np.searchsorted(pool.user[best], np.arange(n_users), side="right").tolist()
-    only_content = pool.of_content[best].astype(np.bool_)
-    after = np.minimum(best + 1, len(twin) - 1)  # where the content list has the same book, it has the next row
-    numbers = pool.number[best].astype(np.int32)
-    columns = (
-        scores[best],
-        np.where(only_content, _NAN, pool.own[best]),
-        np.where(only_content, pool.own[best], np.where(twin[after] & (after > best), pool.own[after], _NAN)),
-    )
-    starts = [0, *ends[:-1]]
     return [
-        Blended(numbers[start:end], *(column[start:end] for column in columns))
-        for start, end in zip(starts, ends, strict=True)
+        Blended(numbers[start:end], chosen[start:end], own[:, start:end])
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """All candidates of all users, ordered by user, then book number; collaborative before content.
+    """All candidates of all users, one row for each user and book, ordered by user, then book number.
 
-    `key` holds user and book number in one integer; `own` is the min-max score in the candidate's list.
+    `scaled` holds the min-max score of every entry of every list; `entries` says for each kind of list which of those
+    are its own and `rows` to which row each belongs. `has`, bool, (n_users, n_lists): whether the user has the list.
     """
 
-    key: NDArray[np.int64]
     user: NDArray[np.int64]
     number: NDArray[np.int64]
-    of_content: NDArray[np.int64]
-    own: NDArray[np.float32]
+    scaled: NDArray[np.float32]
+    entries: list[NDArray[np.int64]]
+    rows: list[NDArray[np.int64]]
+    has: NDArray[np.bool_]
 
 
-def _pool(collaborative: Sequence[Candidates], content: Sequence[Candidates]) -> _Pool:
-    both = (*collaborative, *content)
-    lengths = np.array([len(numbers) for numbers, _ in both])
-    n_users = len(collaborative)
-    lists = np.repeat(np.arange(2 * n_users), lengths)
-    scores = np.concatenate([scores for _, scores in both])
+def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
+    if not 1 <= len(lists) <= _MOST_LISTS:
+        raise ValueError(f"From one to {_MOST_LISTS} kinds of lists are blended, not {len(lists)}.")
+    all_lists = [one for kind in lists for one in kind]
+    lengths = np.array([len(numbers) for numbers, _ in all_lists])
+    list_of = np.repeat(np.arange(len(all_lists)), lengths)
+    scores = np.concatenate([scores for _, scores in all_lists])
     filled = lengths > 0
-    low, span = np.zeros(len(both), np.float32), np.zeros(len(both), np.float32)
+    low, span = np.zeros(len(all_lists), np.float32), np.zeros(len(all_lists), np.float32)
     if filled.any():
         starts = (np.cumsum(lengths) - lengths)[filled]
         low[filled] = np.minimum.reduceat(scores, starts)
         span[filled] = np.maximum.reduceat(scores, starts) - low[filled]
-    flat = span[lists] <= 0  # all scores of a list equal: all as good as its best
-    own = np.divide(scores - low[lists], span[lists], out=np.ones(len(scores), np.float32), where=~flat)
-    of_content, user = np.divmod(lists, n_users)
-    key = (user << _NUMBER_BITS) | np.concatenate([numbers for numbers, _ in both])
+    flat = span[list_of] <= 0  # all scores of a list equal: all as good as its best
+    scaled = np.divide(scores - low[list_of], span[list_of], out=np.ones(len(scores), np.float32), where=~flat)
+    kind, user = np.divmod(list_of, n_users)
+    key = (user << _NUMBER_BITS) | np.concatenate([numbers for numbers, _ in all_lists])
     # Sorting integers that end in their own position is several times as fast as an argsort.
-    order = np.sort((((key << 1) | of_content) << _POSITION_BITS) | np.arange(len(key))) & _POSITION
-    key = key[order]
-    return _Pool(key, user[order], key & _NUMBER, of_content[order], own[order])
+    order = np.sort((((key << _LIST_BITS) | kind) << _POSITION_BITS) | np.arange(len(key)))
+    position, kind_of = order & _POSITION, (order >> _POSITION_BITS) & _LIST
+    key = order >> (_POSITION_BITS + _LIST_BITS)
+    is_first = np.ones(len(key), np.bool_)
+    np.not_equal(key[1:], key[:-1], out=is_first[1:])
+    row = np.cumsum(is_first) - 1
+    key = key[is_first]
+    of_kind = [(kind_of == place).nonzero()[0] for place in range(len(lists))]
+    return _Pool(
+        user=key >> _NUMBER_BITS,
+        number=key & _NUMBER,
+        scaled=scaled,
+        entries=[position[own] for own in of_kind],
+        rows=[row[own] for own in of_kind],
+        has=filled.reshape(len(lists), n_users).T,
+    )
+
+
+def _relative(weights: NDArray[np.float32], has: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weights of the lists each user has, together 1: float32, (n_users, n_lists)."""
+    relative = np.where(has, weights, np.float32(0))
+    unweighted = ~relative.any(axis=1)
+    relative[unweighted] = has[unweighted]
+    total = relative.sum(axis=1, keepdims=True)
+    np.divide(relative, total, out=relative, where=total > 0)
+    return relative
 
 
 def _seen_works(seen: Sequence[NDArray[np.int32]], works: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -13,14 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.candidates import ListMaker
 from shared.catalog import Catalog
+from shared.companions import Companions, open_trend
 from shared.errors import ArtifactError
+from shared.fold_in import FoldIn
+from shared.kin import KinLists
 from shared.layout import DataFolder
+from shared.neighbour_lists import Candidates
 from shared.neighbours import Neighbours
 from shared.popularity import Popularity
 from shared.settings import BlendSettings
@@ -160,22 +163,27 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    `item_factors` and `fold_in_factors` have shape (n_books, rank), float32, memory-mapped. A user's factor is the sum
-    of the fold-in factors of their books, a book's score its dot product with the book's item factor. The collaborative
-    part may be older than the catalogue and then has fewer rows.
+    The collaborative part (`companions` and `fold_in`) may be older than the catalogue and then knows fewer books.
     """
 
     manifest: GenerationManifest
     catalog: Catalog
     neighbours: Neighbours
     popularity: Popularity
-    item_factors: NDArray[np.float32]
-    fold_in_factors: NDArray[np.float32]
+    companions: Companions
+    kin: KinLists
+    trend: Candidates
+    fold_in: FoldIn
 
     @property
     def id(self) -> str:
         """The generation's id."""
         return self.manifest.id
+
+    @property
+    def list_maker(self) -> ListMaker:
+        """What makes lists of recent books."""
+        return ListMaker(self.neighbours, self.companions, self.kin, self.trend, self.manifest.blend)
 
     @property
     def collaborative_id(self) -> str:
@@ -197,33 +205,41 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} part.")
     paths = {kind: part_folder(folder, kind, manifest.parts[kind]) for kind in PART_KINDS}
     opened = {kind for kind in PART_KINDS if previous and previous.manifest.parts[kind] == manifest.parts[kind]}
-    for kind in PART_KINDS:
-        if kind not in opened:
-            verify_part(paths[kind])
+    facts = {kind: verify_part(paths[kind]).facts for kind in PART_KINDS if kind not in opened}
     catalog = previous.catalog if previous and "catalog" in opened else Catalog.open(paths["catalog"])
     if previous and {"catalog", "content"} <= opened:
         neighbours = previous.neighbours
     else:
         neighbours = Neighbours.open(paths["content"], catalog.editions)
+    kin = previous.kin if previous and "catalog" in opened else _kin_of(catalog)
     popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
     if previous and "collaborative" in opened:
-        item_factors, fold_in_factors = previous.item_factors, previous.fold_in_factors
+        companions, trend, fold_in = previous.companions, previous.trend, previous.fold_in
     else:
-        item_factors, fold_in_factors = (
-            np.asarray(np.load(paths["collaborative"] / name, mmap_mode="r"))
-            for name in ("item_factors.npy", "fold_in_factors.npy")
-        )
+        companions, trend = Companions.open(paths["collaborative"]), open_trend(paths["collaborative"])
+        fold_in = FoldIn.open(paths["collaborative"], facts["collaborative"])
     for name, n_rows, exact in (
         ("vectors", neighbours.n_books, True),
         ("ratings", popularity.n_books, True),
-        ("item factors", len(item_factors), False),
+        ("item factors", fold_in.n_books, False),
+        ("companions", companions.n_books, False),
     ):
         if n_rows > catalog.n_books or (exact and n_rows != catalog.n_books):
             raise ArtifactError(
                 f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-    return Generation(manifest, catalog, neighbours, popularity, item_factors, fold_in_factors)
+    return Generation(manifest, catalog, neighbours, popularity, companions, kin, trend, fold_in)
+
+
+def _kin_of(catalog: Catalog) -> KinLists:
+    records = [catalog.record(number) for number in range(catalog.n_books)]
+    return KinLists(
+        [record["series"] for record in records],
+        [record["series_position"] for record in records],
+        catalog.authors,
+        catalog.active,
+    )
 
 
 def canonical_json(value: object) -> bytes:

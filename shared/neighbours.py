@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias, TypedDict
+from typing import TypedDict
 
 import faiss
 import numpy as np
@@ -21,10 +21,8 @@ import orjson
 from numpy.typing import NDArray
 
 from shared.errors import ArtifactError
+from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
 
-Candidates: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
-
-NO_CANDIDATES: Candidates = (np.empty(0, np.int32), np.empty(0, np.float32))
 _MARGIN = 12  # fetched beyond what is asked for, so that the book itself and its other editions can be left out
 
 
@@ -37,7 +35,7 @@ class Tribe(TypedDict):
     n_books: int
 
 
-class Neighbours:
+class Neighbours(NeighbourLists):
     """Nearest books by description, remembered once looked up. Safe to share between threads.
 
     Args:
@@ -61,6 +59,7 @@ class Neighbours:
         n_neighbours: int = 100,
         n_remembered: int = 100_000,
     ) -> None:
+        super().__init__(n_remembered=n_remembered // 10)
         self.vectors = vectors
         self.tribe_of = tribe_of
         self.tribes = tribes
@@ -70,9 +69,6 @@ class Neighbours:
         self._n_neighbours = n_neighbours
         self._n_remembered = n_remembered
         self._remembered: OrderedDict[int, Candidates] = OrderedDict()
-        self._remembered_candidates: OrderedDict[tuple[bytes, int, float], tuple[Candidates, dict[int, int]]] = (
-            OrderedDict()
-        )
 
     @classmethod
     def open(cls, path: Path, editions: NDArray[np.int32], *, n_remembered: int = 100_000) -> Neighbours:
@@ -126,51 +122,3 @@ class Neighbours:
         while len(self._remembered) > self._n_remembered:
             self._remembered.popitem(last=False)
         return answers
-
-    def candidates(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> Candidates:
-        """Content candidates of a user: the neighbours of the recent books, the newest weighted most.
-
-        The score of a candidate is the sum over recent books r = 0, 1, … (newest first) of `decay`^r times the cosine
-        similarity, over those recent books that have it among their neighbours.
-
-        Args:
-            recent: book numbers, newest first; numbers this content part does not know are passed over.
-            limit: candidates wanted.
-            decay: weight of each recent book relative to the one newer, in (0, 1].
-
-        Returns:
-            Book numbers and scores, best first, ties by book number.
-        """
-        return self._remembered_for(recent, limit, decay)[0]
-
-    def reasons(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> dict[int, int]:
-        """For each candidate of `candidates` the recent book that adds most to its score."""
-        return self._remembered_for(recent, limit, decay)[1]
-
-    def _remembered_for(self, recent: NDArray[np.int32], limit: int, decay: float) -> tuple[Candidates, dict[int, int]]:
-        key = (recent.tobytes(), limit, decay)
-        remembered = self._remembered_candidates.get(key)
-        if remembered is None:
-            remembered = self._remembered_candidates[key] = self._candidates(recent, limit, decay)
-            if len(self._remembered_candidates) > self._n_remembered // 10:
-                self._remembered_candidates.popitem(last=False)
-        return remembered
-
-    def _candidates(self, recent: NDArray[np.int32], limit: int, decay: float) -> tuple[Candidates, dict[int, int]]:
-        lists = [
-            (number, *self.of(number), decay**place)
-            for place, number in enumerate(recent.tolist())
-            if 0 <= number < self.n_books
-        ]
-        numbers = np.concatenate([NO_CANDIDATES[0], *(found for _, found, _, _ in lists)])
-        scores = np.concatenate([NO_CANDIDATES[1], *(found * np.float32(weight) for _, _, found, weight in lists)])
-        if not len(numbers):
-            return NO_CANDIDATES, {}
-        sources = np.repeat([number for number, _, _, _ in lists], [len(found) for _, found, _, _ in lists])
-        order = np.lexsort((-scores, numbers))  # each candidate's largest contribution first
-        numbers, scores, sources = numbers[order], scores[order], sources[order]
-        first = np.concatenate(([True], numbers[1:] != numbers[:-1])).nonzero()[0]
-        numbers, scores, sources = numbers[first], np.add.reduceat(scores, first), sources[first]
-        best = (-scores).argsort(kind="stable")[:limit]
-        chosen = numbers[best]
-        return (chosen, scores[best]), dict(zip(chosen.tolist(), sources[best].tolist(), strict=True))

@@ -48,10 +48,9 @@ def top_up(
     scores = (
         np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)
     )
-    absent = np.full(len(fresh), np.nan, np.float32)
+    absent = np.full((len(items.own), len(fresh)), np.nan, np.float32)
     return Blended(
         numbers=np.concatenate((items.numbers, fresh)),
         scores=np.concatenate((items.scores, scores)),
-        collaborative=np.concatenate((items.collaborative, absent)),
-        content=np.concatenate((items.content, absent)),
+        own=np.concatenate((items.own, absent), axis=1),
     )

@@ -88,7 +88,7 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
         neighbours, similarities = generation.neighbours.of(number)
         if not catalog.active[neighbours].all() or not np.isfinite(similarities).all():
             raise ArtifactError(f"The index of {generation_id} names books that are not served, next to book {number}.")
-    if not np.isfinite(generation.item_factors).all():
+    if not np.isfinite(generation.fold_in.item_factors).all():
         raise ArtifactError(f"The item factors of {generation_id} are not all finite.")
     path = part_folder(folder, "collaborative", generation.collaborative_id)
     users: list[str] = json.loads((path / "users.json").read_bytes())

@@ -21,8 +21,8 @@ def reasons_for(
 ) -> list[NDArray[np.int32]]:
     """For each item of each user the recent book that speaks most for it, -1 where none does.
 
-    Where the nightly list carried the item, that is the book which adds most to its score in the factor model,
-    `item_factors[item] . fold_in_factors[recent]`; where only the content list did, the one that adds most there.
+    Where the collaborative list carried the item, that is the book which adds most to its score in the factor model,
+    `item_factors[item] . fold_in_factors[recent]`; else the one that speaks most for it as `ListMaker.reasons` has it.
     """
     n_items = max(len(items.numbers) for items, _ in explained)
     n_recent = max(len(recent) for _, recent in explained)
@@ -33,15 +33,13 @@ def reasons_for(
     for row, (items, recent) in enumerate(explained):
         numbers[row, : len(items.numbers)] = items.numbers
         recents[row, : len(recent)] = recent
-    reasons = _most_alike(generation.item_factors, generation.fold_in_factors, numbers, recents)
-    settings = generation.manifest.blend
+    fold_in, maker = generation.fold_in, generation.list_maker
+    reasons = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
     for row, (items, recent) in enumerate(explained):
-        only_content = np.isnan(items.collaborative).nonzero()[0]
-        if len(only_content) and len(recent):
-            by_content = generation.neighbours.reasons(
-                recent, limit=settings.content_candidates, decay=settings.recency_decay
-            )
-            reasons[row, only_content] = [by_content.get(number, -1) for number in items.numbers[only_content].tolist()]
+        others = np.isnan(items.own[0]).nonzero()[0]
+        if len(others) and len(recent):
+            among = maker.reasons(recent)
+            reasons[row, others] = [among.get(number, -1) for number in items.numbers[others].tolist()]
     return [reasons[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
 
 

@@ -62,33 +62,87 @@ class CollaborativeSettings(Group):
     """The factor model. Ranges that made sense on real data are in `docs/architecture.md`."""
 
     algorithm: Literal["svd", "als"] = "svd"
-    rank: int = Field(64, ge=2, le=4096)
-    user_exponent: Share = Field(0.2, description="a in D_u^-a A D_b^-b")
-    book_exponent: Share = Field(0.2, description="b in D_u^-a A D_b^-b")
+    rank: int = Field(128, ge=2, le=4096)
+    user_exponent: Share = Field(0.3, description="a in D_u^-a A D_b^-b")
+    book_exponent: Share = Field(0.3, description="b in D_u^-a A D_b^-b")
+    history_books: int = Field(100, ge=1, le=1000, description="newest liked books a user's factor is made of")
+    history_decay: float = Field(0.82, gt=0, le=1, description="weight of each of those relative to the one newer")
     list_length: int = Field(100, ge=10, le=1000, description="books in each user's nightly list")
     seed: int = 7
 
 
-class BlendSettings(Group):
-    """How the two candidate lists are weighed against each other."""
+class CompanionSettings(Group):
+    """What readers of a book went on to read; the letters are those of `services.batch.companions`."""
 
-    collaborative_weight: float = Field(0.75, ge=0)
-    content_weight: float = Field(0.25, ge=0)
+    n_companions: int = Field(100, ge=10, le=1000, description="companions kept of each book")
+    window: int = Field(100, ge=1, le=1000, description="books of one user further apart than this are no pair")
+    distance_exponent: float = Field(0.4, ge=0, le=3, description="e: how fast a pair loses weight with distance")
+    backward: Share = Field(0.0, description="how much a pair counts for the book that came before")
+    half_life: float | None = Field(
+        0.1, gt=0, description="h: share of all likes after which a pair counts half; unset: age does not matter"
+    )
+    user_exponent: Share = Field(0.0, description="c: above 0, readers of much count less for each pair")
+    from_exponent: Share = Field(0.5, description="a: dampens popular books as starting points")
+    to_exponent: Share = Field(0.2, description="b: dampens popular books as companions")
+    trend_half_life: float = Field(0.01, gt=0, description="share of all likes after which one counts half for a trend")
+
+
+class BlendSettings(Group):
+    """How the candidate lists are weighed against each other, and how those of recent books are made."""
+
+    collaborative_weight: float = Field(0.1, ge=0)
+    content_weight: float = Field(0.05, ge=0)
+    companion_weight: float = Field(0.47, ge=0)
+    kin_weight: float = Field(0.28, ge=0)
+    trend_weight: float = Field(0.1, ge=0)
+    newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
+    newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
     content_candidates: int = Field(100, ge=10, le=1000)
+    companion_candidates: int = Field(100, ge=10, le=1000)
     recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
+    companion_recent_books: int = Field(60, ge=1, le=100, description="recent books whose companions become candidates")
+    companion_decay: float = Field(0.95, gt=0, le=1, description="weight of each of those relative to the one newer")
+    kin_candidates: int = Field(100, ge=10, le=1000)
+    kin_recent_books: int = Field(30, ge=1, le=100, description="recent books whose kin become candidates")
+    kin_decay: float = Field(0.9, gt=0, le=1, description="weight of each of those relative to the one newer")
+    fold_in_share: Share = Field(
+        0.25, description="a live list replaces the nightly one when books liked since have this share of the weight"
+    )
+
+    def weights(self, n_recent: int) -> tuple[float, ...]:
+        """For a user with so many recent books, in the order of `shared.blend.SOURCES`."""
+        return (
+            self.collaborative_weight,
+            self.newcomer_content_weight if n_recent <= self.newcomer_books else self.content_weight,
+            self.companion_weight,
+            self.kin_weight,
+            self.trend_weight,
+        )
 
     @property
     def content_share(self) -> float:
-        """The content list's share of the weights, in [0, 1]."""
-        total = self.collaborative_weight + self.content_weight
-        return self.content_weight / total if total else 0.5
+        """The share that what is known of the books themselves, content and kin, has of the weights, in [0, 1]."""
+        of_books = self.content_weight + self.kin_weight
+        total = of_books + self.collaborative_weight + self.companion_weight + self.trend_weight
+        return of_books / total if total else 0.5
 
     def with_content_share(self, share: float | None) -> BlendSettings:
-        """The same with another share of the content list; `None` changes nothing."""
+        """The same with another such share, for newcomers as for everyone; `None` changes nothing."""
         if share is None:
             return self
-        return self.model_copy(update={"content_weight": share, "collaborative_weight": 1 - share})
+        of_books = self._scaled(share, "content_weight", "kin_weight")
+        of_readers = self._scaled(1 - share, "collaborative_weight", "companion_weight", "trend_weight")
+        changed = of_books | of_readers | {"newcomer_content_weight": of_books["content_weight"]}
+        return self.model_copy(update=changed)
+
+    def _scaled(self, total: float, first: str, *others: str) -> dict[str, float]:
+        """These weights with this sum, as they are to each other; the first alone where they are all 0."""
+        weights: dict[str, float] = {name: getattr(self, name) for name in (first, *others)}
+        present = sum(weights.values())
+        if not present:
+            return dict.fromkeys(weights, 0.0) | {first: total}
+        return {name: weight * total / present for name, weight in weights.items()}
 
 
 class EvaluationSettings(Group):
@@ -185,6 +239,7 @@ class Settings(BaseSettings):
     user_state: UserStateSettings = UserStateSettings()
     content: ContentSettings = ContentSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
+    companions: CompanionSettings = CompanionSettings()
     blend: BlendSettings = BlendSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings = GateSettings()

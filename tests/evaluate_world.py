@@ -31,6 +31,8 @@ def books() -> pd.DataFrame:
             "authors": [[f"Author {number}"] for number in range(N_BOOKS)],
             "genres": [[TASTES[taste_of(number)]] for number in range(N_BOOKS)],
             "description": [f"A book about {TASTES[taste_of(number)]}." for number in range(N_BOOKS)],
+            "series": [TASTES[taste_of(number)] for number in range(N_BOOKS)],
+            "series_position": np.arange(N_BOOKS, dtype=np.float64),
             "average_rating": np.nan,
             "n_ratings": np.nan,
             "active": [number != INACTIVE for number in range(N_BOOKS)],

@@ -44,7 +44,7 @@ class DemoReaders:
         if self._of != part:
             self._some = await asyncio.to_thread(self._spread, part)
             self._of = part
-        states = await self._store.user_states(part, self._some, n_recent=_RECENT_SHOWN)
+        states = await self._store.user_states(part, self._some, n_recent=_RECENT_SHOWN, known_until=None)
         tribe_of, n_books = generation.neighbours.tribe_of, generation.catalog.n_books
         met: dict[int, int] = {}
         ranked = []

@@ -27,7 +27,6 @@ from services.api.metrics import (
     GENERATION_FAILURES,
     REDIS_UP,
 )
-from services.api.reader_neighbours import ReaderNeighbours
 from services.api.store import Store
 from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.generation import Generation, open_generation, read_pointer_file
@@ -48,13 +47,11 @@ class Served:
         generation: the opened generation.
         titles: resolves and searches titles.
         spread: int32, popular books spread over tribes, best first: what someone we know nothing about is shown.
-        by_readers: which books the readers of one also like.
     """
 
     generation: Generation
     titles: TitleIndex
     spread: NDArray[np.int32]
-    by_readers: ReaderNeighbours
 
 
 def open_served(folder: DataFolder, generation_id: str, replaced: Served | None = None) -> Served:
@@ -81,9 +78,6 @@ def open_served(folder: DataFolder, generation_id: str, replaced: Served | None 
         ),
         spread=spread_over_tribes(
             first_of_each_work(popularity.overall, catalog.editions), generation.neighbours.tribe_of
-        ),
-        by_readers=ReaderNeighbours(
-            generation.item_factors, generation.fold_in_factors, catalog.editions, catalog.active
         ),
     )
 

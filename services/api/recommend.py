@@ -1,4 +1,4 @@
-"""One recommendation: pin the generation, gather both lists, blend, explain, and write the answer straight to bytes."""
+"""One recommendation: pin the generation, gather the lists, blend, explain, and write the answer straight to bytes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.api.batching import Batcher
 from services.api.live import Live, Served
 from services.api.metrics import DEGRADED
 from services.api.store import Store, UserState
-from shared.blend import NOTHING_BLENDED, Blended, blend
+from shared.blend import NOTHING_BLENDED, SOURCES, Blended, blend
 from shared.errors import StoreUnavailableError
 from shared.generation import Generation
-from shared.neighbours import Candidates
+from shared.neighbour_lists import Candidates
 from shared.popular_fill import top_up
 from shared.reasons import NO_REASON, reasons_for
 
@@ -86,27 +86,27 @@ class Recommender:
     ) -> list[Recommended]:
         served = self._live.pin()
         generation = served.generation
+        settings = generation.manifest.blend.with_content_share(content_weight)
+        n_recent = max(generation.list_maker.n_recent, generation.fold_in.history_books)
         try:
             states = await self._store.user_states(
                 generation.collaborative_id,
                 [user for user, _, _ in questions],
-                n_recent=generation.manifest.blend.recent_books,
+                n_recent=n_recent,
+                known_until=generation.fold_in.newest_time,
             )
-            contents = [_content_candidates(generation, state) for state in states]
+            lists = _lists(generation, states)
             seen = [
-                await self._seen_of(user, state, content, served) if state.seen is None else state.seen
-                for (user, _, _), state, content in zip(questions, states, contents, strict=True)
+                await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
+                for row, ((user, _, _), state) in enumerate(zip(questions, states, strict=True))
             ]
         except StoreUnavailableError:
             DEGRADED.inc(len(questions))
             return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
 
-        settings = generation.manifest.blend.with_content_share(content_weight)
         blended = blend(
-            [state.collaborative for state in states],
-            contents,
-            collaborative_weight=settings.collaborative_weight,
-            content_weight=settings.content_weight,
+            lists,
+            weights=[settings.weights(len(state.recent)) for state in states],
             seen=seen,
             works=generation.catalog.editions,
             limit=max(limit for _, limit, _ in questions),
@@ -118,39 +118,70 @@ class Recommender:
         ]
         reasons = reasons_for(generation, explained)
         return [
-            Recommended(served, _strategy(state.collaborative, content), degraded=False, items=books, because=because)
+            Recommended(served, strategy, degraded=False, items=books, because=because)
             if len(books.numbers) == limit
-            else _filled(served, state, content, books, because, known, limit)
-            for (_, limit, _), state, content, books, because, known in zip(
-                questions, states, contents, items, reasons, seen, strict=True
+            else _filled(served, strategy, books, because, known, limit)
+            for (_, limit, _), strategy, books, because, known in zip(
+                questions, _strategies(lists), items, reasons, seen, strict=True
             )
         ]
 
-    async def _seen_of(self, user_id: str, state: UserState, content: Candidates, served: Served) -> NDArray[np.int32]:
+    async def _seen_of(
+        self, user_id: str, lists: Sequence[Sequence[Candidates]], row: int, served: Served
+    ) -> NDArray[np.int32]:
         """Of a history too long to fetch: which editions of the candidates are in it."""
         works = served.generation.catalog.editions
-        candidates = np.concatenate((state.collaborative[0], content[0], served.spread))
+        candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread])
         editions = np.isin(works, works[candidates]).nonzero()[0].astype(np.int32)
         return await self._store.seen_among(user_id, editions)
 
 
-def _content_candidates(generation: Generation, state: UserState) -> Candidates:
-    settings = generation.manifest.blend
-    return generation.neighbours.candidates(
-        state.recent, limit=settings.content_candidates, decay=settings.recency_decay
-    )
+def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequence[Candidates], ...]:
+    """The candidate lists of each user, in the order of `shared.blend.SOURCES`."""
+    collaborative = [state.collaborative for state in states]
+    live = [row for row, state in enumerate(states) if _is_outweighed(generation, state)]
+    if live:
+        folded = generation.fold_in.candidates(
+            [states[row].recent for row in live],
+            [_known_seen(states[row]) for row in live],
+            generation.catalog.active,
+        )
+        for row, candidates in zip(live, folded, strict=True):
+            collaborative[row] = candidates if len(candidates[0]) else collaborative[row]
+    return generation.list_maker.lists(collaborative, [state.recent for state in states])
 
 
-def _strategy(collaborative: Candidates, content: Candidates) -> Strategy:
-    if not len(content[0]):
-        return "collaborative"
-    return "hybrid" if len(collaborative[0]) else "content"
+def _is_outweighed(generation: Generation, state: UserState) -> bool:
+    """Whether the nightly list is missing, or what was liked since then has too much weight to leave it out."""
+    if not len(state.recent):
+        return False
+    if not len(state.collaborative[0]):
+        return True
+    if not state.n_new:
+        return False
+    share = generation.fold_in.share_of_new(state.n_new, len(state.recent))
+    return share >= generation.manifest.blend.fold_in_share
+
+
+def _known_seen(state: UserState) -> NDArray[np.int32]:
+    """What is known to be seen before candidates are looked up in a history too long to fetch."""
+    return state.recent if state.seen is None else state.seen
+
+
+def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
+    """Which lists there were: readers' ways are `collaborative`, what is known of the books themselves `content`."""
+    collaborative, content, companions, kin, _ = lists
+    return [
+        ("hybrid" if len(described[0]) or len(related[0]) else "collaborative")
+        if len(nightly[0]) or len(read[0])
+        else "content"
+        for nightly, described, read, related in zip(collaborative, content, companions, kin, strict=True)
+    ]
 
 
 def _filled(
     served: Served,
-    state: UserState,
-    content: Candidates,
+    strategy: Strategy,
     items: Blended,
     because: NDArray[np.int32],
     seen: NDArray[np.int32],
@@ -161,7 +192,6 @@ def _filled(
         return _popular(served, seen, limit, degraded=False)
     filled = top_up(items, served.spread, served.generation.catalog.editions, seen, limit)
     because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_REASON)))
-    strategy = _strategy(state.collaborative, content)
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
@@ -177,17 +207,16 @@ def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> byte
     item_of, reason_of = generation.catalog.item, generation.catalog.reason
     items = recommended.items
     books = []
-    for number, score, collaborative, content, because in zip(
+    for number, score, own, because in zip(
         items.numbers.tolist(),
         items.scores.tolist(),
-        items.collaborative.tolist(),
-        items.content.tolist(),
+        items.own.T.tolist(),
         recommended.because.tolist(),
         strict=True,
     ):
         if explain:
             reason = "null" if because < 0 else reason_of(because)
-            sources = f'"collaborative":{_number(collaborative)},"content":{_number(content)}'
+            sources = ",".join(f'"{name}":{_number(of_list)}' for name, of_list in zip(SOURCES, own, strict=True))
             books.append(f'{{{item_of(number)},"score":{score:.4f},"sources":{{{sources}}},"because":{reason}}}')
         else:
             books.append(f'{{{item_of(number)},"score":{score:.4f}}}')

@@ -53,8 +53,11 @@ class Reason(BaseModel):
 class Sources(BaseModel):
     """The min-max scaled score in each list, null where the list lacks the book."""
 
-    collaborative: float | None
-    content: float | None
+    collaborative: float | None = Field(description="what readers alike liked")
+    content: float | None = Field(description="near a recent book by description")
+    companions: float | None = Field(description="what readers of a recent book went on to read")
+    kin: float | None = Field(description="another volume of a recent book's series, or of its author")
+    trend: float | None = Field(description="liked by many of late")
 
 
 class RecommendedBook(BaseModel):

@@ -6,19 +6,22 @@ Both touch keys of several users at once, which one server (or a Sentinel pair) 
 
 READ = """
 -- KEYS: for each request its collaborative list, recent books and seen set
--- ARGV: how many recent books, the longest seen set returned whole, then for each request the size of the seen set the
---       asker remembers (-1: none); below its bound a seen set only grows, so an equal size means an equal set
--- returns, for each request: packed list or false, recent books newest first joined by commas, size of the seen set,
---          seen books joined by commas, or false for a set that is remembered or too long
+-- ARGV: how many recent books, the longest seen set returned whole, the time of the newest thing the night knew, then
+--       for each request the size of the seen set the asker remembers (-1: none); below its bound a seen set only
+--       grows, so an equal size means an equal set
+-- returns, for each request: packed list or false, recent books newest first joined by commas, how many of all recent
+--          books are newer than the night, size of the seen set, seen books joined by commas, or false for a set that
+--          is remembered or too long
 local answers = {}
 for i = 1, #KEYS, 3 do
   local n_seen, seen = redis.call('SCARD', KEYS[i + 2]), false
-  if n_seen ~= tonumber(ARGV[3 + (i - 1) / 3]) and n_seen <= tonumber(ARGV[2]) then
+  if n_seen ~= tonumber(ARGV[4 + (i - 1) / 3]) and n_seen <= tonumber(ARGV[2]) then
     seen = table.concat(redis.call('SMEMBERS', KEYS[i + 2]), ',')
   end
   answers[#answers + 1] = {
     redis.call('GET', KEYS[i]),
     table.concat(redis.call('ZREVRANGE', KEYS[i + 1], 0, ARGV[1] - 1), ','),
+    redis.call('ZCOUNT', KEYS[i + 1], ARGV[3], '+inf'),
     n_seen,
     seen
   }

@@ -25,7 +25,7 @@ from shared.codec import unpack
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
 from shared.log import get_logger
-from shared.neighbours import NO_CANDIDATES, Candidates
+from shared.neighbour_lists import NO_CANDIDATES, Candidates
 from shared.redis import UNAVAILABLE, connect_for_serving
 from shared.settings import InteractionKind, Settings
 
@@ -42,11 +42,13 @@ class UserState:
     Attributes:
         collaborative: the nightly list, empty if there is none.
         recent: int32, latest positive books, newest first.
+        n_new: how many of all recent books are newer than the night's data.
         seen: int32, unordered; `None` when it is too long to fetch, see `Store.seen_among`.
     """
 
     collaborative: Candidates
     recent: NDArray[np.int32]
+    n_new: int
     seen: NDArray[np.int32] | None
 
 
@@ -135,26 +137,36 @@ class Store:
             waiting_events=waiting,
         )
 
-    async def user_states(self, part_id: str, user_ids: Sequence[str], *, n_recent: int) -> list[UserState]:
-        """The state of several users in one round trip, with at most `n_recent` recent books each.
+    async def user_states(
+        self, part_id: str, user_ids: Sequence[str], *, n_recent: int, known_until: float | None
+    ) -> list[UserState]:
+        """The state of several users in one round trip.
+
+        Args:
+            part_id: the collaborative part whose lists are served.
+            user_ids: whose.
+            n_recent: recent books at most, of each.
+            known_until: what is later than this, in seconds since 1970, is new to the night; `None`: nothing is.
 
         Raises:
             StoreUnavailableError: Redis is away.
         """
         keys: list[str] = []
-        arguments = [n_recent, LONGEST_SEEN]
+        newer = "+inf" if known_until is None else f"({known_until!r}"
+        arguments: list[int | str] = [n_recent, LONGEST_SEEN, newer]
         remembered = [self._seen.get(user_id, _NO_SEEN) for user_id in user_ids]
         for user_id, (n_seen, _) in zip(user_ids, remembered, strict=True):
             keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))
             arguments.append(n_seen)
         answers = await self._ask("read", lambda: self._run(READ, keys, arguments))
         states = []
-        for user_id, known, (packed, recent, n_seen, joined) in zip(user_ids, remembered, answers, strict=True):
+        for user_id, known, (packed, recent, n_new, n_seen, joined) in zip(user_ids, remembered, answers, strict=True):
             seen = None if n_seen > LONGEST_SEEN else known[1]
             if joined is not None:
                 seen = _numbers(joined)
                 self._remember_seen(user_id, n_seen, seen)
-            states.append(UserState(NO_CANDIDATES if packed is None else unpack(packed), _numbers(recent), seen))
+            listed = NO_CANDIDATES if packed is None else unpack(packed)
+            states.append(UserState(listed, _numbers(recent), n_new, seen))
         return states
 
     def _remember_seen(self, user_id: str, n_seen: int, seen: NDArray[np.int32]) -> None:

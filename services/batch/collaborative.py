@@ -3,8 +3,10 @@
 Files, in a folder made by the caller:
 
 - `item_factors.npy`: float32, (n_books, rank). Rows of books without positives are zeros.
-- `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's positive books is the user's factor, so that a
-  list can be made for someone the night did not know (see `services.batch.factorize.Factors`).
+- `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
+  `history_decay`^r, is the user's factor, so that a list can be made for someone the night did not know.
+- `companions.numbers.npy`, `companions.scores.npy`: see `shared.companions`; active books only.
+- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.trend`; active books only.
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
 - `lists.scores.npy`: float32, (n_users, list_length), their scores, padded with -inf.
@@ -21,12 +23,16 @@ import orjson
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, load_npz
 
+from services.batch.companions import without_withdrawn
 from services.batch.parts import Facts
 from services.batch.progress import Progress
 from services.batch.threads import bound_threads
 from services.batch.top_n import TopNBlock, top_n
+from shared.companions import FILES as COMPANIONS
+from shared.companions import TREND_FILES as TREND
 from shared.generation import read_part
 
+_LISTS = ("lists.numbers.npy", "lists.scores.npy")
 _FACTORS = ("item_factors.npy", "fold_in_factors.npy")
 
 
@@ -54,6 +60,7 @@ def build_collaborative(
     """
     for name in _FACTORS:
         os.link(factors / name, folder / name)
+    _save_companions(folder, factors, active)
     user_factors = np.load(factors / "user_factors.npy", mmap_mode="r")
     item_factors = np.load(factors / "item_factors.npy", mmap_mode="r")
     seen = csr_matrix(load_npz(factors / "seen.npz"))
@@ -76,8 +83,9 @@ def build_collaborative(
 
 def names_withdrawn(part: Path, active: NDArray[np.bool_]) -> bool:
     """Whether a list of this part holds a book that is not active any more."""
-    numbers = np.load(part / "lists.numbers.npy", mmap_mode="r")
-    return bool(np.isin(numbers, np.flatnonzero(~active)).any())
+    numbers = [part / name for name in (_LISTS[0], COMPANIONS[0], TREND[0]) if (part / name).exists()]
+    withdrawn = np.flatnonzero(~active)
+    return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers)
 
 
 def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_]) -> Facts:
@@ -92,13 +100,22 @@ def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_])
     """
     for name in (*_FACTORS, "users.json"):
         os.link(part / name, folder / name)
-    numbers, scores = (np.load(part / f"lists.{name}.npy") for name in ("numbers", "scores"))
-    gone = (numbers < 0) | np.isin(numbers, np.flatnonzero(~active))
-    order = np.argsort(gone, axis=1, kind="stable")
-    numbers[gone], scores[gone] = -1, -np.inf
-    np.save(folder / "lists.numbers.npy", np.take_along_axis(numbers, order, axis=1))
-    np.save(folder / "lists.scores.npy", np.take_along_axis(scores, order, axis=1))
+    _save_companions(folder, part, active)
+    lists = without_withdrawn(active, -np.inf, *(np.load(part / name) for name in _LISTS))
+    for name, array in zip(_LISTS, lists, strict=True):
+        np.save(folder / name, array)
     return read_part(part).facts
+
+
+def _save_companions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:
+    if not (made / COMPANIONS[0]).exists():
+        return  # a part made before there were any
+    companions = without_withdrawn(active, 0, *(np.load(made / name) for name in COMPANIONS))
+    for name, array in zip(COMPANIONS, companions, strict=True):
+        np.save(folder / name, array)
+    numbers, scores = (np.load(made / name) for name in TREND)
+    for name, array in zip(TREND, (numbers[active[numbers]], scores[active[numbers]]), strict=True):
+        np.save(folder / name, array)
 
 
 def _with_a_list(user_factors: NDArray[np.float32], seen: csr_matrix, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -116,8 +133,8 @@ def _write_lists(
     Not through a memory map: a process that writes to one is killed when the disk is full.
     """
     with (
-        (folder / "lists.numbers.npy").open("wb") as numbers,
-        (folder / "lists.scores.npy").open("wb") as scores,
+        (folder / _LISTS[0]).open("wb") as numbers,
+        (folder / _LISTS[1]).open("wb") as scores,
         progress.task("Listing books for users", n_users) as advance,
     ):
         for file, dtype in ((numbers, np.int32), (scores, np.float32)):

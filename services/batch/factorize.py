@@ -28,7 +28,8 @@ class Factors:
         user_factors: float32, (n_users, rank).
         item_factors: float32, (n_books, rank).
         fold_in_factors: float32, (n_books, rank). The sum of the rows of a user's positive books is that user's
-            factor, up to rounding: so someone the night did not know gets the list the night would have made.
+            factor, up to rounding: so someone the night did not know gets the list the night would have made. Books
+            may be weighed in that sum, see `services.batch.factors.fit_factors`.
     """
 
     user_factors: NDArray[np.float32]

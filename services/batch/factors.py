@@ -1,16 +1,19 @@
-"""The factors of the collaborative part, before lists are made of them: interactions -> factors of users and books.
+"""What the collaborative part is made of, before lists are: interactions -> factors and companions.
 
 A folder of its own, so that a run that dies while listing does not factor again. It belongs to no generation: what
 serving needs of it is linked into the collaborative part. Files, in a folder made by the caller:
 
 - `user_factors.npy`: float32, (n_users, rank).
 - `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.factorize.Factors`.
+- `companions.numbers.npy`, `companions.scores.npy`: see `services.batch.companions`.
+- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.trend`.
 - `users.json`: ids of the users with a positive opinion, in the order of the rows.
 - `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +22,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, save_npz
 
+from services.batch.companions import companions_of
+from services.batch.factorize import Factors
 from services.batch.factorizers import open_factorizer
+from services.batch.histories import Histories
 from services.batch.opinions import opinions
 from services.batch.parts import Facts
 from services.batch.progress import Progress
 from services.batch.threads import bound_threads
+from services.batch.trend import trend_of
+from shared.companions import FILES, TREND_FILES
 from shared.errors import ArtifactError
-from shared.settings import CollaborativeSettings, UserStateSettings
+from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
 
 
 def build_factors(
@@ -33,18 +41,20 @@ def build_factors(
     interactions: pd.DataFrame,
     n_books: int,
     settings: CollaborativeSettings,
+    companions: CompanionSettings,
     user_state: UserStateSettings,
     *,
     threads: int | None,
     progress: Progress,
 ) -> Facts:
-    """Factor the positive opinions and return facts about it.
+    """Factor the positive opinions, find companions, and return facts about it.
 
     Args:
         folder: where to write; exists.
         interactions: as in the snapshot.
         n_books: rows of the catalogue.
-        settings: algorithm, rank, scaling.
+        settings: algorithm, rank, scaling, what of a user's history counts.
+        companions: how companions are found.
         user_state: which kinds are seen and positive.
         threads: threads to use, by default all cores.
         progress: told how far factoring is.
@@ -53,9 +63,15 @@ def build_factors(
         ArtifactError: factors are not finite, or an interaction is with a book that does not exist.
         ModelError: the library of the chosen algorithm is missing.
     """
-    users, seen, positives = matrices(opinions(interactions, user_state), n_books=n_books)
+    users, seen, positives, histories = matrices(opinions(interactions, user_state), n_books=n_books)
     with bound_threads(threads) as n_threads:
-        factors = open_factorizer(settings, threads=n_threads).factorize(positives, progress=progress)
+        factors = fit_factors(settings, positives, histories, threads=n_threads, progress=progress)
+    found = (
+        *companions_of(histories, companions, progress=progress),
+        *trend_of(histories, companions.trend_half_life),
+    )
+    for name, array in zip((*FILES, *TREND_FILES), found, strict=True):
+        np.save(folder / name, array)
     np.save(folder / "user_factors.npy", factors.user_factors)
     np.save(folder / "item_factors.npy", factors.item_factors)
     np.save(folder / "fold_in_factors.npy", factors.fold_in_factors)
@@ -67,11 +83,35 @@ def build_factors(
         "rank_asked_for": settings.rank,
         "n_users": len(users),
         "n_positives": int(positives.nnz),
+        "history_books": settings.history_books,
+        "history_decay": settings.history_decay,
+        "newest_time": float(interactions["time"].max()) if len(interactions) else None,
     }
 
 
-def matrices(known: pd.DataFrame, *, n_books: int) -> tuple[NDArray[np.object_], csr_matrix, csr_matrix]:
-    """Ids of the users with a positive opinion, and what they have seen and liked: int8 and float32, rows as ids.
+def fit_factors(
+    settings: CollaborativeSettings,
+    positives: csr_matrix,
+    histories: Histories,
+    *,
+    threads: int,
+    progress: Progress,
+) -> Factors:
+    """Factor the positives; a user's factor is made of the newest books liked, the newest weighted most.
+
+    Raises:
+        ArtifactError: factors are not finite.
+        ModelError: the library of the chosen algorithm is missing.
+    """
+    factors = open_factorizer(settings, threads=threads).factorize(positives, progress=progress)
+    weights = histories.weighted(decay=settings.history_decay, n=settings.history_books)
+    return replace(factors, user_factors=np.asarray(weights @ factors.fold_in_factors, np.float32))
+
+
+def matrices(known: pd.DataFrame, *, n_books: int) -> tuple[NDArray[np.object_], csr_matrix, csr_matrix, Histories]:
+    """Ids of the users with a positive opinion, what they have seen and liked, and in which order.
+
+    Seen and liked are int8 and float32, sparse, (n_users, n_books); rows are as the ids.
 
     Raises:
         ArtifactError: an opinion is about a book number that does not exist.
@@ -92,4 +132,6 @@ def matrices(known: pd.DataFrame, *, n_books: int) -> tuple[NDArray[np.object_],
     seen = csr_matrix((np.ones(len(rows), np.int8), (rows, numbers)), shape=shape)
     liked = np.ones(int(positive.sum()), np.float32)
     positives = csr_matrix((liked, (rows[positive], numbers[positive])), shape=shape)
-    return np.asarray(ids, object)[likes_something], seen, positives
+    times = known["time"].to_numpy(np.float64)[kept]
+    histories = Histories.of(rows[positive], numbers[positive], times[positive], n_users=shape[0], n_books=n_books)
+    return np.asarray(ids, object)[likes_something], seen, positives, histories

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 BUILD_VERSIONS: dict[AnyPartKind, int] = {
     "catalog": 1,
     "content": 1,
-    "collaborative": 1,
+    "collaborative": 2,
     "popularity": 1,
-    "factors": 1,
+    "factors": 2,
     "evaluation": 2,
 }
 
@@ -102,7 +102,13 @@ class NightParts:
     def factors_id(self) -> str:
         """Of the interactions; new books alone leave the factors as they are."""
         settings = self._settings.collaborative.model_dump(mode="json", exclude={"list_length"})
-        return self._id("factors", interactions=self._files["interactions"], settings=settings, kinds=self._kinds)
+        return self._id(
+            "factors",
+            interactions=self._files["interactions"],
+            settings=settings,
+            companions=self._companions,
+            kinds=self._kinds,
+        )
 
     @cached_property
     def collaborative_id(self) -> str:
@@ -112,13 +118,16 @@ class NightParts:
             interactions=self._files["interactions"],
             withdrawn=self._withdrawn,
             settings=self._settings.collaborative.model_dump(mode="json"),
+            companions=self._companions,
             kinds=self._kinds,
         )
 
     @cached_property
     def evaluation_id(self) -> str:
         """Of everything that shapes an answer."""
-        settings = self._settings.model_dump(mode="json", include={"collaborative", "blend", "evaluation"})
+        settings = self._settings.model_dump(
+            mode="json", include={"collaborative", "companions", "blend", "evaluation"}
+        )
         return self._id(
             "evaluation",
             **self._files,
@@ -147,6 +156,7 @@ class NightParts:
                 self._interactions,
                 len(self._books),
                 self._settings.collaborative,
+                self._settings.companions,
                 self._settings.user_state,
                 threads=self._threads,
                 progress=self._progress,
@@ -256,6 +266,10 @@ class NightParts:
     @cached_property
     def _embedder(self) -> Embedder:
         return open_embedder(self._settings.embedder, threads=self._threads)
+
+    @property
+    def _companions(self) -> dict[str, object]:
+        return self._settings.companions.model_dump(mode="json")
 
     @cached_property
     def _kinds(self) -> dict[str, object]:

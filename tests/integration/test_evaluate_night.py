@@ -11,7 +11,7 @@ import orjson
 import pandas as pd
 import pytest
 
-from services.batch.evaluate import nightly_evaluation
+from services.batch import factors
 from services.batch.evaluate.gate import judge
 from services.batch.evaluate.nightly_evaluation import build_evaluation, read_metrics
 from services.batch.progress import SILENT
@@ -154,19 +154,21 @@ def test_broken_factors_are_refused(evaluated, day_before, monkeypatch):
             self._factorizer = factorizer
 
         def factorize(self, positives, *, progress):
-            factors = self._factorizer.factorize(positives, progress=progress)
-            order = np.random.default_rng(7).permutation(len(factors.item_factors))
-            return dataclasses.replace(factors, item_factors=factors.item_factors[order])
+            whole = self._factorizer.factorize(positives, progress=progress)
+            order = np.random.default_rng(7).permutation(len(whole.item_factors))
+            return dataclasses.replace(whole, item_factors=whole.item_factors[order])
 
-    whole = nightly_evaluation.open_factorizer
-    monkeypatch.setattr(nightly_evaluation, "open_factorizer", lambda *args, **named: Shuffled(whole(*args, **named)))
+    whole = factors.open_factorizer
+    monkeypatch.setattr(factors, "open_factorizer", lambda *args, **named: Shuffled(whole(*args, **named)))
     verdict = judge(evaluated(), day_before, GateSettings())
-    assert (verdict.verdict, verdict.metric) == ("worse", "ndcg_at_10")
+    assert (verdict.verdict, verdict.metric) == ("worse", "collaborative_ndcg_at_10"), "the other lists carry it"
 
 
 def test_settings_that_make_it_worse_are_refused(world, evaluated, day_before):
     settings = world[1]
-    only_content = settings.blend.model_copy(update={"collaborative_weight": 0.0, "content_weight": 1.0})
+    only_content = settings.blend.model_copy(
+        update={"collaborative_weight": 0.0, "companion_weight": 0.0, "kin_weight": 0.0, "trend_weight": 0.0}
+    )
     assert judge(evaluated(blend=only_content), day_before, GateSettings()).verdict == "worse"
 
 

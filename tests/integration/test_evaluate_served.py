@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
+from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.evaluate.training import Training
-from services.batch.factorizers import open_factorizer
+from services.batch.factors import fit_factors
 from services.batch.progress import SILENT
 from services.batch.snapshot import current_snapshot
 from services.batch.threads import n_threads
@@ -50,10 +50,9 @@ def pipeline(odd_world, training):
     neighbours = Neighbours.open(content, training.works)
     return ServedPipeline(
         training,
-        open_factorizer(settings.collaborative, threads=threads).factorize(training.positives, progress=SILENT),
-        neighbours,
+        fit_factors(settings.collaborative, training.positives, training.histories, threads=threads, progress=SILENT),
+        list_maker(training, neighbours, settings, progress=SILENT),
         popular_spread(training, neighbours.tribe_of),
-        settings.blend,
         list_length=settings.collaborative.list_length,
         threads=threads,
     )
@@ -74,14 +73,14 @@ def test_offline_lists_are_the_answers_of_the_api(api, catalog, training, pipeli
         answer = api.recommend(str(training.users[row]), limit=k, explain=True)
         assert_same_but_for_ties(answer["items"], [catalog.ids[number] for number in numbers])
         strategies.add(answer["strategy"])
-        n_filled += sum(item["sources"] == {"collaborative": None, "content": None} for item in answer["items"])
+        n_filled += sum(all(score is None for score in item["sources"].values()) for item in answer["items"])
     assert strategies == {"hybrid", "popular"}
     assert n_filled > 0, "some of it is what fills a list"
 
 
 def test_recent_books_are_those_of_the_store(state, odd_world, training, readers):
     client, keys = state
-    n = odd_world.settings.blend.recent_books
+    n = odd_world.settings.blend.companion_recent_books
     for row in readers.tolist():
         stored = client.zrevrange(keys.recent(str(training.users[row])), 0, n - 1)
         assert training.recent_of(row, n).tolist() == [int(number) for number in stored]

@@ -107,7 +107,7 @@ def test_a_new_book_alone_leaves_the_factors_and_the_generation_opens(library):
     assert report.reused_parts == ["collaborative"]
     generation = library.verified()
     assert generation.catalog.n_books == 81
-    assert len(generation.item_factors) == 80
+    assert len(generation.fold_in.item_factors) == 80
     assert searched(generation, "last ferry") == [80]
     assert len(generation.neighbours.of(80)[0]) > 0
     assert any(80 in generation.neighbours.of(number)[0] for number in range(80))

@@ -24,41 +24,38 @@ def as_list(scores_by_number):
 candidate_lists = st.dictionaries(st.integers(0, N_BOOKS - 1), st.integers(-1000, 1000), max_size=25).map(as_list)
 weights = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0])
 seen_books = st.lists(st.integers(-5, 60), max_size=20).map(lambda numbers: np.array(numbers, np.int32))
-users = st.lists(st.tuples(candidate_lists, candidate_lists, seen_books), min_size=1, max_size=4)
+users = st.lists(st.tuples(candidate_lists, candidate_lists, candidate_lists, seen_books), min_size=1, max_size=4)
+several_weights = st.tuples(weights, weights, weights)
 editions = st.lists(st.integers(0, 20), min_size=N_BOOKS, max_size=N_BOOKS).map(lambda ids: np.array(ids, np.int32))
 all_works = st.just(EACH_ITS_OWN) | editions
 limits = st.integers(1, 30)
 
 
-def blend_users(of_users, *, weights=(0.75, 0.25), works=EACH_ITS_OWN, limit=100):
-    collaborative, content, seen = (list(column) for column in zip(*of_users, strict=True))
-    return blend(
-        collaborative,
-        content,
-        collaborative_weight=weights[0],
-        content_weight=weights[1],
-        seen=seen,
-        works=works,
-        limit=limit,
-    )
+def blend_users(of_users, *, weights=(0.5, 0.125, 0.375), works=EACH_ITS_OWN, limit=100):
+    *lists, seen = (list(column) for column in zip(*of_users, strict=True))
+    return blend(lists, weights=weights, seen=seen, works=works, limit=limit)
 
 
-def blend_one(collaborative, content, *, seen=(), **options):
-    return blend_users([(collaborative, content, np.array(seen, np.int32))], **options)[0]
+def blend_one(*lists, seen=(), weights=(0.75, 0.25), **options):
+    return blend_users([(*lists, np.array(seen, np.int32))], weights=weights, **options)[0]
 
 
-def slowly(collaborative, content, weights):
+def slowly(lists, weights):
     """The definition, one book at a time: the blended score of every candidate, and its own score in each list."""
     own = []
-    for numbers, scores in (collaborative, content):
+    for numbers, scores in lists:
         low, high = min(scores.tolist(), default=0), max(scores.tolist(), default=0)
         scaled = [(score - low) / (high - low) if high > low else 1.0 for score in scores.tolist()]
         own.append(dict(zip(numbers.tolist(), scaled, strict=True)))
-    if not own[0] or not own[1]:
-        weights = (bool(own[0]), bool(own[1]))
+    weights = [weight if of_list else 0.0 for weight, of_list in zip(weights, own, strict=True)]
+    if not any(weights):
+        weights = [float(bool(of_list)) for of_list in own]
     total = sum(weights) or 1.0
-    both = set(own[0]) | set(own[1])
-    scores = {n: (weights[0] * own[0].get(n, 0.0) + weights[1] * own[1].get(n, 0.0)) / total for n in both}
+    every = set().union(*own)
+    scores = {
+        n: sum(weight * of_list.get(n, 0.0) for weight, of_list in zip(weights, own, strict=True)) / total
+        for n in every
+    }
     return scores, own
 
 
@@ -66,62 +63,73 @@ def works_of(numbers, works):
     return {int(works[number]) for number in numbers if 0 <= number < N_BOOKS}
 
 
-@given(users, weights, weights, all_works, limits)
-def test_the_blend_is_what_it_says(of_users, first, second, works, limit):
-    answers = blend_users(of_users, weights=(first, second), works=works, limit=limit)
+@given(users, several_weights, all_works, limits)
+def test_the_blend_is_what_it_says(of_users, weights, works, limit):
+    answers = blend_users(of_users, weights=weights, works=works, limit=limit)
 
     assert len(answers) == len(of_users)
     assert {(one.numbers.dtype.name, one.scores.dtype.name) for one in answers} == {("int32", "float32")}
-    for found, (collaborative, content, seen) in zip(answers, of_users, strict=True):
-        score_of, own = slowly(collaborative, content, (first, second))
+    for found, (*lists, seen) in zip(answers, of_users, strict=True):
+        score_of, own = slowly(lists, weights)
         best_of_work = {}
         for number, score in score_of.items():
             if int(works[number]) not in works_of(seen.tolist(), works):
                 best_of_work[int(works[number])] = max(score, best_of_work.get(int(works[number]), 0.0))
         expected = sorted(best_of_work.values(), reverse=True)[:limit]
         np.testing.assert_allclose(found.scores, expected, atol=1e-6)
-        for own_scores, of_list in ((found.collaborative, own[0]), (found.content, own[1])):
+        for own_scores, of_list in zip(found.own, own, strict=True):
             listed = [of_list.get(number, np.nan) for number in found.numbers.tolist()]
             np.testing.assert_allclose(own_scores, listed, atol=1e-6)
         np.testing.assert_allclose(found.scores, [score_of[number] for number in found.numbers.tolist()], atol=1e-6)
 
 
-@given(users, weights, weights, all_works, limits)
-def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, first, second, works, limit):
-    answers = blend_users(of_users, weights=(first, second), works=works, limit=limit)
+@given(users, several_weights, all_works, limits)
+def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, weights, works, limit):
+    answers = blend_users(of_users, weights=weights, works=works, limit=limit)
 
-    for found, (collaborative, content, seen) in zip(answers, of_users, strict=True):
+    for found, (*lists, seen) in zip(answers, of_users, strict=True):
         numbers = found.numbers.tolist()
         assert not set(numbers) & set(seen.tolist())
         assert not works_of(numbers, works) & works_of(seen.tolist(), works)
         assert len(works_of(numbers, works)) == len(numbers) <= limit
-        candidates = works_of([*collaborative[0].tolist(), *content[0].tolist()], works)
+        candidates = works_of([number for listed, _ in lists for number in listed.tolist()], works)
         assert len(numbers) == min(limit, len(candidates - works_of(seen.tolist(), works)))  # nothing is lost either
 
 
-@given(users, st.integers(0, 3), st.sampled_from([0.25, 1.0, 8.0, 1024.0]), st.integers(-2000, 2000), st.booleans())
-def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, shift, of_content):
+@given(users, st.integers(0, 3), st.sampled_from([0.25, 1.0, 8.0, 1024.0]), st.integers(-2000, 2000), st.integers(0, 2))
+def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, shift, which):
     before = blend_users(of_users)
     changed = [list(one) for one in of_users]
-    numbers, scores = changed[user % len(changed)][of_content]
+    numbers, scores = changed[user % len(changed)][which]
     scaled = scores * np.float32(factor) + np.float32(shift)
-    changed[user % len(changed)][of_content] = (numbers, scaled.astype(np.float32))
+    changed[user % len(changed)][which] = (numbers, scaled.astype(np.float32))
     after = blend_users(changed)
 
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one.numbers, other.numbers)
         np.testing.assert_array_equal(one.scores, other.scores)
-        np.testing.assert_array_equal(one.content, other.content)
+        np.testing.assert_array_equal(one.own, other.own)
 
 
-@given(users, weights, weights, all_works)
-def test_users_taken_together_get_what_each_gets_alone(of_users, first, second, works):
-    together = blend_users(of_users, weights=(first, second), works=works, limit=10)
+@given(users, st.lists(several_weights, min_size=4, max_size=4), all_works)
+def test_users_taken_together_get_what_each_gets_alone_by_weights_of_their_own(of_users, weights, works):
+    weights = weights[: len(of_users)]
+    together = blend_users(of_users, weights=weights, works=works, limit=10)
 
-    for found, user in zip(together, of_users, strict=True):
-        alone = blend_users([user], weights=(first, second), works=works, limit=10)[0]
+    for found, user, own in zip(together, of_users, weights, strict=True):
+        alone = blend_users([user], weights=own, works=works, limit=10)[0]
         np.testing.assert_array_equal(found.numbers, alone.numbers)
         np.testing.assert_array_equal(found.scores, alone.scores)
+        np.testing.assert_array_equal(found.own, alone.own)
+
+
+@given(candidate_lists, candidate_lists, several_weights)
+def test_a_kind_of_list_that_nobody_has_changes_nothing(first, second, weights):
+    two = blend_one(first, second, weights=weights[:2])
+    three = blend_one(first, second, NOTHING, weights=weights)
+
+    np.testing.assert_array_equal(two.numbers, three.numbers)
+    np.testing.assert_array_equal(two.scores, three.scores)
 
 
 @given(candidate_lists, candidate_lists, weights, weights)
@@ -141,18 +149,25 @@ def test_a_shorter_answer_is_the_beginning_of_a_longer_one(collaborative, conten
     np.testing.assert_array_equal(long.numbers[:limit], short.numbers)
 
 
+def test_more_users_than_fit_into_one_pass_get_the_same():
+    user = (as_list({3: 10, 5: 30}), as_list({4: 1, 5: 2}), np.array([9], np.int32))
+    answers = blend_users([user] * 1030, weights=[(0.75, 0.25)] * 1030)
+
+    assert {tuple(one.numbers.tolist()) for one in answers} == {(5, 3, 4)}
+
+
 def test_a_list_alone_counts_fully_whatever_its_weight():
     found = blend_one(NOTHING, as_list({3: 10, 5: 30, 9: 20}), weights=(1.0, 0.0))
 
     assert found.numbers.tolist() == [5, 9, 3]
     assert found.scores.tolist() == [1.0, 0.5, 0.0]
-    assert np.isnan(found.collaborative).all()
+    assert np.isnan(found.own[0]).all()
 
 
 def test_two_empty_lists_give_an_empty_answer():
     found = blend_one(NOTHING, NOTHING, seen=[1, 2])
 
-    assert [len(part) for part in (found.numbers, found.scores, found.collaborative, found.content)] == [0, 0, 0, 0]
+    assert (len(found.numbers), len(found.scores), found.own.shape) == (0, 0, (2, 0))
 
 
 @pytest.mark.parametrize("scores", [{4: 7, 6: 7}, {4: 7}])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from services.api.book_map import MAGIC, NO_TRIBE, make_map
-from services.api.reader_neighbours import ReaderNeighbours
 from shared.layout import DataFolder
 
 PLACES = np.array([[0, 0], [9, 9], [1, -1], [-1, 1]], np.float32)  # the second is of an inactive book
@@ -44,23 +43,3 @@ def test_active_books_only_the_least_rated_first(packed):
 
 def test_the_compressed_bytes_are_the_same(packed):
     assert gzip.decompress(packed.compressed) == packed.content
-
-
-class TestReaderNeighbours:
-    """Five books on two axes; the fourth is another edition of the first, the fifth is no longer sold."""
-
-    items = np.array([[1, 0], [0.8, 0.1], [0, 1], [1, 0], [0.9, 0], [0.4, 0]], np.float32)
-    editions = np.array([0, 1, 2, 0, 4, 5, 6], np.int32)
-    active = np.array([True, True, True, True, False, True, True])
-
-    @pytest.fixture
-    def neighbours(self):
-        return ReaderNeighbours(self.items, self.items, self.editions, self.active)
-
-    def test_best_first_as_shares_of_the_best_without_itself_other_editions_and_books_gone(self, neighbours):
-        numbers, shares = neighbours.of(0)
-        assert numbers.tolist() == [1, 5]
-        assert shares.tolist() == pytest.approx([1, 0.5])
-
-    def test_a_book_the_model_does_not_know_has_none(self, neighbours):
-        assert len(neighbours.of(6)[0]) == 0

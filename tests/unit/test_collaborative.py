@@ -14,7 +14,7 @@ from services.batch.progress import SILENT
 from shared.errors import ArtifactError
 from shared.generation import part_folder
 from shared.layout import DataFolder
-from shared.settings import CollaborativeSettings, UserStateSettings
+from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
 
 COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
 
@@ -99,7 +99,14 @@ def build(tmp_path, rows, *, active=None, **chosen):
 
     def factor(folder):
         return build_factors(
-            folder, interactions_of(*rows), N_BOOKS, settings, UserStateSettings(), threads=2, progress=SILENT
+            folder,
+            interactions_of(*rows),
+            N_BOOKS,
+            settings,
+            CompanionSettings(n_companions=10),
+            UserStateSettings(),
+            threads=2,
+            progress=SILENT,
         )
 
     data = DataFolder(tmp_path.parent / f"{tmp_path.name}-data")
@@ -112,11 +119,14 @@ def build(tmp_path, rows, *, active=None, **chosen):
         threads=2,
         progress=SILENT,
     )
-    names = ("item_factors", "fold_in_factors", "lists.numbers", "lists.scores")
+    names = (
+        "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "companions.numbers", "companions.scores",
+        "trend.numbers", "trend.scores",
+    )  # fmt: skip
     arrays = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in names}
     assert {path.name for path in tmp_path.iterdir()} == {"users.json", *(f"{name}.npy" for name in names)}
     assert {name: str(array.dtype) for name, array in arrays.items()} == {
-        name: "int32" if name == "lists.numbers" else "float32" for name in names
+        name: "int32" if name.endswith("numbers") else "float32" for name in names
     }
     return facts, json.loads((tmp_path / "users.json").read_bytes()), arrays
 
@@ -141,7 +151,8 @@ def test_scores_are_the_dot_product_of_folded_in_users_and_books(tmp_path):
     rows, _ = two_tastes()
     _, users, arrays = build(tmp_path, rows)
     liked = [number for user, number, _, value, _ in rows if user == users[7] and value == 5.0]
-    user_factor = arrays["fold_in_factors"][liked].sum(axis=0)
+    weights = CollaborativeSettings().history_decay ** np.arange(len(liked))  # the newest stand last in the rows
+    user_factor = weights @ arrays["fold_in_factors"][liked[::-1]]
     listed = arrays["lists.numbers"][7][:2]
     np.testing.assert_allclose(arrays["item_factors"][listed] @ user_factor, arrays["lists.scores"][7][:2], atol=1e-5)
 
@@ -153,6 +164,7 @@ def test_withdrawn_books_and_books_nobody_likes_are_not_listed(tmp_path):
     _, _, arrays = build(tmp_path, rows, active=active)
     listed = set(arrays["lists.numbers"].ravel().tolist())
     assert not listed & {5, 8}
+    assert not set(arrays["companions.numbers"].ravel().tolist()) & {5, 8}
     assert not arrays["item_factors"][8].any()
     assert arrays["item_factors"][5].any()
 

@@ -24,8 +24,8 @@ from tests.evaluate_world import INACTIVE, N_BOOKS, books, content_part, interac
 RULES = UserStateSettings()
 SETTINGS = Settings(collaborative=CollaborativeSettings(rank=4, list_length=30), blend=BlendSettings(recent_books=3))
 NAMES = [
-    "served", "served-collaborative", "served-content", "popularity", "item-knn", "plain-svd", "als", "ease",
-    "prototype", "tf-idf",
+    "served", "served-collaborative", "served-companions", "served-kin", "served-content", "popularity", "item-knn",
+    "plain-svd", "als", "ease", "prototype", "tf-idf",
 ]  # fmt: skip
 TEST_SHARE = 0.3
 
@@ -57,7 +57,17 @@ def lists_of(system, split, k=10):
 def test_all_systems_are_tested(content):
     assert [system.name for system in all_systems(SETTINGS, content)] == NAMES
     without = [system.name for system in all_systems(SETTINGS, None)]
-    assert without == ["served", "popularity", "item-knn", "plain-svd", "als", "ease"]
+    assert without == [
+        "served",
+        "served-collaborative",
+        "served-companions",
+        "served-kin",
+        "popularity",
+        "item-knn",
+        "plain-svd",
+        "als",
+        "ease",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

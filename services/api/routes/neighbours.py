@@ -1,8 +1,7 @@
-"""Books next to a book: by what it is about, and by what its readers also like, each with its reason."""
+"""Books next to a book: by what it is about, and by what its readers went on to read, each with its reason."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,13 +18,12 @@ router = APIRouter(tags=["books"])
 
 @router.get("/api/neighbours/{book_id:path}", responses=documented(404, 422, 503))
 async def neighbours(served: ServedDep, book_id: BookPath, limit: Limit = 10) -> NeighboursAnswer:
-    """Books next to one book: nearest by description, and what the factor model lists for a reader of it alone."""
+    """Books next to one book: nearest by description, and what readers of it went on to read."""
     number = served.generation.catalog.number_of(book_id)
-    found = await asyncio.to_thread(served.by_readers.of, number)
     return NeighboursAnswer(
         book=reference(served.generation, number),
         by_content=_by_content(served, number, limit),
-        by_readers=_by_readers(served, *found, limit),
+        by_readers=_by_readers(served, number, limit),
         simulated_readers=served.generation.manifest.simulated_readers,
     )
 
@@ -55,16 +53,21 @@ def _in_both(record: dict[str, Any], other: dict[str, Any], field: str) -> list[
     return [entry for entry in record[field] if entry in other[field]]
 
 
-def _by_readers(served: Served, numbers: Any, shares: Any, limit: int) -> list[AlikeByReaders]:
-    """One edition of each work."""
-    works: set[int] = set()
-    books = []
-    for number, share in zip(numbers.tolist(), shares.tolist(), strict=True):
-        work = int(served.generation.catalog.editions[number])
+def _by_readers(served: Served, number: int, limit: int) -> list[AlikeByReaders]:
+    """Companions, one edition of each work; a book younger than the night's lists has none."""
+    generation = served.generation
+    if number >= generation.companions.n_books:
+        return []
+    numbers, scores = generation.companions.of(number)
+    works = {int(generation.catalog.editions[number])}
+    books: list[AlikeByReaders] = []
+    for companion, score in zip(numbers.tolist(), scores.tolist(), strict=True):
+        work = int(generation.catalog.editions[companion])
         if work in works:
             continue
         works.add(work)
-        books.append(AlikeByReaders(**rated(served.generation, number).model_dump(), closeness=max(share, 1e-6)))
+        closeness = score / scores[0].item()
+        books.append(AlikeByReaders(**rated(generation, companion).model_dump(), closeness=closeness))
         if len(books) == limit:
             break
     return books

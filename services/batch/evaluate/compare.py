@@ -29,8 +29,10 @@ from shared.settings import Group, Settings
 
 TITLES = {
     "served": "Served pipeline",
-    "served-collaborative": "Its collaborative half",
-    "served-content": "Its content half",
+    "served-collaborative": "Its collaborative list",
+    "served-companions": "Its companions",
+    "served-kin": "Its series and authors",
+    "served-content": "Its content list",
     "popularity": "Popularity",
     "item-knn": "Item-kNN, cosine",
     "plain-svd": "Plain SVD",
@@ -199,7 +201,8 @@ def settings_of(system: System) -> dict[str, Setting]:
     for name in names:
         value = getattr(system, name)
         if isinstance(value, Settings):
-            found |= value.collaborative.model_dump(mode="json") | value.blend.model_dump(mode="json")
+            found |= value.collaborative.model_dump(mode="json") | value.companions.model_dump(mode="json")
+            found |= value.blend.model_dump(mode="json")
         elif isinstance(value, Group):
             found |= value.model_dump(mode="json")
         elif name != "name" and isinstance(value, str | int | float | bool):

@@ -39,7 +39,7 @@ COLD_BOOK_SHARE = 0.1
 COLD_USER_SHARE = 0.5
 COLD_HISTORIES = (1, 3, 5, None)
 # What is left out where it is beside the point: a history of a few books says nothing of these.
-_SERVED_ALONE = ("served", "served-collaborative", "served-content", "popularity")
+_SERVED_ALONE = ("served", "served-collaborative", "served-companions", "served-kin", "served-content", "popularity")
 
 
 @dataclass(frozen=True)

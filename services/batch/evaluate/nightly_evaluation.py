@@ -7,11 +7,12 @@ made by the caller:
 - `split.json`: the same systems with everything else that is measured, see `services.batch.evaluate.evaluation`.
 - `users.json`: ids of the users scored, in the order of the rows below.
 - `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy` and
-  `content_ndcg_at_10.npy` of its halves, each alone.
+  `content_ndcg_at_10.npy` and `companions_ndcg_at_10.npy` of its lists, each alone.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -29,14 +30,16 @@ from services.batch.evaluate.evaluation import SplitFacts as EvaluationSplit
 from services.batch.evaluate.list_measures import genre_shares
 from services.batch.evaluate.measured import LONGEST, BookFacts
 from services.batch.evaluate.metrics import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
-from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
+from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
-from services.batch.factorizers import open_factorizer
+from services.batch.factors import fit_factors
 from services.batch.parts import Facts
 from services.batch.progress import Progress
 from services.batch.threads import bound_threads
+from shared.candidates import ListMaker
+from shared.neighbour_lists import NO_CANDIDATES
 from shared.neighbours import Neighbours
 from shared.settings import Settings
 
@@ -48,13 +51,13 @@ METRICS = {
     "reciprocal_rank_at_10": reciprocal_rank_at,
     "hit_rate_at_10": hit_rate_at,
 }
-SYSTEMS = ("served", "collaborative", "content", "popularity")
+MEASURED_ALONE = ("collaborative", "content", "companions")
+SYSTEMS = ("served", *MEASURED_ALONE, "popularity")
 # Kept user by user, for the gate: system and metric by file name.
 KEPT = {
     "ndcg_at_10": ("served", "ndcg_at_10"),
     "recall_at_10": ("served", "recall_at_10"),
-    "collaborative_ndcg_at_10": ("collaborative", "ndcg_at_10"),
-    "content_ndcg_at_10": ("content", "ndcg_at_10"),
+    **{f"{source}_ndcg_at_10": (source, "ndcg_at_10") for source in MEASURED_ALONE},
 }
 
 
@@ -87,8 +90,8 @@ class NightlyMetrics(BaseModel):
         n_users: test users scored.
         split: how the test users came about.
         data: the size of the snapshot.
-        systems: figures by system and metric, empty where nobody could be scored: `served`, its halves `collaborative`
-            and `content` each alone, and `popularity`, the most liked books the user has not seen.
+        systems: figures by system and metric, empty where nobody could be scored: `served`, its lists `collaborative`,
+            `content` and `companions` each alone, and `popularity`, the most liked books the user has not seen.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -188,22 +191,20 @@ def _lists(
 ) -> dict[str, NDArray[np.int32]]:
     """What each system recommends to the test users."""
     training = split.training
-    factorizer = open_factorizer(settings.collaborative, threads=n_threads)
-    factors = factorizer.factorize(training.positives, progress=progress)
-    neighbours = Neighbours.open(content_part, training.works)
-    pipeline = partial(
-        ServedPipeline,
-        training,
-        settings=settings.blend,
-        list_length=settings.collaborative.list_length,
-        threads=n_threads,
+    factors = fit_factors(
+        settings.collaborative, training.positives, training.histories, threads=n_threads, progress=progress
     )
+    neighbours = Neighbours.open(content_part, training.works)
+    maker = list_maker(training, neighbours, settings, progress=progress)
+    pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
+    nothing = ListMaker(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
         lists = {}
         for name, pieces in {
-            "served": (factors, neighbours, popular_spread(training, neighbours.tribe_of)),
-            "collaborative": (factors, None, None),
-            "content": (None, neighbours, None),
+            "served": (factors, maker, popular_spread(training, neighbours.tribe_of)),
+            "collaborative": (factors, nothing, None),
+            "content": (None, replace(nothing, content=neighbours), None),
+            "companions": (None, replace(nothing, companions=maker.companions), None),
         }.items():
             lists[name] = pipeline(*pieces).rank(split.rows, LONGEST)
             advance(1)

@@ -1,24 +1,32 @@
 """The served pipeline, answering many users at once without Redis: what is measured is what is served.
 
-Nightly lists come from the factors by `services.batch.top_n`, content candidates from `shared.neighbours`,
-`shared.blend` makes one list of the two and `shared.popular_fill` fills it up, as for a request.
+Nightly lists come from the factors by `services.batch.top_n`, the other lists from `shared.candidates`,
+`shared.blend` makes one list of them and `shared.popular_fill` fills it up, as for a request.
+Lists folded in by day are those of the night (`shared.fold_in`), so there is nothing of theirs to measure apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.batch.companions import companions_of, without_withdrawn
 from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
 from services.batch.popularity import N_OVERALL, rank_by_popularity
+from services.batch.progress import Progress
 from services.batch.top_n import top_n
-from shared.blend import Blended, blend
-from shared.neighbours import NO_CANDIDATES, Candidates, Neighbours
+from services.batch.trend import trend_of
+from shared.blend import SOURCES, Blended, blend
+from shared.candidates import ListMaker
+from shared.companions import Companions
+from shared.kin import KinLists
+from shared.neighbour_lists import NO_CANDIDATES, Candidates
+from shared.neighbours import Neighbours
 from shared.popular_fill import first_of_each_work, spread_over_tribes, top_up
-from shared.settings import BlendSettings
+from shared.settings import Settings
 
 _USERS_AT_ONCE = 256
 
@@ -29,9 +37,8 @@ class ServedPipeline:
     Args:
         training: what is known of users.
         factors: of its users and books, rows as there; `None` to do without nightly lists.
-        neighbours: the content part, opened with the training part's `works`; `None` to do without it.
+        maker: of the other lists, see `list_maker`.
         spread: int32, what fills a list that is too short, see `popular_spread`; `None` leaves it short.
-        settings: how the two are blended.
         list_length: books in a nightly list.
         threads: threads that lists are made with.
     """
@@ -40,18 +47,16 @@ class ServedPipeline:
         self,
         training: Training,
         factors: Factors | None,
-        neighbours: Neighbours | None,
+        maker: ListMaker,
         spread: NDArray[np.int32] | None,
-        settings: BlendSettings,
         *,
         list_length: int,
         threads: int,
     ) -> None:
         self._training = training
         self._factors = factors
-        self._neighbours = neighbours
+        self._maker = maker
         self._spread = spread
-        self._settings = settings
         self._list_length = list_length
         self._threads = threads
 
@@ -67,11 +72,12 @@ class ServedPipeline:
         for first in range(0, len(rows), _USERS_AT_ONCE):
             some = rows[first : first + _USERS_AT_ONCE]
             seen = [self._training.seen_of(row) for row in some.tolist()]
+            recents = self._recents(some)
+            if isinstance(self._maker.content, Neighbours):
+                self._maker.content.warm(np.unique(np.concatenate(recents)))
             blended = blend(
-                self._nightly_lists(some),
-                self._content_candidates(some),
-                collaborative_weight=self._settings.collaborative_weight,
-                content_weight=self._settings.content_weight,
+                self._maker.lists(self._nightly_lists(some), recents),
+                weights=[self._maker.settings.weights(len(recent)) for recent in recents],
                 seen=seen,
                 works=self._training.works,
                 limit=k,
@@ -101,18 +107,41 @@ class ServedPipeline:
         n_listed = np.where(user_factors.any(axis=1), (numbers >= 0).sum(axis=1), 0).tolist()
         return [(numbers[place, :n], scores[place, :n]) for place, n in enumerate(n_listed)]
 
-    def _content_candidates(self, rows: NDArray[np.int64]) -> list[Candidates]:
-        if self._neighbours is None:
-            return [NO_CANDIDATES] * len(rows)
-        n_recent = min(self._settings.recent_books, self._training.user_state.max_recent)
-        recents = [self._training.recent_of(row, n_recent) for row in rows.tolist()]
-        self._neighbours.warm(np.unique(np.concatenate(recents)))
-        return [
-            self._neighbours.candidates(
-                recent, limit=self._settings.content_candidates, decay=self._settings.recency_decay
-            )
-            for recent in recents
-        ]
+    def _recents(self, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
+        n = min(self._maker.n_recent, self._training.user_state.max_recent)
+        return [self._training.recent_of(row, n) for row in rows.tolist()]
+
+
+def list_maker(
+    training: Training,
+    content: Neighbours | None,
+    settings: Settings,
+    *,
+    only: Collection[str] = SOURCES,
+    progress: Progress,
+) -> ListMaker:
+    """What makes lists of recent books as a night after the training part would have left it.
+
+    Args:
+        training: what is known.
+        content: the content part, opened with the training part's `works`; `None` to do without it.
+        settings: how companions are found and lists are made.
+        only: the sources wanted.
+        progress: told how far it is.
+    """
+    companions = kin = None
+    trend = NO_CANDIDATES
+    if "companions" in only:
+        found = companions_of(training.histories, settings.companions, progress=progress)
+        companions = Companions(*without_withdrawn(training.active, 0, *found))
+    if "kin" in only and "series" in training.books:
+        books = training.books
+        series, positions, authors = (books[name].tolist() for name in ("series", "series_position", "authors"))
+        kin = KinLists(series, positions, authors, training.active)
+    if "trend" in only:
+        numbers, scores = trend_of(training.histories, settings.companions.trend_half_life)
+        trend = numbers[training.active[numbers]], scores[training.active[numbers]]
+    return ListMaker(content if "content" in only else None, companions, kin, trend, settings.blend)
 
 
 def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:

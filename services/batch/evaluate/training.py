@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from services.batch.histories import Histories
 from services.batch.opinions import opinions
 from shared.editions import edition_groups
 from shared.settings import UserStateSettings
@@ -103,20 +104,19 @@ class Training:
 
     def recent_of(self, row: int, n: int) -> NDArray[np.int32]:
         """The latest `n` positive books of a user, newest first, as the store returns them."""
-        books, starts = self._newest_first
-        return books[starts[row] : min(starts[row] + n, starts[row + 1])]
+        return self.histories.newest(row, n)
 
     @cached_property
-    def _newest_first(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Positive books of all users, each user's newest first, and where each user's begin."""
+    def histories(self) -> Histories:
+        """Positive books of all users, each user's newest first."""
         liked = self.opinions[self.opinions["positive"]]
-        rows = self.rows_of(liked["user_id"])
-        numbers = liked["book_number"].to_numpy(np.int32)
-        # A sorted set orders what has the same time by the bytes of its members: book numbers in decimal.
-        place = np.empty(self.n_books, np.int64)
-        place[np.argsort(np.arange(self.n_books).astype("S10"))] = np.arange(self.n_books)
-        order = np.lexsort((-place[numbers], -liked["time"].to_numpy(np.float64), rows))
-        return numbers[order], np.searchsorted(rows[order], np.arange(len(self.users) + 1))
+        return Histories.of(
+            self.rows_of(liked["user_id"]),
+            liked["book_number"].to_numpy(np.int32),
+            liked["time"].to_numpy(np.float64),
+            n_users=len(self.users),
+            n_books=self.n_books,
+        )
 
 
 def _row(matrix: csr_matrix, row: int) -> NDArray[np.int32]:

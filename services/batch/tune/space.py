@@ -31,10 +31,17 @@ SPACE: dict[str, Range] = {
     "collaborative.rank": Range(16, 512, log=True),
     "collaborative.user_exponent": Range(0.0, 0.6),
     "collaborative.book_exponent": Range(0.0, 0.6),
-    "blend.content_weight": Range(0.0, 1.5),
-    "blend.content_candidates": Range(20, 400, log=True),
+    "collaborative.history_decay": Range(0.7, 1.0),
+    "blend.collaborative_weight": Range(0.0, 1.0),
+    "blend.content_weight": Range(0.0, 1.0),
+    "blend.kin_weight": Range(0.0, 1.0),
+    "blend.trend_weight": Range(0.0, 0.5),
+    "blend.newcomer_content_weight": Range(0.0, 1.0),
     "blend.recent_books": Range(1, 50, log=True),
     "blend.recency_decay": Range(0.5, 1.0),
+    "blend.companion_recent_books": Range(1, 100, log=True),
+    "blend.companion_decay": Range(0.5, 1.0),
+    "blend.kin_recent_books": Range(1, 60, log=True),
 }
 FACTOR_SETTINGS = "collaborative."
 """Settings that a change of which takes new factors begin with this."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.metrics import ndcg_at
-from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
+from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.evaluate.splits import Split
 from services.batch.factorize import Factors
-from services.batch.factorizers import open_factorizer
+from services.batch.factors import fit_factors
 from services.batch.progress import SILENT
+from shared.candidates import ListMaker
 from shared.generation import content_id
 from shared.neighbours import Neighbours
-from shared.settings import CollaborativeSettings, Settings
+from shared.settings import CollaborativeSettings, CompanionSettings, Settings
 
 K = 10
 _KEPT_FACTORS = 8
@@ -39,6 +41,7 @@ class TrialScores:
         self._neighbours = Neighbours.open(content_part, split.training.works)
         self._spread = popular_spread(split.training, self._neighbours.tribe_of)
         self._factors: OrderedDict[str, Factors] = OrderedDict()
+        self._maker: tuple[CompanionSettings, ListMaker] | None = None
         self.n_factored = 0
 
     def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
@@ -49,9 +52,8 @@ class TrialScores:
         pipeline = ServedPipeline(
             self._training,
             self._factors_for(settings.collaborative),
-            self._neighbours,
+            self._maker_for(settings),
             self._spread,
-            settings.blend,
             list_length=settings.collaborative.list_length,
             threads=self._threads,
         )
@@ -63,10 +65,19 @@ class TrialScores:
     def _factors_for(self, settings: CollaborativeSettings) -> Factors:
         key = content_id(settings.model_dump(mode="json", exclude={"list_length"}))
         if key not in self._factors:
-            factorizer = open_factorizer(settings, threads=self._threads)
-            self._factors[key] = factorizer.factorize(self._training.positives, progress=SILENT)
+            training = self._training
+            self._factors[key] = fit_factors(
+                settings, training.positives, training.histories, threads=self._threads, progress=SILENT
+            )
             self.n_factored += 1
             if len(self._factors) > _KEPT_FACTORS:
                 self._factors.popitem(last=False)
         self._factors.move_to_end(key)
         return self._factors[key]
+
+    def _maker_for(self, settings: Settings) -> ListMaker:
+        """What is next to a book is the same under any blend; only with other companions is it found anew."""
+        if self._maker is None or self._maker[0] != settings.companions:
+            maker = list_maker(self._training, self._neighbours, settings, progress=SILENT)
+            self._maker = (settings.companions, maker)
+        return replace(self._maker[1], settings=settings.blend)

@@ -4,7 +4,9 @@ const COUNT = new Intl.NumberFormat("en");
 const SOURCES = {
   collaborative: { name: "Similar readers", reason: "readers with this taste like it" },
   content: { name: "What it is about", reason: "it is about similar things" },
-  companions: { name: "Read next", reason: "readers of your recent books went on to it" },
+  companions: { name: "Read next", reason: "readers of the same books went on to it" },
+  kin: { name: "Same hand", reason: "it is of the same series or author" },
+  trend: { name: "Just now", reason: "many like it just now" },
 };
 
 /** @param {number} n */

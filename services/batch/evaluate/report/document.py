@@ -48,12 +48,12 @@ class Recommendation(_Record):
 
     Attributes:
         book: the book.
-        lists: what carried it.
+        lists: the sources that carried it, see `shared.blend.SOURCES`; none for a popular book that fills a list.
         because: title of the reader's own book that speaks most for it.
     """
 
     book: BookLine
-    lists: Literal["similar readers", "descriptions", "both", "popular"]
+    lists: list[str]
     because: str | None
 
 

@@ -6,10 +6,11 @@ from services.batch.evaluate.report.document import BookLine, Recommendation, Sa
 from services.batch.evaluate.report.markup import Markup, tag
 
 _WHY = {
-    "similar readers": "similar readers",
-    "descriptions": "descriptions",
-    "both": "similar readers, descriptions",
-    "popular": "popular books",
+    "collaborative": "similar readers",
+    "content": "descriptions",
+    "companions": "what readers went on to read",
+    "kin": "series and authors",
+    "trend": "the trend",
 }
 
 
@@ -36,7 +37,8 @@ def _card(number: int, reader: SampleReader) -> Markup:
 
 
 def _why(one: Recommendation) -> str:
-    return f"Because of {one.because} · {_WHY[one.lists]}" if one.because else f"From {_WHY[one.lists]}"
+    lists = ", ".join(_WHY[name] for name in one.lists) or "popular books"
+    return f"Because of {one.because} · {lists}" if one.because else f"From {lists}"
 
 
 def _book(book: BookLine) -> Markup:

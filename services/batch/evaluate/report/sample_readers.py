@@ -13,7 +13,7 @@ from services.batch.evaluate.served_pipeline import ServedPipeline
 from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
 from services.batch.snapshot import Snapshot
-from shared.blend import Blended
+from shared.blend import SOURCES, Blended
 from shared.catalog import Catalog
 from shared.generation import Generation, part_folder
 from shared.layout import DataFolder
@@ -47,15 +47,15 @@ def sample_readers(
     pipeline = ServedPipeline(
         training,
         _factors(generation, training),
-        generation.neighbours,
+        generation.list_maker,
         spread_over_tribes(
             first_of_each_work(generation.popularity.overall, catalog.editions), generation.neighbours.tribe_of
         ),
-        generation.manifest.blend,
         list_length=settings.collaborative.list_length,
         threads=1,
     )
-    recents = [training.recent_of(row, generation.manifest.blend.recent_books) for row in rows.tolist()]
+    n_recent = max(generation.list_maker.n_recent, generation.fold_in.history_books)
+    recents = [training.recent_of(row, n_recent) for row in rows.tolist()]
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:
         return []
@@ -78,12 +78,13 @@ def _drawn(users: list[str], seed: int) -> list[str]:
 
 
 def _factors(generation: Generation, training: Training) -> Factors:
-    """The night's factors, those of these users as the sums of the fold-in factors of what they liked."""
+    """The night's factors, those of these users as the weighted sums of the fold-in factors of what they liked."""
+    known = generation.fold_in
     items, fold_in = (
-        _as_long(np.asarray(factors), training.n_books)
-        for factors in (generation.item_factors, generation.fold_in_factors)
+        _as_long(np.asarray(factors), training.n_books) for factors in (known.item_factors, known.fold_in_factors)
     )
-    return Factors(np.asarray(training.positives @ fold_in, np.float32), items, fold_in)
+    weights = training.histories.weighted(decay=known.history_decay, n=known.history_books)
+    return Factors(np.asarray(weights @ fold_in, np.float32), items, fold_in)
 
 
 def _as_long(factors: NDArray[np.float32], n_books: int) -> NDArray[np.float32]:
@@ -94,17 +95,14 @@ def _as_long(factors: NDArray[np.float32], n_books: int) -> NDArray[np.float32]:
 def _recommended(catalog: Catalog, books: Blended, because: NDArray[np.int32]) -> list[Recommendation]:
     recommended = []
     for place, number in enumerate(books.numbers.tolist()):
-        collaborative, content = not np.isnan(books.collaborative[place]), not np.isnan(books.content[place])
         reason = int(because[place]) if place < len(because) else -1
         recommended.append(
             Recommendation(
                 book=_line(catalog, number),
-                lists="both" if collaborative and content
-                else "similar readers" if collaborative
-                else "descriptions" if content else "popular",
-                because=catalog.titles[reason] if reason >= 0 and (collaborative or content) else None,
+                lists=[name for name, own in zip(SOURCES, books.own[:, place], strict=True) if not np.isnan(own)],
+                because=catalog.titles[reason] if reason >= 0 else None,
             )
-        )  # fmt: skip
+        )
     return recommended
 
 

@@ -20,13 +20,17 @@ ALS_RANK = 64
 
 def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
     """Every system, the served pipeline first; without a content part those that need none."""
-    als = CollaborativeSettings(algorithm="als", rank=ALS_RANK, seed=settings.collaborative.seed)
-    systems: list[System] = [Served("served", settings, content_part)]
+    als = CollaborativeSettings(
+        algorithm="als", rank=ALS_RANK, history_decay=1, history_books=1000, seed=settings.collaborative.seed
+    )
+    systems: list[System] = [
+        Served("served", settings, content_part),
+        Served("served-collaborative", settings, content_part, "collaborative"),
+        Served("served-companions", settings, content_part, "companions"),
+        Served("served-kin", settings, content_part, "kin"),
+    ]
     if content_part is not None:
-        systems += [
-            Served("served-collaborative", settings, content_part, "collaborative"),
-            Served("served-content", settings, content_part, "content"),
-        ]
+        systems.append(Served("served-content", settings, content_part, "content"))
     systems += [MostPopular(), ItemKnn(), PlainSvd(), FactorModel("als", als), Ease()]
     if content_part is not None:
         systems += [PrototypeHybrid(content_part), Tfidf(settings.blend)]

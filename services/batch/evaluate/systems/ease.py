@@ -27,9 +27,11 @@ class Ease:
 
     Attributes:
         regularization: λ.
+        history_decay: weight of each of a user's books relative to the one newer, when scoring; 1 is EASE as published.
     """
 
     regularization: float = 250.0
+    history_decay: float = 1.0
     name: str = "ease"
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
@@ -46,9 +48,11 @@ class Ease:
             weights = weights_of(positives, self.regularization, threads=threads)
             advance(1)
 
+        histories = training.histories.weighted(decay=self.history_decay, n=training.n_books)[:, liked].tocsr()
+
         def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             of_all = np.zeros((len(rows), training.n_books), np.float32)
-            of_all[:, liked] = positives[rows] @ weights
+            of_all[:, liked] = histories[rows] @ weights
             return of_all
 
         return ScoreRanker(training, scores)

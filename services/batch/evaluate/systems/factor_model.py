@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
 from services.batch.evaluate.training import Training
-from services.batch.factorizers import open_factorizer
+from services.batch.factors import fit_factors
 from services.batch.progress import Progress
 from shared.settings import CollaborativeSettings
 
@@ -24,5 +24,5 @@ class FactorModel:
         Raises:
             ModelError: the library behind the model is not installed.
         """
-        factors = open_factorizer(self.settings, threads=threads).factorize(training.positives, progress=progress)
+        factors = fit_factors(self.settings, training.positives, training.histories, threads=threads, progress=progress)
         return FactorRanker(training, factors.user_factors, factors.item_factors, threads=threads)

@@ -1,20 +1,23 @@
-"""The served pipeline, whole or one half of it, behind the interface of a system."""
+"""The served pipeline, whole or one list of it, behind the interface of a system."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, popular_spread
+from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.evaluate.systems.system import Ranker
 from services.batch.evaluate.training import Training
-from services.batch.factorizers import open_factorizer
+from services.batch.factors import fit_factors
 from services.batch.progress import Progress
+from shared.blend import SOURCES
 from shared.neighbours import Neighbours
 from shared.settings import Settings
+
+Source: TypeAlias = Literal["collaborative", "content", "companions", "kin"]
 
 
 @dataclass(frozen=True)
@@ -24,32 +27,34 @@ class Served:
     Attributes:
         name: a short identifier.
         settings: of the factor model, the lists and the blend.
-        content_part: folder of the content part; `None` leaves the content half out.
-        halves: which of the two lists are made; one alone is not filled up with popular books.
+        content_part: folder of the content part; `None` leaves the content list out.
+        only: the one list that is made, all of them if `None`; one alone is not filled up with popular books.
     """
 
     name: str
     settings: Settings
     content_part: Path | None
-    halves: Literal["both", "collaborative", "content"] = "both"
+    only: Source | None = None
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
         """Factor the training part, and open the content part."""
+        settings = self.settings
         factors = neighbours = spread = None
-        if self.halves != "content":
-            factorizer = open_factorizer(self.settings.collaborative, threads=threads)
-            factors = factorizer.factorize(training.positives, progress=progress)
-        if self.content_part is not None and self.halves != "collaborative":
+        wanted = SOURCES if self.only is None else (self.only,)
+        if "collaborative" in wanted:
+            factors = fit_factors(
+                settings.collaborative, training.positives, training.histories, threads=threads, progress=progress
+            )
+        if "content" in wanted and self.content_part is not None:
             neighbours = Neighbours.open(self.content_part, training.works)
-        if self.halves == "both":
+        if self.only is None:
             tribeless = np.full(training.n_books, -1, np.int32)
             spread = popular_spread(training, tribeless if neighbours is None else neighbours.tribe_of)
         return ServedPipeline(
             training,
             factors,
-            neighbours,
+            list_maker(training, neighbours, settings, only=wanted, progress=progress),
             spread,
-            self.settings.blend,
-            list_length=self.settings.collaborative.list_length,
+            list_length=settings.collaborative.list_length,
             threads=threads,
         )

@@ -1,0 +1,122 @@
+"""Companions: for each book the books that its readers went on to read.
+
+Every pair of books that a user liked counts, the more the nearer they stand in the order of liking: a pair that is
+d places apart adds n_u^-c · d^-e · 2^-(age / h), n_u being how many books the user liked and the age the share of all
+likes that are newer than the later book's: what readers do now counts more than what they did long ago. The book that
+came later is a companion of the one before; the other way round a pair counts `backward` as much. Sums are dampened by
+how popular both books are:
+
+    companion score (i -> j) = n_i^-a · n_j^-b · sum over users of their pairs
+
+With e = 0, `backward` = 1, no h and no bound on d this is a scaled co-occurrence, D^-a A^T D_u^-c A D^-b, of which
+cosine (Deshpande and Karypis, ACM TOIS 22, 2004) and RP3beta (Paudel et al., ACM TiiS 7, 2016) are cases; direction and
+distance make of it a first-order chain over longer gaps (compare Shani, Heckerman and Brafman, JMLR 6, 2005).
+
+Books are taken block by block, so that memory does not grow with the number of pairs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix
+
+from services.batch.histories import Histories
+from services.batch.progress import Progress
+from shared.settings import CompanionSettings
+
+_PAIRS_AT_ONCE = 8_000_000
+
+
+def companions_of(
+    histories: Histories, settings: CompanionSettings, *, progress: Progress
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The companions of every book, both (n_books, `settings.n_companions`), best first, ties by book number.
+
+    Returns:
+        int32 book numbers, padded with -1, and float32 scores above 0, padded with 0.
+    """
+    n_books, n = histories.n_books, settings.n_companions
+    numbers, scores = np.full((n_books, n), -1, np.int32), np.zeros((n_books, n), np.float32)
+    times_liked = np.maximum(np.bincount(histories.books, minlength=n_books), 1).astype(np.float64)
+    pairs = _Pairs(histories, settings)
+    with progress.task("Companions of books", n_books) as advance:
+        for books in pairs.blocks():
+            block = pairs.sums(books)
+            rows = np.repeat(np.arange(len(books)), np.diff(block.indptr))
+            dampened = block.data * times_liked[books][rows] ** -settings.from_exponent
+            dampened *= times_liked[block.indices] ** -settings.to_exponent
+            kept_scores = without_noise(dampened)
+            order = np.lexsort((block.indices, -kept_scores, rows))
+            place = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
+            order, place = order[place < n], place[place < n]
+            numbers[books[rows[order]], place] = block.indices[order]
+            scores[books[rows[order]], place] = kept_scores[order]
+            advance(len(books))
+    return numbers, scores
+
+
+def without_noise(sums: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sums as float32 with 16 bits of precision: the order in which users were added up must not decide a tie."""
+    bits = sums.astype(np.float32).view(np.uint32)
+    return ((bits + np.uint32(0x80)) & np.uint32(0xFFFF_FF00)).view(np.float32)
+
+
+def without_withdrawn(
+    active: NDArray[np.bool_], no_score: float, numbers: NDArray[np.int32], scores: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Padded lists without the books that are not active, what is left moved up."""
+    gone = (numbers < 0) | np.isin(numbers, np.flatnonzero(~active))
+    order = np.argsort(gone, axis=1, kind="stable")
+    numbers, scores = np.where(gone, np.int32(-1), numbers), np.where(gone, np.float32(no_score), scores)
+    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+class _Pairs:
+    """Pairs of books of one user, for some books at a time."""
+
+    def __init__(self, histories: Histories, settings: CompanionSettings) -> None:
+        self._settings = settings
+        self._n_books = histories.n_books
+        self._books = histories.books
+        self._user = np.repeat(np.arange(len(histories.lengths)), histories.lengths)
+        self._lengths = histories.lengths
+        of_users = np.maximum(histories.lengths, 1).astype(np.float64) ** -settings.user_exponent
+        self._weights = of_users[self._user]
+        self._recency = histories.recency(settings.half_life)
+        self._by_book = np.argsort(histories.books, kind="stable")
+        self._starts = np.searchsorted(histories.books[self._by_book], np.arange(histories.n_books + 1))
+        self._widest = min(settings.window, int(histories.lengths.max(initial=0)))
+
+    def blocks(self) -> list[NDArray[np.int64]]:
+        """Consecutive book numbers, as many as have a bounded number of pairs."""
+        reach = 2 * np.minimum(self._lengths[self._user], self._widest)
+        most = np.bincount(self._books, weights=reach, minlength=self._n_books)
+        block = np.cumsum(most) // _PAIRS_AT_ONCE
+        edges = np.flatnonzero(np.diff(block)) + 1
+        return [books for books in np.split(np.arange(self._n_books), edges) if len(books)]
+
+    def sums(self, books: NDArray[np.int64]) -> csr_matrix:
+        """For consecutive books as rows: the weights of their pairs with each other book, undampened."""
+        at = self._by_book[self._starts[books[0]] : self._starts[books[-1] + 1]]
+        found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+        # Histories run from the newest to the oldest: what was read later stands before.
+        for direction, counts in ((-1, 1.0), (1, self._settings.backward)):
+            one = at if counts else at[:0]
+            for distance in range(1, self._widest + 1):
+                other = one + direction * distance
+                inside = (other >= 0) & (other < len(self._books))
+                inside[inside] = self._user[other[inside]] == self._user[one[inside]]
+                one, other = one[inside], other[inside]  # where a history ends here it goes on no further
+                if not len(one):
+                    break
+                near = counts * float(distance) ** -self._settings.distance_exponent
+                found.append((one, other, near * self._weights[one] * self._recency[np.minimum(one, other)]))
+        places, others, weights = (
+            (np.concatenate(column) for column in zip(*found, strict=True)) if found else _NO_PAIRS
+        )
+        shape = (len(books), self._n_books)
+        return csr_matrix(coo_matrix((weights, (self._books[places] - books[0], self._books[others])), shape=shape))
+
+
+_NO_PAIRS = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))

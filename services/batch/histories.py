@@ -1,0 +1,67 @@
+"""What each user liked, newest first: the order that the store keeps recent books in, for whoever works at night.
+
+Time decides; what has the same time goes by book number written out, the last one first, as in a sorted set of Redis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Liked books of all users.
+
+    Attributes:
+        books: int32, (n,), one user's after the other's, the newest first.
+        ages: float64, (n,): of each, the share of all likes that are newer.
+        starts: int64, (n_users + 1,): where each user's begin.
+        n_books: book numbers there are.
+    """
+
+    books: NDArray[np.int32]
+    ages: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    n_books: int
+
+    @classmethod
+    def of(
+        cls,
+        rows: NDArray[np.int64],
+        numbers: NDArray[np.int32],
+        times: NDArray[np.float64],
+        *,
+        n_users: int,
+        n_books: int,
+    ) -> Histories:
+        """Put opinions in order: for each its user's row, the book's number, and when."""
+        place = np.empty(n_books, np.int64)
+        place[np.argsort(np.arange(n_books).astype("S10"))] = np.arange(n_books)
+        order = np.lexsort((-place[numbers], -times, rows))
+        ages = 1 - np.searchsorted(np.sort(times), times[order], side="right") / max(len(times), 1)
+        return cls(numbers[order], ages, np.searchsorted(rows[order], np.arange(n_users + 1)), n_books)
+
+    def newest(self, row: int, n: int) -> NDArray[np.int32]:
+        """The latest `n` books of a user, newest first."""
+        return self.books[self.starts[row] : min(self.starts[row] + n, self.starts[row + 1])]
+
+    def recency(self, half_life: float | None) -> NDArray[np.float64]:
+        """float64, (n,): what each like still counts: half at the age `half_life`; 1 whatever the age for `None`."""
+        return np.ones(len(self.books)) if half_life is None else 0.5 ** (self.ages / half_life)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """int64, (n_users,): how many books each user liked."""
+        return np.diff(self.starts)
+
+    def weighted(self, *, decay: float, n: int) -> csr_matrix:
+        """float32, (n_users, n_books), sparse: `decay`^r for the r-th newest of each user's `n` newest books."""
+        rank = np.arange(len(self.books)) - np.repeat(self.starts[:-1], self.lengths)
+        kept = rank < n
+        rows = np.repeat(np.arange(len(self.lengths)), self.lengths)[kept]
+        weights = (decay ** rank[kept]).astype(np.float32)
+        return csr_matrix((weights, (rows, self.books[kept])), shape=(len(self.lengths), self.n_books))

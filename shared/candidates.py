@@ -1,0 +1,76 @@
+"""Which lists are blended for someone, by source: what a request gathers, and what an evaluation does.
+
+Everything but the collaborative list, which is made at night or folded in, follows from the recent books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.settings import BlendSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ListMaker:
+    """Where candidates come from besides the collaborative list; `None` for a source to do without.
+
+    Attributes:
+        content, companions, kin: what is next to a book.
+        trend: what is liked most just now.
+        settings: how many recent books count, how much each, and how many candidates are kept.
+    """
+
+    content: NeighbourLists | None
+    companions: NeighbourLists | None
+    kin: NeighbourLists | None
+    trend: Candidates
+    settings: BlendSettings
+
+    def lists(
+        self, collaborative: Sequence[Candidates], recents: Sequence[NDArray[np.int32]]
+    ) -> tuple[Sequence[Candidates], ...]:
+        """The lists of several users, in the order of `shared.blend.SOURCES`.
+
+        The trend is for those of whom something is known; nobody is shown the trend and nothing else.
+
+        Args:
+            collaborative: of each user.
+            recents: int32, of each user the latest positive books, newest first.
+        """
+        of_recents = [
+            [NO_CANDIDATES if source is None else self._of(source, recent, *how) for recent in recents]
+            for source, how in self._sources
+        ]
+        known = [any(len(kind[row][0]) for kind in (collaborative, *of_recents)) for row in range(len(recents))]
+        return (collaborative, *of_recents, [self.trend if is_known else NO_CANDIDATES for is_known in known])
+
+    def reasons(self, recent: NDArray[np.int32]) -> dict[int, int]:
+        """For each candidate of these recent books the one that speaks most for it: as a companion, kin, or content."""
+        found: dict[int, int] = {}
+        for source, (n, limit, decay) in (self._sources[0], self._sources[2], self._sources[1]):
+            if source is not None:
+                found |= source.reasons(recent[:n], limit=limit, decay=decay)
+        return found
+
+    @property
+    def n_recent(self) -> int:
+        """Recent books that any source looks at."""
+        return max(n for _, (n, _, _) in self._sources)
+
+    @property
+    def _sources(self) -> tuple[tuple[NeighbourLists | None, tuple[int, int, float]], ...]:
+        how = self.settings
+        return (
+            (self.content, (how.recent_books, how.content_candidates, how.recency_decay)),
+            (self.companions, (how.companion_recent_books, how.companion_candidates, how.companion_decay)),
+            (self.kin, (how.kin_recent_books, how.kin_candidates, how.kin_decay)),
+        )
+
+    @staticmethod
+    def _of(source: NeighbourLists, recent: NDArray[np.int32], n: int, limit: int, decay: float) -> Candidates:
+        return source.candidates(recent[:n], limit=limit, decay=decay)

@@ -1,0 +1,69 @@
+"""Companions, opened for serving: for each book what its readers went on to read (see `services.batch.companions`).
+
+Files, in the collaborative part: `companions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
+`companions.scores.npy`, float32, the same shape, above 0, padded with 0. The part may be older than the catalogue and
+then knows fewer books. The trend beside them is for everyone the same (`services.batch.trend`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import ArtifactError
+from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
+
+FILES = ("companions.numbers.npy", "companions.scores.npy")
+TREND_FILES = ("trend.numbers.npy", "trend.scores.npy")
+
+
+class Companions(NeighbourLists):
+    """What readers of a book went on to read.
+
+    Args:
+        numbers: int32, (n_books, n), best first, padded with -1.
+        scores: float32, (n_books, n).
+        n_remembered: lists of candidates kept.
+    """
+
+    def __init__(self, numbers: NDArray[np.int32], scores: NDArray[np.float32], *, n_remembered: int = 10_000) -> None:
+        super().__init__(n_remembered=n_remembered)
+        self._numbers = numbers
+        self._scores = scores
+        self._lengths = (numbers >= 0).sum(axis=1).tolist()
+
+    @classmethod
+    def open(cls, path: Path) -> Companions:
+        """Open those of a collaborative part's folder; the lists stay on disk.
+
+        A part made by a Nightshelf that knew no companions has none, and is served without them.
+
+        Raises:
+            ArtifactError: the files do not belong together.
+        """
+        if not (path / FILES[0]).exists():
+            return cls(np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
+        numbers, scores = (np.asarray(np.load(path / name, mmap_mode="r")) for name in FILES)
+        if numbers.shape != scores.shape:
+            raise ArtifactError("Companions and their scores do not belong together.", where=str(path))
+        return cls(numbers, scores)
+
+    @property
+    def n_books(self) -> int:
+        """Books known here."""
+        return len(self._numbers)
+
+    def of(self, number: int) -> Candidates:
+        """Companions of one book, best first."""
+        n = self._lengths[number]
+        return self._numbers[number, :n], self._scores[number, :n]
+
+
+def open_trend(path: Path) -> Candidates:
+    """What is liked most just now, best first: `trend.numbers.npy`, `trend.scores.npy` of a collaborative part."""
+    if not (path / TREND_FILES[0]).exists():
+        return NO_CANDIDATES
+    numbers, scores = (np.load(path / name) for name in TREND_FILES)
+    return numbers, scores

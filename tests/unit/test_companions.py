@@ -1,0 +1,116 @@
+"""Companions, held against a slow version of their definition, and in worlds with one right answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.batch import companions
+from services.batch.companions import companions_of
+from services.batch.histories import Histories
+from services.batch.progress import SILENT
+from shared.companions import FILES, Companions
+from shared.errors import ArtifactError
+from shared.settings import CompanionSettings
+
+N_BOOKS = 12
+readings = st.lists(st.lists(st.integers(0, N_BOOKS - 1), unique=True, max_size=8), min_size=1, max_size=6)
+exponents = st.sampled_from([0.0, 0.4, 1.0])
+
+
+def histories_of(read):
+    """From each reader's books, oldest first."""
+    rows = np.repeat(np.arange(len(read)), [len(books) for books in read])
+    numbers = np.array([number for books in read for number in books], np.int32)
+    times = np.array([moment for books in read for moment in range(len(books))], np.float64)
+    return Histories.of(rows, numbers, times, n_users=len(read), n_books=N_BOOKS)
+
+
+def found(read, **settings):
+    return companions_of(histories_of(read), CompanionSettings(n_companions=10, **settings), progress=SILENT)
+
+
+def slowly(read, settings):
+    scores = np.zeros((N_BOOKS, N_BOOKS))
+    moments = [moment for books in read for moment in range(len(books))]
+    for books in read:
+        for before, first in enumerate(books):
+            for after in range(before + 1, len(books)):
+                distance = after - before
+                if distance <= settings.window:
+                    weight = distance**-settings.distance_exponent * len(books) ** -settings.user_exponent
+                    age = sum(moment > after for moment in moments) / len(moments)
+                    weight *= 0.5 ** (age / settings.half_life) if settings.half_life else 1
+                    scores[first, books[after]] += weight
+                    scores[books[after], first] += weight * settings.backward
+    liked = np.maximum(np.bincount([number for books in read for number in books], minlength=N_BOOKS), 1)
+    return scores * liked[:, None] ** -settings.from_exponent * liked[None, :] ** -settings.to_exponent
+
+
+@given(
+    readings,
+    exponents,
+    exponents,
+    exponents,
+    exponents,
+    st.sampled_from([0.0, 0.3, 1.0]),
+    st.integers(1, 9),
+    st.sampled_from([None, 0.1, 1.0]),
+)
+def test_companions_are_what_they_say(read, distance, user, from_book, to_book, backward, window, half_life):
+    settings = CompanionSettings(
+        n_companions=10, window=window, distance_exponent=distance, backward=backward, user_exponent=user,
+        from_exponent=from_book, to_exponent=to_book, half_life=half_life,
+    )  # fmt: skip
+    numbers, scores = companions_of(histories_of(read), settings, progress=SILENT)
+    expected = slowly(read, settings)
+    assert (numbers.shape, numbers.dtype, scores.dtype) == ((N_BOOKS, 10), np.int32, np.float32)
+    for book in range(N_BOOKS):
+        kept = numbers[book] >= 0
+        assert kept.sum() == min(10, (expected[book] > 0).sum())
+        np.testing.assert_allclose(scores[book][kept], np.sort(expected[book])[::-1][: kept.sum()], rtol=1e-4)
+        np.testing.assert_allclose(scores[book][kept], expected[book, numbers[book][kept]], rtol=1e-4)
+        assert not scores[book][~kept].any()
+        assert book not in numbers[book]
+
+
+def test_the_next_volume_is_the_first_companion_and_the_one_before_is_none():
+    numbers, _ = found([[0, 1, 2, 3]] * 3, half_life=None)
+    assert numbers[:3, 0].tolist() == [1, 2, 3]
+    assert numbers[3].tolist() == [-1] * 10
+    assert found([[0, 1]], backward=1.0)[0][:2, 0].tolist() == [1, 0]
+
+
+def test_blocks_of_books_give_what_one_block_gives(monkeypatch):
+    read = [np.random.default_rng(reader).permutation(N_BOOKS)[:8].tolist() for reader in range(20)]
+    at_once = found(read, backward=0.5)
+    monkeypatch.setattr(companions, "_PAIRS_AT_ONCE", 50)
+    for one, other in zip(at_once, found(read, backward=0.5), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_nobody_liked_anything():
+    numbers, scores = found([[]])
+    assert (numbers == -1).all()
+    assert not scores.any()
+
+
+def test_they_are_served_as_they_were_found(tmp_path):
+    for name, array in zip(FILES, found([[0, 1, 2], [0, 2]]), strict=True):
+        np.save(tmp_path / name, array)
+    opened = Companions.open(tmp_path)
+    assert opened.of(0)[0].tolist() == [2, 1]
+    candidates, scores = opened.candidates(np.array([1, 0, 99, -1], np.int32), limit=5, decay=0.5)
+    assert candidates.tolist() == [2, 1]
+    assert scores[0] == pytest.approx(opened.of(1)[1][0] + 0.5 * opened.of(0)[1][0])
+    assert opened.reasons(np.array([1, 0], np.int32), limit=5, decay=0.01) == {2: 1, 1: 0}
+
+
+def test_a_part_of_before_has_none_and_halves_of_two_are_refused(tmp_path):
+    assert Companions.open(tmp_path).candidates(np.array([0], np.int32), limit=5, decay=0.5)[0].tolist() == []
+    np.save(tmp_path / FILES[0], np.zeros((3, 2), np.int32))
+    np.save(tmp_path / FILES[1], np.zeros((3, 1), np.float32))
+    with pytest.raises(ArtifactError, match="do not belong together"):
+        Companions.open(tmp_path)

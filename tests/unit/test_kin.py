@@ -1,0 +1,51 @@
+"""Kin: the next volume first, then other volumes, then other books of the author; inactive books never."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shared.candidates import ListMaker
+from shared.kin import KinLists
+from shared.neighbour_lists import NO_CANDIDATES
+from shared.settings import BlendSettings
+
+#           0      1      2      3      4     5     6     7
+SERIES = ["saga", "saga", "saga", "saga", None, None, "saga", None]
+PLACES = [1.0, 2.0, 3.0, float("nan"), None, None, 4.0, None]
+AUTHORS = [["ann"], ["ann"], ["bob"], ["ann"], ["ann", "cy"], ["cy"], ["ann"], []]
+ACTIVE = np.arange(8) != 6
+
+
+@pytest.fixture
+def kin():
+    return KinLists(SERIES, PLACES, AUTHORS, ACTIVE)
+
+
+def test_the_next_volume_comes_first_then_the_others_then_the_author(kin):
+    numbers, scores = kin.of(0)
+    assert numbers.tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(scores, [1, 0.5, 0.2, 0.1])
+    assert (numbers.dtype, scores.dtype) == (np.int32, np.float32)
+    assert kin.of(2)[0].tolist() == [0, 1, 3]
+    assert kin.of(5)[0].tolist() == [4]
+
+
+def test_a_book_alone_has_no_kin(kin):
+    assert kin.of(7)[0].tolist() == []
+
+
+def test_what_a_withdrawn_book_leads_to_is_still_known(kin):
+    assert 6 not in kin.of(2)[0]
+    assert set(kin.of(6)[0].tolist()) == {0, 1, 2, 3, 4}
+
+
+def test_nobody_is_shown_the_trend_and_nothing_else(kin):
+    trend = (np.array([5], np.int32), np.array([1], np.float32))
+    maker = ListMaker(None, None, kin, trend, BlendSettings())
+    recents = [np.array(own, np.int32) for own in ([0], [7], [])]
+    nightly, content, companions, of_kin, trends = maker.lists([NO_CANDIDATES] * 3, recents)
+    assert [len(one[0]) for one in of_kin] == [4, 0, 0]
+    assert [len(one[0]) for one in trends] == [1, 0, 0]
+    assert not any(len(one[0]) for kind in (nightly, content, companions) for one in kind)
+    assert maker.reasons(recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
