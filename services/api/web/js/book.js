@@ -76,6 +76,6 @@ async function rate(record, value) {
 /** @param {any} other @param {any[]} all */
 function whyRead(other, all) {
   const place = all.indexOf(other);
-  if (place === 0) return "Of all books the one its readers like most";
-  return `Its readers’ pull is ${Math.max(1, Math.round(100 * other.closeness))} % of the first one’s`;
+  if (place === 0) return "Of all books the one that draws its readers most";
+  return `Draws its readers ${Math.max(1, Math.round(100 * other.closeness))} % as much as the first`;
 }

@@ -61,11 +61,11 @@ export function whyListed(item) {
 export function whyAlike(book) {
   const shared = [];
   if (book.same_series) shared.push(`the series ${book.same_series}`);
-  else if (book.same_authors.length) shared.push(book.same_authors[0]);
-  if (book.same_genres.length) shared.push(listed(book.same_genres.slice(0, 2)));
+  else if (book.same_authors.length) shared.push(`the author ${book.same_authors[0]}`);
+  if (book.same_genres.length) shared.push(...book.same_genres.slice(0, 2));
   if (!shared.length && book.same_tribe) shared.push(`the tribe “${book.same_tribe}”`);
   const alike = `Descriptions ${Math.round(100 * book.similarity)} % alike`;
-  return shared.length ? `${alike}; both ${shared.join(", ")}` : alike;
+  return shared.length ? `${alike}. In common: ${shared.join(", ")}` : alike;
 }
 
 /**
