@@ -21,8 +21,9 @@ def reasons_for(
 ) -> list[NDArray[np.int32]]:
     """For each item of each user the recent book that speaks most for it, -1 where none does.
 
-    Where the collaborative list carried the item, that is the book which adds most to its score in the factor model,
-    `item_factors[item] . fold_in_factors[recent]`; else the one that speaks most for it as `ListMaker.reasons` has it.
+    Where the collaborative list carried the item and a book speaks for it there, that is the one which adds most to its
+    score in the factor model, `item_factors[item] . fold_in_factors[recent]`; else the one that speaks most for it as
+    `ListMaker.reasons` has it.
     """
     n_items = max(len(items.numbers) for items, _ in explained)
     n_recent = max(len(recent) for _, recent in explained)
@@ -36,7 +37,8 @@ def reasons_for(
     fold_in, maker = generation.fold_in, generation.list_maker
     reasons = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
     for row, (items, recent) in enumerate(explained):
-        others = np.isnan(items.own[0]).nonzero()[0]
+        by_model = ~np.isnan(items.own[0]) & (reasons[row, : len(items.numbers)] >= 0)
+        others = (~by_model).nonzero()[0]
         if len(others) and len(recent):
             among = maker.reasons(recent)
             reasons[row, others] = [among.get(number, -1) for number in items.numbers[others].tolist()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -27,6 +28,13 @@ def absent(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is not installed; CI needs it")
     pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before():
+    """What a command run in this process chose to log is not for the tests after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from services.batch import collaborative, content, night_parts, parts, publish, 
 from services.batch.nightly import STEPS, run_night
 from services.batch.progress import SILENT
 from services.batch.sources.folder import open_folder
+from shared import publication
 from shared.redis import connect_for_batch
 from shared.settings import Settings
 
@@ -137,7 +138,7 @@ PLACES: dict[str, Callable[[], None]] = {
 """Places before the flip: the generation before stays the current one."""
 
 PLACES_AFTER_THE_FLIP: dict[str, Callable[[], None]] = {
-    "flipped in Redis, pointer file not begun": lambda: dying(publish, "write_durably", 1, _named("current")),
+    "flipped in Redis, pointer file not begun": lambda: dying(publication, "write_durably", 1, _named("current")),
     "flipped in Redis, pointer file half written": lambda: dying(Path, "replace", 1, _into("current")),
 }
 

@@ -218,7 +218,7 @@ class TestWithoutRedis:
             while alone.recommend("reader-0042")["degraded"]:
                 assert time.monotonic() < deadline, "Redis is back and nobody noticed"
             assert alone.report(EVENT)["accepted"] == 1
-            assert alone.recommend("away")["strategy"] == "content"
+            assert alone.recommend("away")["strategy"] == "hybrid"
             assert alone.ok("/readyz")["redis"] == "up"
         assert alone.recommend("away")["degraded"] is True
 

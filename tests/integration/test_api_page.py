@@ -13,6 +13,7 @@ import pytest
 
 from shared.generation import part_folder, read_manifest
 from shared.layout import DataFolder
+from shared.settings import BlendSettings
 from tests.integration.api_world import ODD_IDS, ODD_READER, serving
 
 pytest_plugins = ["tests.integration.api_fixtures"]
@@ -65,15 +66,12 @@ class TestPage:
     def test_there_is_nothing_else(self, api, path):
         problem_of(api.get(f"/web/x/{path}"), 404)
 
-    def test_without_a_report_there_is_none(self, api):
-        problem_of(api.get("/report"), 404)
-
     def test_what_it_needs_first(self, api, odd_world, catalog):
         facts = api.ok("/api/page")
         assert (facts["generation"], facts["redis"]) == (odd_world.generation_id, "up")
         assert facts["n_books"] == catalog.active.sum()
         assert (facts["simulated_readers"], facts["cover_urls"], facts["rollback"]) == (True, False, False)
-        assert facts["content_weight"] == 0.25
+        assert facts["content_weight"] == BlendSettings().content_share
 
 
 class TestNeighbours:
@@ -150,14 +148,12 @@ class TestReaders:
 
 
 class TestWeight:
-    def scores(self, api, source, **query):
-        items = api.recommend("reader-0042", limit=20, **query)["items"]
-        return [item["sources"][source] or 0 for item in items]
-
-    def test_all_on_one_list_ranks_by_it(self, api):
-        for weight, source in ((1, "content"), (0, "collaborative")):
-            scores = self.scores(api, source, content_weight=weight)
-            assert scores == sorted(scores, reverse=True)
+    @pytest.mark.parametrize(
+        ("weight", "names"), [(1, ("content", "kin")), (0, ("collaborative", "companions", "trend"))]
+    )
+    def test_all_on_one_side_leaves_the_other_out(self, api, weight, names):
+        items = api.recommend("reader-0042", limit=20, content_weight=weight)["items"]
+        assert all(any(item["sources"][name] is not None for name in names) for item in items)
 
     def test_the_generations_own_weight_is_what_is_served_without(self, api):
         usual = api.ok("/api/page")["content_weight"]
@@ -195,7 +191,7 @@ class TestOperations:
         assert [step["step"] for step in told["last_run"]][:2] == ["ingest", "embed"]
         assert told["last_run"][0]["facts"]["books"] == told["served"]["counts"]["books"]
         assert told["redis"]["state"] == "up"
-        assert (told["rollback"], told["report"]) == (False, False)
+        assert (told["rollback"], told["report"]) == (False, True)
 
     def test_latency_is_told_by_route(self, api):
         api.recommend("reader-0042")
@@ -205,14 +201,16 @@ class TestOperations:
         assert not any(route.startswith(("/web", "/docs")) for route in routes)
 
 
+@pytest.fixture(scope="module")
+def keyed(odd_world):
+    """The API with an operator key."""
+    page = odd_world.settings.page.model_validate({"operator_key": KEY})
+    with serving(odd_world.settings.model_copy(update={"page": page})) as served:
+        yield served
+
+
 class TestRollback:
     """The flip itself is tested where there are two generations, in tests/web/test_operations.py."""
-
-    @pytest.fixture(scope="class")
-    def keyed(self, odd_world):
-        page = odd_world.settings.page.model_validate({"operator_key": KEY})
-        with serving(odd_world.settings.model_copy(update={"page": page})) as served:
-            yield served
 
     def ask(self, api, world, key=None, **changes):
         body = {"to": world.generation_id, "expected": world.generation_id} | changes

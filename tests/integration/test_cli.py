@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 
 import pytest
-import structlog
 import typer
 from rich.cells import cell_len
 
@@ -55,7 +54,6 @@ def nightshelf(monkeypatch, capsys):
 
     yield run
     signal.signal(signal.SIGTERM, terminated)
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +89,8 @@ def test_all_commands_are_there():
     assert {" ".join(path) for path in COMMANDS} == {
         "", "demo", "generate", "ingest", "nightly", "serve", "recommend", "similar", "doctor", "generations",
         "generations list", "generations show", "generations rollback", "generations collect",
-        "consume-kafka", "evaluate", "step", "step ingest", "step embed", "step factor", "step top-n", "step index",
-        "step evaluate", "step gate", "step publish", "step collect", "step store-events", "step release",
+        "consume-kafka", "evaluate", "tune", "step", "step ingest", "step embed", "step factor", "step top-n",
+        "step index", "step evaluate", "step gate", "step publish", "step collect", "step store-events", "step release",
     }  # fmt: skip
 
 

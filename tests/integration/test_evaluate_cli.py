@@ -54,7 +54,7 @@ def test_a_published_generation(library, run):
 def test_the_data_taken_in_last_and_all_systems(library, run):
     shown, found = run("--data-dir", library.settings.data_dir, "--split", "last")
     systems = found.splits[0].systems
-    assert len(systems) == 10
+    assert len(systems) == 12
     assert all(system.skipped is None for system in systems.values())
     assert all(system.title in shown for system in systems.values())
     figures = {name: system.figures["ndcg_at_10"].value for name, system in systems.items()}

@@ -56,7 +56,7 @@ def test_an_outage_degrades_recommendations_and_ends_with_the_outage(server, val
     for turn, book_id in enumerate(kept):
         server.report(event_id=f"{how}-{turn}", user_id=reader, book_id=book_id, kind="read")
     before = server.recommend(reader, limit=100)
-    assert (before["strategy"], before["degraded"]) == ("content", False)
+    assert (before["strategy"], before["degraded"]) == ("hybrid", False)
 
     with Load(server.url, PATHS) as load:
         load.wait_for(50)

@@ -89,7 +89,7 @@ def first_day(server, reader):
 
     reader.report(server, find(server, "The Hobbit"), "rating", 5, again=False)
     answer = reader.look(server)
-    assert answer["strategy"] == "content"
+    assert answer["strategy"] == "hybrid"
     assert ids(answer) != ids(first)
     assert answer["items"][0]["because"]["title"] == "The Hobbit"
 

@@ -43,7 +43,7 @@ def test_a_night_leaves_a_report_and_it_is_served(api, odd_world, night_page):
     assert page(report) == answer.content
     assert (report.scope, report.evaluation.generation) == ("night", odd_world.generation_id)
     assert list(report.evaluation.splits[0].systems) == [
-        "served", "served-collaborative", "served-content", "popularity",
+        "served", "served-collaborative", "served-content", "served-companions", "popularity",
     ]  # fmt: skip
     assert len(report.readers) == 20
     assert "better than the best usual method beside it, Popularity" in answer.text
@@ -90,7 +90,6 @@ def test_sample_readers_see_what_the_api_answers(api, odd_world, night_page):
     part = part_folder(folder, "collaborative", manifest.parts["collaborative"])
     users = drawing._drawn(orjson.loads((part / "users.json").read_bytes()), odd_world.settings.evaluation.seed)
     report = Report.model_validate_json(night_page.with_suffix(".json").read_bytes())
-    lists = {(True, True): "both", (True, False): "similar readers", (False, True): "descriptions"}
     for user, reader in zip(users, report.readers, strict=True):
         items = api.recommend(user, explain=True)["items"]
         assert [one.book.title for one in reader.recommended] == [item["title"] for item in items]
@@ -98,7 +97,7 @@ def test_sample_readers_see_what_the_api_answers(api, odd_world, night_page):
             item["because"] and item["because"]["title"] for item in items
         ]
         assert [one.lists for one in reader.recommended] == [
-            lists.get(tuple(score is not None for score in item["sources"].values()), "popular") for item in items
+            [name for name, score in item["sources"].items() if score is not None] for item in items
         ]
         assert user not in night_page.read_text()
 

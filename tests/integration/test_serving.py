@@ -75,7 +75,7 @@ def test_after_a_killed_server_a_new_one_starts_on_the_same_port_and_knows_every
         book_id = server.recommend(reader)["items"][0]["book_id"]
         server.report(event_id=reader, user_id=reader, book_id=book_id, kind="read")
         before = server.recommend(reader)
-        assert before["strategy"] == "content"
+        assert before["strategy"] == "hybrid"
         processes = [child for child in children_of(server.process.pid) if child != process_of(embedded_url(data))]
         assert server.stop(signal.SIGKILL) == -signal.SIGKILL
         eventually(lambda: not any(map(alive, processes)), 15, "workers end with their parent")

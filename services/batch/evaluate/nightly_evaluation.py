@@ -44,7 +44,11 @@ from shared.neighbours import Neighbours
 from shared.settings import Settings
 
 K = 10
-_NAMES = {"collaborative": "served-collaborative", "content": "served-content"}  # as in a whole evaluation
+_NAMES = {  # as in a whole evaluation
+    "collaborative": "served-collaborative",
+    "content": "served-content",
+    "companions": "served-companions",
+}
 METRICS = {
     "ndcg_at_10": ndcg_at,
     "recall_at_10": recall_at,
