@@ -58,8 +58,8 @@ def report_of_world() -> Report:
         n_liked=9,
         liked=[book],
         recommended=[
-            Recommendation(book=book, lists="both", because=NASTY),
-            Recommendation(book=book, lists="popular", because=None),
+            Recommendation(book=book, lists=["collaborative", "content"], because=NASTY),
+            Recommendation(book=book, lists=[], because=None),
         ],
     )
     tribes = [TribeFacts(name=f"{NASTY} · two · three", n_books=3, x=0.5, y=0.5, points=[(1, 2), (500, 500), (9, 7)])]

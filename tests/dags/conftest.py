@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import stat
 import sys
 import threading
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.layout import DataFolder
 from tests.conftest import absent
 from tests.dags.airflow_world import DAGS, AirflowChild, migrated
+from tests.integration.server import demo_folder
 
 sys.path.insert(0, str(DAGS))  # as Airflow does
 
@@ -45,9 +48,12 @@ def fake_command(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo_night(tmp_path_factory, valkey_url):
-    """Settings of the data folder over the demo that real runs share."""
+    """Settings of the data folder over the demo that real runs share; its books are embedded already."""
+    folder = DataFolder(tmp_path_factory.mktemp("dags") / "data")
+    demo = demo_folder(tmp_path_factory.getbasetemp())
+    shutil.copytree(DataFolder(demo).embeddings, folder.embeddings)
     return {
-        "NIGHTSHELF_DATA_DIR": str(tmp_path_factory.mktemp("dags") / "data"),
+        "NIGHTSHELF_DATA_DIR": str(folder.root),
         "NIGHTSHELF_REDIS_URL": valkey_url,
         "NIGHTSHELF_REDIS_PREFIX": f"dags{os.getpid()}",
         "NIGHTSHELF_SOURCE": "demo",

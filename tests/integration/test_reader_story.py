@@ -133,7 +133,10 @@ def test_a_reader_from_the_first_visit_to_the_second_night(data, catalog, tmp_pa
         morning = reader.look(server)
         assert morning["strategy"] == "hybrid"
         assert any(item["sources"]["collaborative"] is not None for item in morning["items"])
-        assert ids(morning) != ids(before)
+        with connect(url) as client:
+            part = read_manifest(DataFolder(data), generation).parts["collaborative"]
+            assert client.exists(Keys().collaborative_list(part, READER)), "the night's lists use the new ratings"
+        assert morning["items"] != before["items"]
         assert events_taken_in(data, client_url=url) == reader.event_ids
         assert interactions_of(data) == reader.reported
 
