@@ -7,8 +7,9 @@ EXTRAS := api,batch,embedded,als,tune,sql,kafka,airflow,dev
 DATA ?= data
 PORT ?= 8000
 JOBS ?= 2
-DATASETS ?= ../shared/data
 MINUTES ?= 20
+# Where goodbooks-10k and amazon-book-kgat lie, for measurements and tests.
+export NIGHTSHELF_DATASETS ?= ../shared/data
 # The packaged model is used as it is; nothing is asked of a model hub.
 export HF_HUB_OFFLINE := 1
 
@@ -35,9 +36,9 @@ setup: $(VENV)/.dev ## install everything a developer needs into .venv
 demo: $(VENV)/.run ## build the demo and serve it on http://127.0.0.1:8000 (PORT=, DATA=)
 	$(BIN)/nightshelf demo --data-dir $(DATA) --port $(PORT)
 
-tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (DATASETS=, MINUTES=)
-	$(BIN)/nightshelf ingest --source $(DATASETS)/goodbooks-10k --data-dir data-goodbooks
-	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir data-goodbooks
+tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (NIGHTSHELF_DATASETS=, MINUTES=)
+	$(BIN)/nightshelf ingest --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --data-dir $(DATA)/goodbooks
+	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir $(DATA)/goodbooks
 
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
@@ -67,8 +68,7 @@ bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
 bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version
 	$(BENCH) benchmarks/api.py
 
-# Figures of docs/quality.md; the data is found through NIGHTSHELF_DATASETS.
-export NIGHTSHELF_DATASETS ?= ../shared/data
+# Figures of docs/quality.md.
 AMAZON := $(NIGHTSHELF_DATASETS)/amazon-book-kgat
 
 quality-goodbooks: $(VENV)/.dev ## what is served beside single systems tuned alike (goodbooks-10k)

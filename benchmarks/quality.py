@@ -2,6 +2,7 @@
 
     python benchmarks/quality.py goodbooks              on the test split
     python benchmarks/quality.py goodbooks --validate   on the split that everything was tuned on
+    python benchmarks/quality.py goodbooks --search     there, under many settings of each single system
 
 The last tenth of the rows is the test split. For validation it is left out altogether, and the tenth before it is
 foreseen. Data comes from NIGHTSHELF_DATASETS. `--no-content` does without descriptions, which take minutes to embed.
@@ -25,6 +26,7 @@ from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.factor_model import FactorModel
+from services.batch.evaluate.systems.item_knn import ItemKnn
 from services.batch.evaluate.systems.system import System
 from services.batch.ingest import ingest
 from services.batch.night_parts import NightParts
@@ -46,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["goodbooks"])
     parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--search", action="store_true")
     parser.add_argument("--no-content", action="store_true")
     parser.add_argument("--data-dir", type=Path, default=Path("data/quality"))
     wanted = parser.parse_args()
@@ -53,11 +56,12 @@ def main() -> None:
     snapshot = taken_in(settings)
     content = None if wanted.no_content else content_part(snapshot, settings)
     books, interactions = snapshot.load_books(), snapshot.load_interactions()
-    split = split_of(books, interactions, settings, validate=wanted.validate)
+    split = split_of(books, interactions, settings, validate=wanted.validate or wanted.search)
     facts = BookFacts(
         None if content is None else np.load(content / "vectors.npy"), genre_shares(list(books["genres"]))
     )
-    systems = [one for one in all_systems(settings, content) if one.name.startswith("served")] + tuned_alike()
+    systems = [one for one in all_systems(settings, content) if one.name.startswith("served")]
+    systems += searched() if wanted.search else tuned_alike()
     with bound_threads(settings.batch.threads) as threads:
         found = compare(
             "time", split, systems, facts, max_users=len(split.rows), seed=7, threads=threads, progress=SILENT
@@ -100,6 +104,33 @@ def tuned_alike() -> list[System]:
         Ease(),
         replace(Ease(history_decay=0.85), name="ease, recent books"),
     ]
+
+
+def searched() -> list[System]:
+    """Single systems under all settings among which those of `tuned_alike` are the best on validation."""
+    decays = (0.7, 0.82, 0.9, 0.95, 1.0)
+    return [
+        *(
+            replace(Ease(weight, decay), name=f"ease {weight:g} {decay}")
+            for weight in (60.0, 250.0)
+            for decay in decays
+        ),
+        *(ItemKnn(n, decay, f"item-knn {n} {decay}") for n in (50, 200) for decay in (*decays, None)),
+        *(_als(rank, decay) for rank in (64, 128) for decay in decays),
+        *(_svd(rank, exponent, decay) for rank in (64, 128) for exponent in (0.2, 0.3, 0.4) for decay in decays),
+    ]
+
+
+def _als(rank: int, decay: float) -> FactorModel:
+    settings = CollaborativeSettings(algorithm="als", rank=rank, history_decay=decay)
+    return FactorModel(f"als {rank} {decay}", settings)
+
+
+def _svd(rank: int, exponent: float, decay: float) -> FactorModel:
+    settings = CollaborativeSettings(
+        rank=rank, user_exponent=exponent, book_exponent=exponent, history_decay=decay, history_books=1000
+    )
+    return FactorModel(f"svd {rank} {exponent} {decay}", settings)
 
 
 def tell(found: SplitFacts) -> None:

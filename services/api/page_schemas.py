@@ -37,7 +37,7 @@ class AlikeByContent(Rated):
 
 
 class AlikeByReaders(Rated):
-    """A book that the factor model lists for a reader of this one alone."""
+    """A book that readers of this one went on to read."""
 
     closeness: float = Field(gt=0, le=1, description="its score as a share of the best one's")
 

@@ -32,7 +32,7 @@ export async function book({ path, facts, signal }) {
     el("section", { "data-list": "content" }, el("h2", {}, "What it is about"),
       el("p.section-note", {}, "Nearest by their descriptions."), about),
     el("section", { "data-list": "readers" }, el("h2", {}, "What its readers also like"),
-      el("p.section-note", {}, "Nearest by the factor model: what it would list for someone who liked only this book.",
+      el("p.section-note", {}, "What those who liked it went on to read and like.",
         near.simulated_readers && [" ", el("span.tag", {}, "simulated readers")]), liked),
   );
 }
@@ -76,6 +76,6 @@ async function rate(record, value) {
 /** @param {any} other @param {any[]} all */
 function whyRead(other, all) {
   const place = all.indexOf(other);
-  if (place === 0) return "Of all books the one that draws its readers most";
-  return `Draws its readers ${Math.max(1, Math.round(100 * other.closeness))} % as much as the first`;
+  if (place === 0) return "The book its readers went on to most";
+  return `Its readers went on to it ${Math.max(1, Math.round(100 * other.closeness))} % as much as to the first`;
 }

@@ -25,9 +25,12 @@ class ItemKnn:
 
     Attributes:
         n_neighbours: nearest books of each book that count.
+        history_decay: weight of each book a user liked relative to the one newer, when scoring; `None` counts the stars
+            of all rated books instead, as published.
     """
 
     n_neighbours: int = 50
+    history_decay: float | None = None
     name: str = "item-knn"
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:  # noqa: ARG002  # the interface
@@ -47,9 +50,11 @@ class ItemKnn:
                 blocks.append(_largest(similarities, self.n_neighbours))
                 advance(len(similarities))
         onto = vstack(blocks, format="csr").T.tocsr()
+        decay = self.history_decay
+        histories = stars if decay is None else training.histories.weighted(decay=decay, n=training.n_books)
 
         def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return np.asarray((stars[rows] @ onto).toarray(), np.float32)
+            return np.asarray((histories[rows] @ onto).toarray(), np.float32)
 
         return ScoreRanker(training, scores)
 
