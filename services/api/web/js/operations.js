@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { rollbackDialog } from "./rollback.js";
 import { ago, count, counted, duration, moment } from "./words.js";
 
-const SYSTEMS = { served: "What is served", collaborative: "Readers alone", content: "Descriptions alone", popularity: "Popular books" };
+const SYSTEMS = { served: "What is served", collaborative: "Similar readers alone", content: "Descriptions alone", companions: "Read next alone", popularity: "Popular books" };
 const METRICS = { ndcg_at_10: "NDCG@10", recall_at_10: "Recall@10", hit_rate_at_10: "Hit rate@10", reciprocal_rank_at_10: "MRR@10" };
 const VERDICTS = { pass: "Passed the gate", "no-comparison": "Nothing to compare with", worse: "Worse, and published all the same", off: "The gate was off" };
 const STATUSES = { done: "done", failed: "failed", running: "has not ended" };
