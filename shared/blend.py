@@ -27,6 +27,7 @@ _NUMBER_BITS, _LIST_BITS, _SCORE_BITS, _POSITION_BITS = 29, 3, 30, 22
 _NUMBER, _LIST, _POSITION = ((1 << bits) - 1 for bits in (_NUMBER_BITS, _LIST_BITS, _POSITION_BITS))
 _ONE = np.int64(np.float32(1).view(np.int32))
 _NAN = np.float32("nan")
+_NO_ENTRIES = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ def blend(
     pool = _pool(lists, n_users)
     scores = np.zeros(len(pool.number), np.float32)
     relative = _relative(of_users, pool.has)
-    for place in range(n_lists):  # in the order of the lists, whoever else is in the batch
+    filled = np.flatnonzero(pool.has.any(axis=0)).tolist()
+    for place in filled:  # in the order of the lists, whoever else is in the batch
         row, column = pool.rows[place], pool.entries[place]
         scores[row] += pool.scaled[column] * relative[pool.user[row], place]
 
@@ -100,7 +102,7 @@ def blend(
     place_of = np.full(len(scores), -1, np.int64)
     place_of[best] = np.arange(len(best))
     own = np.full((n_lists, len(best)), _NAN)
-    for place in range(n_lists):
+    for place in filled:
         shown = place_of[pool.rows[place]]
         own[place, shown[shown >= 0]] = pool.scaled[pool.entries[place][shown >= 0]]
     numbers, chosen = pool.number[best].astype(np.int32), scores[best]
@@ -152,14 +154,15 @@ def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
     np.not_equal(key[1:], key[:-1], out=is_first[1:])
     row = np.cumsum(is_first) - 1
     key = key[is_first]
-    of_kind = [(kind_of == place).nonzero()[0] for place in range(len(lists))]
+    has = filled.reshape(len(lists), n_users)
+    of_kind = [(kind_of == place).nonzero()[0] if has[place].any() else _NO_ENTRIES for place in range(len(lists))]
     return _Pool(
         user=key >> _NUMBER_BITS,
         number=key & _NUMBER,
         scaled=scaled,
         entries=[position[own] for own in of_kind],
         rows=[row[own] for own in of_kind],
-        has=filled.reshape(len(lists), n_users).T,
+        has=has.T,
     )
 
 

@@ -14,6 +14,7 @@ from shared.blend import Blended
 from shared.generation import Generation
 
 NO_REASON = np.int32(-1)
+_NEWEST = 20  # books that can be a reason in the factor model; older ones have next to no weight there
 
 
 def reasons_for(
@@ -26,14 +27,15 @@ def reasons_for(
     `ListMaker.reasons` has it.
     """
     n_items = max(len(items.numbers) for items, _ in explained)
-    n_recent = max(len(recent) for _, recent in explained)
+    n_recent = min(max(len(recent) for _, recent in explained), _NEWEST)
     if not n_items or not n_recent:
         return [np.full(len(items.numbers), NO_REASON) for items, _ in explained]
     numbers = np.zeros((len(explained), n_items), np.int64)
     recents = np.full((len(explained), n_recent), NO_REASON)
     for row, (items, recent) in enumerate(explained):
         numbers[row, : len(items.numbers)] = items.numbers
-        recents[row, : len(recent)] = recent
+        newest = recent[:_NEWEST]
+        recents[row, : len(newest)] = newest
     fold_in, maker = generation.fold_in, generation.list_maker
     reasons = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
     for row, (items, recent) in enumerate(explained):

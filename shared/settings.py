@@ -65,7 +65,7 @@ class CollaborativeSettings(Group):
     rank: int = Field(128, ge=2, le=4096)
     user_exponent: Share = Field(0.3, description="a in D_u^-a A D_b^-b")
     book_exponent: Share = Field(0.3, description="b in D_u^-a A D_b^-b")
-    history_books: int = Field(100, ge=1, le=1000, description="newest liked books a user's factor is made of")
+    history_books: int = Field(60, ge=1, le=1000, description="newest liked books a user's factor is made of")
     history_decay: float = Field(0.82, gt=0, le=1, description="weight of each of those relative to the one newer")
     list_length: int = Field(100, ge=10, le=1000, description="books in each user's nightly list")
     seed: int = 7

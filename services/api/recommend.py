@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from services.api.batching import Batcher
 from services.api.live import Live, Served
 from services.api.metrics import DEGRADED
-from services.api.store import Store, UserState
+from services.api.store import REMEMBERED_USERS, Store, UserState
 from shared.blend import NOTHING_BLENDED, SOURCES, Blended, blend
 from shared.errors import StoreUnavailableError
 from shared.generation import Generation
@@ -23,6 +24,7 @@ from shared.reasons import NO_REASON, reasons_for
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
+_SOURCES_JSON = ",".join(f'"{name}":%s' for name in SOURCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,24 @@ class Recommended:
     because: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """An answer, and the user state it followed from."""
+
+    state: UserState
+    answer: Recommended
+
+    def is_of(self, state: UserState) -> bool:
+        """Whether this state is the same. A seen set of the same size is the same array (`Store.user_states`)."""
+        before = self.state
+        return (
+            before.seen is state.seen is not None
+            and before.n_new == state.n_new
+            and len(before.collaborative[0]) == len(state.collaborative[0])
+            and before.recent.tobytes() == state.recent.tobytes()
+        )
+
+
 class Recommender:
     """Recommends from the live generation; requests that arrive together are answered together.
 
@@ -56,6 +76,8 @@ class Recommender:
         self._live = live
         self._store = store
         self._batcher = Batcher(self._recommend_all)
+        self._remembered: OrderedDict[tuple[str, int, bool, float | None], _Remembered] = OrderedDict()
+        self._remembered_of: str | None = None
 
     async def recommend(
         self, user_id: str, limit: int, *, explain: bool, content_weight: float | None = None
@@ -86,24 +108,58 @@ class Recommender:
     ) -> list[Recommended]:
         served = self._live.pin()
         generation = served.generation
-        settings = generation.manifest.blend.with_content_share(content_weight)
-        n_recent = max(generation.list_maker.n_recent, generation.fold_in.history_books)
+        if self._remembered_of != generation.id:
+            self._remembered.clear()
+            self._remembered_of = generation.id
         try:
             states = await self._store.user_states(
                 generation.collaborative_id,
                 [user for user, _, _ in questions],
-                n_recent=n_recent,
+                n_recent=max(generation.list_maker.n_recent, generation.fold_in.history_books),
                 known_until=generation.fold_in.newest_time,
             )
-            lists = _lists(generation, states)
-            seen = [
-                await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
-                for row, ((user, _, _), state) in enumerate(zip(questions, states, strict=True))
+            asked = [(*question, content_weight) for question in questions]
+            known = [self._remembered.get(question) for question in asked]
+            answers = [
+                one.answer if one is not None and one.is_of(state) else None
+                for one, state in zip(known, states, strict=True)
             ]
+            rest = [row for row, answer in enumerate(answers) if answer is None]
+            made = await self._made(
+                served, [questions[row] for row in rest], [states[row] for row in rest], content_weight
+            )
         except StoreUnavailableError:
             DEGRADED.inc(len(questions))
             return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
+        for row, answer in zip(rest, made, strict=True):
+            answers[row] = answer
+            if self._remembered_of == generation.id:
+                self._remembered[asked[row]] = _Remembered(states[row], answer)
+        while len(self._remembered) > REMEMBERED_USERS:
+            self._remembered.popitem(last=False)
+        return [answer for answer in answers if answer is not None]
 
+    async def _made(
+        self,
+        served: Served,
+        questions: Sequence[tuple[str, int, bool]],
+        states: Sequence[UserState],
+        content_weight: float | None,
+    ) -> list[Recommended]:
+        """Answers made from the lists of users in these states.
+
+        Raises:
+            StoreUnavailableError: Redis is away.
+        """
+        if not questions:
+            return []
+        generation = served.generation
+        settings = generation.manifest.blend.with_content_share(content_weight)
+        lists = _lists(generation, states)
+        seen = [
+            await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
+            for row, ((user, _, _), state) in enumerate(zip(questions, states, strict=True))
+        ]
         blended = blend(
             lists,
             weights=[settings.weights(len(state.recent)) for state in states],
@@ -216,7 +272,7 @@ def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> byte
     ):
         if explain:
             reason = "null" if because < 0 else reason_of(because)
-            sources = ",".join(f'"{name}":{_number(of_list)}' for name, of_list in zip(SOURCES, own, strict=True))
+            sources = _SOURCES_JSON % tuple(map(_number, own))
             books.append(f'{{{item_of(number)},"score":{score:.4f},"sources":{{{sources}}},"because":{reason}}}')
         else:
             books.append(f'{{{item_of(number)},"score":{score:.4f}}}')
