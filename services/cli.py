@@ -98,7 +98,7 @@ def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, 
         _night(settings, DemoSource(), url)
         out.print("\nThe demo's readers are [bold]simulated[/]; its books are real. Try:")
         base = f"http://{host}:{port}"
-        for path in ("/docs", "/api/recommendations/user/reader-0042", "/books/The%20Hobbit/similar"):
+        for path in ("/", "/docs", "/api/recommendations/user/reader-0042", "/books/The%20Hobbit/similar"):
             out.print(f"  {base}{path}", highlight=False, soft_wrap=True)
         out.print("Ctrl-C stops it.")
         serve_until_stopped(settings, url, host, port, workers)
