@@ -37,11 +37,12 @@ def roll_back(settings: Settings, redis_url: str, *, expected: str, to: str) -> 
                 raise ArtifactError(f"Generation {to!r} was never published.", where="to")
             if current_generation(client, keys) == expected:
                 verify_generation(client, keys, folder, to)
-            flip(client, keys, folder, expected=expected, to=to)
+            try:
+                flip(client, keys, folder, expected=expected, to=to)
+            except OSError as error:  # the pointer has moved; only its copy on disk has not
+                get_logger().warning("pointer.not_copied", generation=to, error=str(error))
     except RedisError as error:
         raise StoreUnavailableError(
             "Redis went away.", hint="Look which generation is served before you retry."
         ) from error
-    except OSError as error:  # the pointer has moved; only its copy on disk has not
-        get_logger().warning("pointer.not_copied", generation=to, error=str(error))
     get_logger().info("generation.rolled_back", generation=to, replaced=expected)

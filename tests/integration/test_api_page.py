@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from shared.blend import SOURCES
 from shared.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 from shared.settings import BlendSettings
@@ -154,6 +155,11 @@ class TestWeight:
     def test_all_on_one_side_leaves_the_other_out(self, api, weight, names):
         items = api.recommend("reader-0042", limit=20, content_weight=weight)["items"]
         assert all(any(item["sources"][name] is not None for name in names) for item in items)
+        weights = dict(zip(SOURCES, BlendSettings().with_content_share(weight).weights(100), strict=True))
+        assert sum(weights[name] for name in names) == pytest.approx(1)
+        expected = [sum(weights[name] * (item["sources"][name] or 0) for name in names) for item in items]
+        assert [item["score"] for item in items] == pytest.approx(expected, abs=2e-4)
+        assert expected == pytest.approx(sorted(expected, reverse=True), abs=2e-4)
 
     def test_the_generations_own_weight_is_what_is_served_without(self, api):
         usual = api.ok("/api/page")["content_weight"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import expect
+
+from shared.blend import SOURCES
+from shared.settings import BlendSettings
 
 
 class OnTheList:
@@ -89,6 +93,15 @@ class TestNewReader:
         expect(page.locator(".given")).to_have_count(0)
 
 
+def assert_ranked_by(chosen, content_weight, *names):
+    """The books shown are in the order of these lists alone, weighted; scores are shown to two places."""
+    weights = dict(zip(SOURCES, BlendSettings().with_content_share(content_weight).weights(100), strict=True))
+    columns = [[weights[name] * score for score in chosen.scores(name)] for name in names]
+    blended = [sum(row) for row in zip(*columns, strict=True)]
+    assert any(blended)
+    assert all(better >= worse - 0.01 for better, worse in pairwise(blended))
+
+
 class TestDemoReader:
     @pytest.fixture
     def chosen(self, visitor):
@@ -109,9 +122,9 @@ class TestDemoReader:
         slider = chosen.page.get_by_role("slider", name="What counts")
         usual = chosen.books
         by_content = chosen.changes_by(lambda: slider.fill("100"))
-        assert any(chosen.scores("content"))
+        assert_ranked_by(chosen, 1, "content", "kin")
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
-        assert any(chosen.scores("companions"))
+        assert_ranked_by(chosen, 0, "collaborative", "companions", "trend")
         assert by_content != by_readers
         expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % content")
         assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="As evaluated").click()) == usual
