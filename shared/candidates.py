@@ -58,11 +58,6 @@ class ListMaker:
         return found
 
     @property
-    def n_recent(self) -> int:
-        """Recent books that any source looks at."""
-        return max(n for _, (n, _, _) in self._sources)
-
-    @property
     def _sources(self) -> tuple[tuple[NeighbourLists | None, tuple[int, int, float]], ...]:
         how = self.settings
         return (

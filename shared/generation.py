@@ -26,11 +26,13 @@ from shared.layout import DataFolder
 from shared.neighbour_lists import Candidates
 from shared.neighbours import Neighbours
 from shared.popularity import Popularity
+from shared.ranker import Ranker
 from shared.settings import BlendSettings
 
-PartKind = Literal["catalog", "content", "collaborative", "popularity"]
+PartKind = Literal["catalog", "content", "collaborative", "popularity", "ranker"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
 AnyPartKind = Literal[PartKind, "factors", "evaluation"]  # the last two are of the batch half alone
+OPTIONAL_PARTS: frozenset[PartKind] = frozenset({"ranker"})
 PART_FORMAT = 1
 
 
@@ -74,6 +76,8 @@ class GateVerdict(BaseModel):
 
 class GenerationManifest(BaseModel):
     """What is published: one part of each kind, where the data came from, and how lists are blended.
+
+    There is a ranker part only where the ranker is on.
 
     `collaborative` is what the factor model was made with, and `tuned` names the settings of it and of the blend that a
     search found; both are for people. `night` is the date it was made for, if it was made on a schedule, `evaluation`
@@ -163,7 +167,8 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    The collaborative part (`companions` and `fold_in`) may be older than the catalogue and then knows fewer books.
+    The collaborative part (`companions` and `fold_in`) and the ranker may be older than the catalogue and then know
+    fewer books.
     """
 
     manifest: GenerationManifest
@@ -174,6 +179,7 @@ class Generation:
     kin: KinLists
     trend: Candidates
     fold_in: FoldIn
+    ranker: Ranker | None = None
 
     @property
     def id(self) -> str:
@@ -200,12 +206,12 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         ArtifactError: a part is missing, damaged, or does not fit the others.
     """
     manifest = read_manifest(folder, generation_id)
-    missing = [kind for kind in PART_KINDS if kind not in manifest.parts]
+    missing = [kind for kind in PART_KINDS if kind not in {*manifest.parts, *OPTIONAL_PARTS}]
     if missing:
         raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} part.")
-    paths = {kind: part_folder(folder, kind, manifest.parts[kind]) for kind in PART_KINDS}
-    opened = {kind for kind in PART_KINDS if previous and previous.manifest.parts[kind] == manifest.parts[kind]}
-    facts = {kind: verify_part(paths[kind]).facts for kind in PART_KINDS if kind not in opened}
+    paths = {kind: part_folder(folder, kind, part) for kind, part in manifest.parts.items()}
+    opened = {kind for kind, part in manifest.parts.items() if previous and previous.manifest.parts.get(kind) == part}
+    facts = {kind: verify_part(path).facts for kind, path in paths.items() if kind not in opened}
     catalog = previous.catalog if previous and "catalog" in opened else Catalog.open(paths["catalog"])
     if previous and {"catalog", "content"} <= opened:
         neighbours = previous.neighbours
@@ -218,18 +224,22 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     else:
         companions, trend = Companions.open(paths["collaborative"]), open_trend(paths["collaborative"])
         fold_in = FoldIn.open(paths["collaborative"], facts["collaborative"])
+    ranker = previous.ranker if previous and "ranker" in opened else None
+    if "ranker" in facts:
+        ranker = Ranker.open(paths["ranker"], facts["ranker"])
     for name, n_rows, exact in (
         ("vectors", neighbours.n_books, True),
         ("ratings", popularity.n_books, True),
         ("item factors", fold_in.n_books, False),
         ("companions", companions.n_books, False),
+        ("the ranker", 0 if ranker is None else ranker.books.n_books, False),
     ):
         if n_rows > catalog.n_books or (exact and n_rows != catalog.n_books):
             raise ArtifactError(
                 f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-    return Generation(manifest, catalog, neighbours, popularity, companions, kin, trend, fold_in)
+    return Generation(manifest, catalog, neighbours, popularity, companions, kin, trend, fold_in, ranker)
 
 
 def _kin_of(catalog: Catalog) -> KinLists:

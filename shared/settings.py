@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -96,7 +96,10 @@ class BlendSettings(Group):
     kin_weight: float = Field(0.28, ge=0)
     trend_weight: float = Field(0.1, ge=0)
     newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
-    newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
+    newcomer_content_weight: float = Field(0.2, ge=0, description="the content list's weight for newcomers")
+    newcomer_trend_weight: float = Field(
+        1.5, ge=0, description="added to the trend's weight, shared out among the recent books: the fewer, the more"
+    )
     content_candidates: int = Field(100, ge=10, le=1000)
     companion_candidates: int = Field(100, ge=10, le=1000)
     recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
@@ -117,8 +120,13 @@ class BlendSettings(Group):
             self.newcomer_content_weight if n_recent <= self.newcomer_books else self.content_weight,
             self.companion_weight,
             self.kin_weight,
-            self.trend_weight,
+            self.trend_weight + self.newcomer_trend_weight / max(n_recent, 1),
         )
+
+    @property
+    def n_recent(self) -> int:
+        """Recent books that any of the lists looks at."""
+        return max(self.recent_books, self.companion_recent_books, self.kin_recent_books)
 
     @property
     def content_share(self) -> float:
@@ -133,7 +141,14 @@ class BlendSettings(Group):
             return self
         of_books = self._scaled(share, "content_weight", "kin_weight")
         of_readers = self._scaled(1 - share, "collaborative_weight", "companion_weight", "trend_weight")
-        changed = of_books | of_readers | {"newcomer_content_weight": of_books["content_weight"]}
+        changed = (
+            of_books
+            | of_readers
+            | {
+                "newcomer_content_weight": of_books["content_weight"],
+                "newcomer_trend_weight": 0.0,
+            }
+        )
         return self.model_copy(update=changed)
 
     def _scaled(self, total: float, first: str, *others: str) -> dict[str, float]:
@@ -143,6 +158,26 @@ class BlendSettings(Group):
         if not present:
             return dict.fromkeys(weights, 0.0) | {first: total}
         return {name: weight * total / present for name, weight in weights.items()}
+
+
+class RankerSettings(Group):
+    """The optional ranker behind the blend, see `shared.ranker`; it needs the extra `ranker`, here and for serving."""
+
+    enabled: bool = False
+    books: int = Field(100, ge=20, le=1000, description="first books of the blend that are put into order")
+    windows: int = Field(6, ge=1, le=20, description="stretches of time it learns from")
+    window_share: float = Field(0.05, gt=0, le=0.5, description="share of all interactions in each")
+    max_users: int = Field(5_000, ge=1, description="readers it learns from in each")
+    trees: int = Field(100, ge=1, le=2000)
+    leaves: int = Field(15, ge=2, le=255, description="of each tree")
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    seed: int = 7
+
+    @model_validator(mode="after")
+    def _leaves_a_past(self) -> RankerSettings:
+        if self.windows * self.window_share > 0.8:  # noqa: PLR2004  # a fifth is left to make the first lists of
+            raise ValueError("windows times window_share is at most 0.8: something must come before the first")
+        return self
 
 
 class EvaluationSettings(Group):
@@ -241,6 +276,7 @@ class Settings(BaseSettings):
     collaborative: CollaborativeSettings = CollaborativeSettings()
     companions: CompanionSettings = CompanionSettings()
     blend: BlendSettings = BlendSettings()
+    ranker: RankerSettings = RankerSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings = GateSettings()
     serve: ServeSettings = ServeSettings()

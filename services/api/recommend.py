@@ -115,7 +115,7 @@ class Recommender:
             states = await self._store.user_states(
                 generation.collaborative_id,
                 [user for user, _, _ in questions],
-                n_recent=max(generation.list_maker.n_recent, generation.fold_in.history_books),
+                n_recent=max(generation.manifest.blend.n_recent, generation.fold_in.history_books),
                 known_until=generation.fold_in.newest_time,
             )
             asked = [(*question, content_weight) for question in questions]
@@ -155,6 +155,7 @@ class Recommender:
             return []
         generation = served.generation
         settings = generation.manifest.blend.with_content_share(content_weight)
+        ranker = generation.ranker if content_weight is None else None  # whoever weighs the lists wants that order
         lists = _lists(generation, states)
         seen = [
             await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
@@ -165,8 +166,10 @@ class Recommender:
             weights=[settings.weights(len(state.recent)) for state in states],
             seen=seen,
             works=generation.catalog.editions,
-            limit=max(limit for _, limit, _ in questions),
+            limit=max(*(limit for _, limit, _ in questions), 0 if ranker is None else ranker.n_ranked),
         )
+        if ranker is not None:
+            blended = ranker.rank(blended, [state.recent for state in states])
         items = [books.first(limit) for books, (_, limit, _) in zip(blended, questions, strict=True)]
         explained = [
             (books, state.recent if explain else _NO_BOOKS)

@@ -39,6 +39,7 @@ BUILD_VERSIONS: dict[AnyPartKind, int] = {
     "popularity": 1,
     "factors": 2,
     "evaluation": 2,
+    "ranker": 1,
 }
 
 
@@ -75,12 +76,13 @@ class NightParts:
 
     def ids(self) -> dict[PartKind, str]:
         """The parts of a generation."""
-        return {
+        ids: dict[PartKind, str] = {
             "catalog": self.catalog_id,
             "content": self.content_id,
             "collaborative": self.collaborative_id,
             "popularity": self.popularity_id,
         }
+        return ids | ({"ranker": self.ranker_id} if self._settings.ranker.enabled else {})
 
     @cached_property
     def catalog_id(self) -> str:
@@ -123,19 +125,24 @@ class NightParts:
         )
 
     @cached_property
+    def ranker_id(self) -> str:
+        """Of everything that shapes a blended list."""
+        return self._id("ranker", **self._whole_pipeline)
+
+    @cached_property
     def evaluation_id(self) -> str:
         """Of everything that shapes an answer."""
-        settings = self._settings.model_dump(
-            mode="json", include={"collaborative", "companions", "blend", "evaluation"}
-        )
-        return self._id(
-            "evaluation",
-            **self._files,
-            source=self.snapshot.meta["source"]["name"],
-            content=self.content_id,
-            settings=settings,
-            kinds=self._kinds | {"max_recent": self._settings.user_state.max_recent},
-        )
+        source = self.snapshot.meta["source"]["name"]
+        chosen = self._settings.evaluation.model_dump(mode="json")
+        return self._id("evaluation", **self._whole_pipeline, source=source, evaluation=chosen)
+
+    @property
+    def _whole_pipeline(self) -> dict[str, object]:
+        settings = self._settings.model_dump(mode="json", include={"collaborative", "companions", "blend"})
+        if self._settings.ranker.enabled:
+            settings["ranker"] = self._settings.ranker.model_dump(mode="json")
+        kinds = self._kinds | {"max_recent": self._settings.user_state.max_recent}
+        return {**self._files, "content": self.content_id, "settings": settings, "kinds": kinds}
 
     # Making them
 
@@ -222,6 +229,28 @@ class NightParts:
 
         return self._build("popularity", self.popularity_id, make)
 
+    def ranker(self) -> str | None:
+        """What puts blended lists into order; `None` where that is off."""
+        if not self._settings.ranker.enabled:
+            return None
+
+        def make(path: Path) -> Facts:
+            # With it comes SciPy's half of the evaluation, which most steps do without.
+            from services.batch.learn_ranker import build_ranker  # noqa: PLC0415
+
+            content = part_folder(self._folder, "content", self.content())
+            return build_ranker(
+                path,
+                self._books,
+                self._interactions,
+                content,
+                self._settings,
+                threads=self._threads,
+                progress=self._progress,
+            )
+
+        return self._build("ranker", self.ranker_id, make)
+
     def evaluation(self) -> str:
         """How well the same settings do on the newest interactions of this snapshot when they do not know them."""
         return self._build(
@@ -238,6 +267,11 @@ class NightParts:
                 progress=self._progress,
             ),
         )
+
+    def measured(self) -> str:
+        """Everything that an answer is shaped by but the lists of users, and how well it does."""
+        self.ranker()
+        return self.evaluation()
 
     # What they are made from
 

@@ -29,7 +29,7 @@ from services.batch.sources.source import Source
 from services.batch.threads import bound_threads
 from services.batch.tune.tuned_settings import with_tuned
 from shared.errors import ArtifactError
-from shared.generation import PART_KINDS, GateVerdict, part_folder
+from shared.generation import GateVerdict, part_folder
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.publication import current_generation
@@ -41,7 +41,7 @@ MAKE: dict[str, Callable[[NightParts], object]] = {
     "factor": NightParts.factors,
     "top-n": NightParts.collaborative,
     "index": NightParts.index,
-    "evaluate": NightParts.evaluation,
+    "evaluate": NightParts.measured,
 }
 """The steps that make parts, in their order."""
 
@@ -147,7 +147,7 @@ def run_night(
             n_reused_vectors=parts.n_reused_vectors,
             n_users_listed=published.n_users_listed,
             n_events_replayed=published.n_events_replayed,
-            reused_parts=[kind for kind in PART_KINDS if kind not in parts.built],
+            reused_parts=[kind for kind in manifest.parts if kind not in parts.built],
             quality=read_metrics(part_folder(folder, "evaluation", parts.evaluation_id)),
             gate=gate,
             seconds=clock.seconds,

@@ -20,7 +20,6 @@ from services.batch.progress import Progress
 from shared.codec import pack
 from shared.errors import ArtifactError
 from shared.generation import (
-    PART_KINDS,
     GenerationManifest,
     part_folder,
     read_manifest,
@@ -118,7 +117,7 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
     for manifest in doomed:
         client.lrem(keys.history, 0, manifest.id)
         (folder.generations / f"{manifest.id}.json").unlink()
-    used_parts = {f"{kind}-{manifest.parts[kind]}" for manifest in kept for kind in PART_KINDS}
+    used_parts = {f"{kind}-{part}" for manifest in kept for kind, part in manifest.parts.items()}
     used_parts |= {f"evaluation-{manifest.evaluation}" for manifest in kept}
     used_lists = {manifest.parts["collaborative"] for manifest in kept}
     n_lists = _unlink_lists(client, keys, used_lists)

@@ -109,9 +109,9 @@ class StepsOfRun:
             }
 
     def evaluate(self, snapshot: str) -> Account:
-        """Measure how good the same settings are on interactions they do not know."""
+        """Learn to rank where that is on; measure how good the same settings are on interactions they do not know."""
         with self._making("evaluate", snapshot) as parts:
-            evaluation = parts.evaluation()
+            evaluation = parts.measured()
             metrics = orjson.loads((part_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes())
             return {"evaluation": evaluation, "metrics": metrics, "built": parts.built}
 
@@ -152,6 +152,9 @@ class StepsOfRun:
                 evaluation = kept.evaluation
                 gate = pass_gate_by_books(parts.snapshot, kept, self._settings.gate, accept=accept)
                 made["collaborative"] = parts.kept_collaborative(kept.parts["collaborative"])
+                made.pop("ranker", None)
+                if "ranker" in kept.parts:
+                    made["ranker"] = kept.parts["ranker"]
             else:
                 evaluation = parts.evaluation()
                 gate = pass_gate(self._folder, evaluation, served, self._settings.gate, accept=accept)

@@ -29,6 +29,7 @@ from shared.settings import Group, Settings
 
 TITLES = {
     "served": "Served pipeline",
+    "served-blend": "Its blend, not ranked anew",
     "served-collaborative": "Its collaborative list",
     "served-companions": "Its companions",
     "served-kin": "Its series and authors",
@@ -203,6 +204,8 @@ def settings_of(system: System) -> dict[str, Setting]:
         if isinstance(value, Settings):
             found |= value.collaborative.model_dump(mode="json") | value.companions.model_dump(mode="json")
             found |= value.blend.model_dump(mode="json")
+            if value.ranker.enabled:
+                found |= {f"ranker_{name}": of for name, of in value.ranker.model_dump(mode="json").items()}
         elif isinstance(value, Group):
             found |= value.model_dump(mode="json")
         elif name != "name" and isinstance(value, str | int | float | bool):

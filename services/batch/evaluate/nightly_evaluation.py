@@ -35,6 +35,7 @@ from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
 from services.batch.factors import fit_factors
+from services.batch.learn_ranker import learn_ranker
 from services.batch.parts import Facts
 from services.batch.progress import Progress
 from services.batch.threads import bound_threads
@@ -45,6 +46,7 @@ from shared.settings import Settings
 
 K = 10
 _NAMES = {  # as in a whole evaluation
+    "blend": "served-blend",
     "collaborative": "served-collaborative",
     "content": "served-content",
     "companions": "served-companions",
@@ -95,7 +97,8 @@ class NightlyMetrics(BaseModel):
         split: how the test users came about.
         data: the size of the snapshot.
         systems: figures by system and metric, empty where nobody could be scored: `served`, its lists `collaborative`,
-            `content` and `companions` each alone, and `popularity`, the most liked books the user has not seen.
+            `content` and `companions` each alone, and `popularity`, the most liked books the user has not seen; with a
+            ranker also `blend`, what is served without it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -133,7 +136,7 @@ def build_evaluation(
 
     Raises:
         ArtifactError: factors are not finite.
-        ModelError: the library of the configured model is missing.
+        ModelError: the library of the configured model or of the ranker is missing.
     """
     chosen = settings.evaluation
     whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
@@ -201,11 +204,15 @@ def _lists(
     neighbours = Neighbours.open(content_part, training.works)
     maker = list_maker(training, neighbours, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
+    spread = popular_spread(training, neighbours.tribe_of)
+    ranker = learn_ranker(training, neighbours, settings, threads=n_threads, progress=progress)
     nothing = ListMaker(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
         lists = {}
+        if ranker is not None:
+            lists["served"] = pipeline(factors, maker, spread, ranker=ranker).rank(split.rows, LONGEST)
         for name, pieces in {
-            "served": (factors, maker, popular_spread(training, neighbours.tribe_of)),
+            "served" if ranker is None else "blend": (factors, maker, spread),
             "collaborative": (factors, nothing, None),
             "content": (None, replace(nothing, content=neighbours), None),
             "companions": (None, replace(nothing, companions=maker.companions), None),

@@ -1,7 +1,8 @@
 """The served pipeline, answering many users at once without Redis: what is measured is what is served.
 
 Nightly lists come from the factors by `services.batch.top_n`, the other lists from `shared.candidates`,
-`shared.blend` makes one list of them and `shared.popular_fill` fills it up, as for a request.
+`shared.blend` makes one list of them, `shared.ranker` puts that into order if it is on, and `shared.popular_fill` fills
+it up, as for a request.
 Lists folded in by day are those of the night (`shared.fold_in`), so there is nothing of theirs to measure apart.
 """
 
@@ -26,6 +27,7 @@ from shared.kin import KinLists
 from shared.neighbour_lists import NO_CANDIDATES, Candidates
 from shared.neighbours import Neighbours
 from shared.popular_fill import first_of_each_work, spread_over_tribes, top_up
+from shared.ranker import Ranker
 from shared.settings import Settings
 
 _USERS_AT_ONCE = 256
@@ -41,6 +43,7 @@ class ServedPipeline:
         spread: int32, what fills a list that is too short, see `popular_spread`; `None` leaves it short.
         list_length: books in a nightly list.
         threads: threads that lists are made with.
+        ranker: puts the first books into order; `None` leaves them in that of the blend.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ServedPipeline:
         *,
         list_length: int,
         threads: int,
+        ranker: Ranker | None = None,
     ) -> None:
         self._training = training
         self._factors = factors
@@ -59,6 +63,7 @@ class ServedPipeline:
         self._spread = spread
         self._list_length = list_length
         self._threads = threads
+        self._ranker = ranker
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
         """The best `k` unseen books of these users of the training part, (n, k), best first, padded with -1."""
@@ -80,8 +85,10 @@ class ServedPipeline:
                 weights=[self._maker.settings.weights(len(recent)) for recent in recents],
                 seen=seen,
                 works=self._training.works,
-                limit=k,
+                limit=k if self._ranker is None else max(k, self._ranker.n_ranked),
             )
+            if self._ranker is not None:
+                blended = [books.first(k) for books in self._ranker.rank(blended, recents)]
             for books, own in zip(blended, seen, strict=True):
                 yield self._filled(books, own, k)
 
@@ -108,7 +115,7 @@ class ServedPipeline:
         return [(numbers[place, :n], scores[place, :n]) for place, n in enumerate(n_listed)]
 
     def _recents(self, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-        n = min(self._maker.n_recent, self._training.user_state.max_recent)
+        n = min(self._maker.settings.n_recent, self._training.user_state.max_recent)
         return [self._training.recent_of(row, n) for row in rows.tolist()]
 
 

@@ -53,8 +53,9 @@ def sample_readers(
         ),
         list_length=settings.collaborative.list_length,
         threads=1,
+        ranker=generation.ranker,
     )
-    n_recent = max(generation.list_maker.n_recent, generation.fold_in.history_books)
+    n_recent = max(generation.manifest.blend.n_recent, generation.fold_in.history_books)
     recents = [training.recent_of(row, n_recent) for row in rows.tolist()]
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:

@@ -29,6 +29,9 @@ def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
         Served("served-companions", settings, content_part, "companions"),
         Served("served-kin", settings, content_part, "kin"),
     ]
+    if settings.ranker.enabled:
+        blended = settings.model_copy(update={"ranker": settings.ranker.model_copy(update={"enabled": False})})
+        systems.insert(1, Served("served-blend", blended, content_part))
     if content_part is not None:
         systems.append(Served("served-content", settings, content_part, "content"))
     systems += [MostPopular(), ItemKnn(), PlainSvd(), FactorModel("als", als), Ease()]

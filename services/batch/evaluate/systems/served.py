@@ -12,6 +12,7 @@ from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, 
 from services.batch.evaluate.systems.system import Ranker
 from services.batch.evaluate.training import Training
 from services.batch.factors import fit_factors
+from services.batch.learn_ranker import learn_ranker
 from services.batch.progress import Progress
 from shared.blend import SOURCES
 from shared.neighbours import Neighbours
@@ -26,7 +27,7 @@ class Served:
 
     Attributes:
         name: a short identifier.
-        settings: of the factor model, the lists and the blend.
+        settings: of the factor model, the lists, the blend and the ranker.
         content_part: folder of the content part; `None` leaves the content list out.
         only: the one list that is made, all of them if `None`; one alone is not filled up with popular books.
     """
@@ -37,9 +38,13 @@ class Served:
     only: Source | None = None
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
-        """Factor the training part, and open the content part."""
+        """Factor the training part, open the content part, and learn to rank where that is on.
+
+        Raises:
+            ModelError: the library behind the factor model or the ranker is not installed.
+        """
         settings = self.settings
-        factors = neighbours = spread = None
+        factors = neighbours = spread = ranker = None
         wanted = SOURCES if self.only is None else (self.only,)
         if "collaborative" in wanted:
             factors = fit_factors(
@@ -50,6 +55,7 @@ class Served:
         if self.only is None:
             tribeless = np.full(training.n_books, -1, np.int32)
             spread = popular_spread(training, tribeless if neighbours is None else neighbours.tribe_of)
+            ranker = learn_ranker(training, neighbours, settings, threads=threads, progress=progress)
         return ServedPipeline(
             training,
             factors,
@@ -57,4 +63,5 @@ class Served:
             spread,
             list_length=settings.collaborative.list_length,
             threads=threads,
+            ranker=ranker,
         )

@@ -1,0 +1,213 @@
+"""The ranker is learned here: from what readers came to like, and what the blend would have offered them before.
+
+The last interactions known are cut into windows. For each, everything is made as the night before it would have left it
+(factors, companions, trend), and the books that readers came to like in it are what the ranker should put first. A
+window is like the split by time of an evaluation, one step earlier; an evaluation learns from what its training part
+knows alone. The files are described in `shared.ranker`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from services.batch.evaluate.metrics import hits
+from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker
+from services.batch.evaluate.splits import held_out
+from services.batch.evaluate.training import Training
+from services.batch.factors import fit_factors
+from services.batch.histories import Histories
+from services.batch.parts import Facts
+from services.batch.progress import Progress
+from services.batch.threads import bound_threads
+from shared.neighbours import Neighbours
+from shared.ranker import FEATURES, FILES, HALF_LIVES, BookFacts, Ranker, is_liked, lightgbm
+from shared.settings import Settings
+
+_LEAST_LIKED = 100  # books that readers came to like, below which there is nothing to learn
+_NO_GROUP = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    """Books offered: float32, (n, n_features), and for each whether the reader came to like it."""
+
+    features: NDArray[np.float32]
+    liked: NDArray[np.bool_]
+
+
+def build_ranker(
+    folder: Path,
+    books: pd.DataFrame,
+    interactions: pd.DataFrame,
+    content_part: Path,
+    settings: Settings,
+    *,
+    threads: int | None,
+    progress: Progress,
+) -> Facts:
+    """Learn from everything that is known, write the files of a ranker part, and return facts about it.
+
+    Args:
+        folder: where to write; exists.
+        books: the snapshot's books.
+        interactions: the snapshot's interactions, oldest first.
+        content_part: the folder of its content part.
+        settings: of the lists, the blend and the ranker.
+        threads: threads to use, by default all cores.
+        progress: told how far it is.
+
+    Raises:
+        ModelError: LightGBM is not installed.
+    """
+    training = Training(books, interactions, settings.user_state)
+    content = Neighbours.open(content_part, training.works)
+    with bound_threads(threads) as n_threads:
+        ranker, n_examples = _learned(training, content, settings, threads=n_threads, progress=progress)
+    if ranker is not None:
+        ranker.model.save_model(folder / FILES[0])
+        np.save(folder / FILES[1], ranker.books.facts)
+        np.save(folder / FILES[2], ranker.books.groups)
+    return {
+        "learned": ranker is not None,
+        "n_examples": n_examples,
+        "n_ranked": settings.ranker.books,
+        "n_recent": _n_recent(settings),
+    }
+
+
+def learn_ranker(
+    training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
+) -> Ranker | None:
+    """The ranker that a night after this training part would have left; `None` if it is off, or had too little.
+
+    Args:
+        training: all that may be known.
+        content: the content part, opened with the training part's `works`.
+        settings: of the lists, the blend and the ranker.
+        threads: to learn with.
+        progress: told how far it is.
+
+    Raises:
+        ModelError: LightGBM is not installed.
+    """
+    if not settings.ranker.enabled:
+        return None
+    return _learned(training, content, settings, threads=threads, progress=progress)[0]
+
+
+def _learned(
+    training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
+) -> tuple[Ranker | None, int]:
+    library, chosen = lightgbm(), settings.ranker
+    windows = []
+    with progress.task("Learning to rank", chosen.windows + 1) as advance:
+        for window in range(chosen.windows, 0, -1):
+            windows.append(_examples(training, window, content, settings, threads=threads, progress=progress))
+            advance(1)
+        features = np.concatenate([one.features for one in windows])
+        liked = np.concatenate([one.liked for one in windows])
+        if liked.sum() < _LEAST_LIKED:
+            return None, len(liked)
+        parameters = {
+            "objective": "binary",
+            "learning_rate": chosen.learning_rate,
+            "num_leaves": chosen.leaves,
+            "min_data_in_leaf": 50,
+            "feature_fraction": 0.5,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "lambda_l2": 1.0,
+            "seed": chosen.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": threads,
+            "verbose": -1,
+        }
+        data = library.Dataset(features, liked.astype(np.float32), feature_name=list(FEATURES))
+        model = library.train(parameters, data, chosen.trees)
+        advance(1)
+    facts = book_facts(training.books, training.histories)
+    return Ranker(facts, model, chosen.books, _n_recent(settings)), len(liked)
+
+
+def _n_recent(settings: Settings) -> int:
+    """Recent books of a reader that the ranker looks at: those that lists are made of."""
+    return min(settings.blend.n_recent, settings.user_state.max_recent)
+
+
+def _examples(
+    training: Training, window: int, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
+) -> _Examples:
+    """What the blend would have offered before a window, counted from the last, and what was liked in it."""
+    chosen, n = settings.ranker, len(training.interactions)
+    begin, end = (int(n * (1 - chosen.window_share * back)) for back in (window, window - 1))
+    before = Training(
+        training.books,
+        training.interactions.iloc[:begin].reset_index(drop=True),
+        training.user_state,
+        works=training.works,
+    )
+    split = held_out("window", before, training.interactions.iloc[begin:end]).sample(chosen.max_users, seed=chosen.seed)
+    if not len(split.rows):
+        return _Examples(np.empty((0, len(FEATURES)), np.float32), np.empty(0, np.bool_))
+    factors = fit_factors(
+        settings.collaborative, before.positives, before.histories, threads=threads, progress=progress
+    )
+    pipeline = ServedPipeline(
+        before,
+        factors,
+        list_maker(before, content, settings, progress=progress),
+        None,
+        list_length=settings.collaborative.list_length,
+        threads=threads,
+    )
+    facts = book_facts(before.books, before.histories)
+    features, ranked = [], np.full((len(split.rows), chosen.books), -1, np.int32)
+    for place, (row, books) in enumerate(
+        zip(split.rows.tolist(), pipeline.answers(split.rows, chosen.books), strict=True)
+    ):
+        ranked[place, : len(books.numbers)] = books.numbers
+        features.append(facts.features(books, before.recent_of(row, _n_recent(settings))))
+    offered, liked = np.concatenate(features), hits(ranked, split.relevant)[ranked >= 0]
+    return _Examples(offered[is_liked(offered)], liked[is_liked(offered)])
+
+
+def book_facts(books: pd.DataFrame, histories: Histories) -> BookFacts:
+    """What a ranker knows of each book.
+
+    Likes are log(1 + n); those of late are how often a book was liked, the likes ageing, relative to a book liked by
+    everyone; the age is the share of all likes that are newer than the book's first, NaN where nobody liked it yet.
+
+    Args:
+        books: the snapshot's books.
+        histories: who liked what, and when.
+    """
+    n_books = histories.n_books
+    of_late = []
+    for half_life in HALF_LIVES:
+        recency = histories.recency(half_life)
+        counted = np.bincount(histories.books, weights=recency, minlength=n_books)
+        of_late.append(counted / max(recency.sum(), 1e-9))
+    age = np.full(n_books, -np.inf)
+    np.maximum.at(age, histories.books, histories.ages)
+    likes = np.log1p(np.bincount(histories.books, minlength=n_books))
+    series, volumes = _series_of(books)
+    facts = np.stack([likes, *of_late, np.where(np.isneginf(age), np.nan, age), volumes], axis=1)
+    authors = _groups([names[0] if len(names) else None for names in books["authors"]])
+    return BookFacts(facts.astype(np.float32), np.stack([authors, series], axis=1))
+
+
+def _series_of(books: pd.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    if "series" not in books:
+        return np.full(len(books), _NO_GROUP, np.int32), np.full(len(books), np.nan)
+    return _groups(books["series"].tolist()), books["series_position"].to_numpy(np.float64)
+
+
+def _groups(names: list[str | None]) -> NDArray[np.int32]:
+    """The same number for the same name, -1 for none."""
+    return pd.factorize(pd.Series(names, dtype=object))[0].astype(np.int32)

@@ -1,0 +1,169 @@
+"""The optional ranker behind the blend: the first books of a blended list, put into a learned order.
+
+Boosted trees (LightGBM; Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NIPS 2017) say how
+likely someone is to like a book from what each list says of it, how popular it is and since when, and what the reader
+has of its author and its series. Of a book that nobody has liked yet they cannot have learned anything: such a book
+keeps the place it has in the blend. `services.batch.learn_ranker` learns them; evaluation and serving rank here.
+
+Files, in the ranker part: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
+`facts.npy`, float32, (n_books, 6), see `BOOK_FACTS`; `groups.npy`, int32, (n_books, 2), which books share their first
+author, and which a series; -1 for none. The part may be older than the catalogue: of newer books nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.blend import SOURCES, Blended
+from shared.errors import ModelError
+
+HALF_LIVES = (0.1, 0.02, 0.005)  # shares of all likes after which one counts half
+BOOK_FACTS = ("likes", *(f"likes_of_late_{half_life:g}" for half_life in HALF_LIVES), "age", "volume")
+FEATURES = (
+    *SOURCES,
+    *BOOK_FACTS,
+    "liked_of_author",
+    "since_author",
+    "liked_of_series",
+    "since_series",
+    "volumes_further",
+    "liked",
+)
+FILES = ("model.txt", "facts.npy", "groups.npy")
+_NAN = np.float32("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class BookFacts:
+    """What the ranker knows of books apart from any reader.
+
+    Attributes:
+        facts: float32, (n_books, 6), columns as in `BOOK_FACTS`; NaN where there is nothing to say.
+        groups: int32, (n_books, 2), books of one first author and of one series share a value; -1 for none.
+    """
+
+    facts: NDArray[np.float32]
+    groups: NDArray[np.int32]
+
+    @property
+    def n_books(self) -> int:
+        """Books known here."""
+        return len(self.facts)
+
+    def features(self, books: Blended, recent: NDArray[np.int32]) -> NDArray[np.float32]:
+        """What is known of a reader's blended books: float32, (n, n_features), columns as in `FEATURES`.
+
+        Args:
+            books: a blended list.
+            recent: int32, the reader's recent books, newest first; numbers that are not known here are passed over.
+        """
+        n_known = len(self.facts)
+        known = books.numbers < n_known
+        numbers = np.where(known, books.numbers, 0)
+        facts = np.where(known[:, None], self.facts[numbers], _NAN)
+        groups = np.where(known[:, None], self.groups[numbers], -1)
+        recent = recent[(recent >= 0) & (recent < n_known)]
+        columns = [*books.own, *facts.T]
+        volumes = self.facts[recent, BOOK_FACTS.index("volume")]
+        for kind in range(self.groups.shape[1]):
+            same = (groups[:, kind, None] == self.groups[recent, kind]) & (groups[:, kind, None] >= 0)
+            liked = same.sum(axis=1)
+            newest = same.argmax(axis=1) if len(recent) else liked
+            columns += [liked, np.where(liked > 0, newest, _NAN)]
+        furthest = np.where(same & ~np.isnan(volumes), volumes, -np.inf).max(axis=1, initial=-np.inf)
+        columns += [facts[:, BOOK_FACTS.index("volume")] - np.where(np.isneginf(furthest), _NAN, furthest)]
+        columns += [np.full(len(numbers), len(recent))]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """A learned order. Safe to share between threads.
+
+    Attributes:
+        books: what it knows of books.
+        model: a `lightgbm.Booster`.
+        n_ranked: how many books of a blended list are put into order.
+        n_recent: how many recent books of a reader it looks at.
+    """
+
+    books: BookFacts
+    model: Any
+    n_ranked: int
+    n_recent: int
+
+    @classmethod
+    def open(cls, path: Path, facts: Mapping[str, str | float | bool | None]) -> Ranker | None:
+        """Open a ranker part's folder, whose facts these are; `None` where there was too little to learn from.
+
+        Raises:
+            ModelError: LightGBM is not installed.
+        """
+        model, of_books, groups = (path / name for name in FILES)
+        if not facts["learned"]:
+            return None
+        books = BookFacts(np.load(of_books), np.load(groups))
+        return cls(
+            books, lightgbm().Booster(model_file=model), int(facts["n_ranked"] or 0), int(facts["n_recent"] or 0)
+        )
+
+    def rank(self, lists: Sequence[Blended], recents: Sequence[NDArray[np.int32]]) -> list[Blended]:
+        """Put blended lists of several readers, all of the first `n_ranked` books, into order, best first.
+
+        A score is then how likely the reader is to like the book, in [0, 1]; a book that keeps its place has the score
+        of the one behind it. Ties stay in the order of the blend.
+
+        Args:
+            lists: of each reader; what comes behind the first `n_ranked` is put into order as well.
+            recents: int32, of each reader the recent books, newest first.
+        """
+        features = [
+            self.books.features(books, recent[: self.n_recent])
+            for books, recent in zip(lists, recents, strict=True)
+            if len(books.numbers)
+        ]
+        if not features:
+            return list(lists)
+        asked = np.concatenate(features)
+        likely = np.asarray(self.model.predict(asked, num_threads=1), np.float32)
+        likely[~is_liked(asked)] = _NAN
+        ends = np.cumsum([len(books.numbers) for books in lists])
+        return [
+            _in_order(books, likely[end - len(books.numbers) : end]) for books, end in zip(lists, ends, strict=True)
+        ]
+
+
+def lightgbm() -> Any:
+    """The library.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    try:
+        import lightgbm as library  # noqa: PLC0415  # needs the extra `ranker`
+    except ImportError as error:
+        raise ModelError(
+            "The ranker needs LightGBM, which is not installed.",
+            hint="Install the extra: pip install 'nightshelf[ranker]', for the night and for the API alike.",
+        ) from error
+    return library
+
+
+def is_liked(features: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Of rows of features those of books that somebody has liked: bool, (n,)."""
+    liked: NDArray[np.bool_] = features[:, FEATURES.index("likes")] > 0
+    return liked
+
+
+def _in_order(books: Blended, scores: NDArray[np.float32]) -> Blended:
+    """By falling score; a book whose score is NaN keeps its place."""
+    order, free = np.arange(len(scores)), np.flatnonzero(~np.isnan(scores))
+    order[free] = free[np.argsort(-scores[free], kind="stable")]
+    falling = np.fmax.accumulate(np.append(scores[order], np.float32(0))[::-1])[:0:-1]
+    return Blended(books.numbers[order], falling, books.own[:, order])
