@@ -54,6 +54,22 @@ def test_of_cold_users_only_the_beginning_is_known(n_known):
         assert history_of(split, user) == history_of(by_time, user), "others are known as before"
 
 
+def test_or_the_end_alone():
+    by_time = split_by_time(books(), interactions(), RULES, test_share=0.2)
+    split = split_cold_users(by_time, n_known=3, latest=True, user_share=0.5, seed=7)
+    first = split_cold_users(by_time, n_known=3, user_share=0.5, seed=7)
+    whole = split_cold_users(by_time, n_known=None, user_share=0.5, seed=7)
+    assert set(split.users) == set(whole.users)
+    differing = 0
+    for place, user in enumerate(split.users):
+        known, all_of_it = history_of(split, user), history_of(whole, user)
+        assert known == all_of_it[-len(known) :], "the last ones, in order"
+        assert split.training.positives[split.rows[place]].nnz == 3
+        assert known[0] in split.training.positives[split.rows[place]].indices, "it begins with the first one kept"
+        differing += known != history_of(first, user)
+    assert differing > 0
+
+
 def test_a_forgotten_book_is_worth_nothing_to_any_count():
     by_time = split_by_time(books(), interactions(), RULES, test_share=0.2)
     split = split_cold_users(by_time, n_known=1, user_share=1.0, seed=7)

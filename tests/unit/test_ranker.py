@@ -110,7 +110,11 @@ class TestOrder:
         assert [found.numbers.tolist() for found in together] == [[2, 0], [], [1, 2, 0], []]
         assert ranker.rank([NOTHING_BLENDED], [nobody])[0].numbers.tolist() == []
 
-    @given(st.permutations(range(12)), st.sets(st.integers(0, 11)), st.lists(st.floats(0, 1, width=32), min_size=12, max_size=12))
+    @given(
+        st.permutations(range(12)),
+        st.sets(st.integers(0, 11)),
+        st.lists(st.floats(0, 1, width=32), min_size=12, max_size=12),
+    )
     def test_what_nobody_has_liked_keeps_its_place(self, numbers, unliked, scores):
         [found] = ranker_of(scores, unliked).rank([blended(*numbers)], [np.empty(0, np.int32)])
         assert sorted(found.numbers.tolist()) == list(range(12))

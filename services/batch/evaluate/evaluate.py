@@ -36,8 +36,10 @@ SplitKind: TypeAlias = Literal["time", "last", "cold-books", "cold-users"]
 SPLIT_KINDS: tuple[SplitKind, ...] = get_args(SplitKind)
 N_LAST = 5
 COLD_BOOK_SHARE = 0.1
-COLD_USER_SHARE = 0.5
-COLD_HISTORIES = (1, 3, 5, None)
+COLD_USER_SHARE = 0.25  # the others remain the community that these come into
+COLD_HISTORIES: tuple[tuple[int | None, bool], ...] = (
+    (1, False), (3, False), (5, False), (3, True), (None, False),
+)  # fmt: skip
 # What is left out where it is beside the point: a history of a few books says nothing of these.
 _SERVED_ALONE = ("served", "served-collaborative", "served-companions", "served-kin", "served-content", "popularity")
 
@@ -169,8 +171,13 @@ def _splits(
             if kind == "time":
                 yield kind, by_time
                 continue
-            for n_known in COLD_HISTORIES:
-                yield kind, split_cold_users(by_time, n_known=n_known, user_share=COLD_USER_SHARE, seed=chosen.seed)
+            for n_known, latest in COLD_HISTORIES:
+                yield (
+                    kind,
+                    split_cold_users(
+                        by_time, n_known=n_known, latest=latest, user_share=COLD_USER_SHARE, seed=chosen.seed
+                    ),
+                )
 
 
 def _chosen(systems: list[System], only: Sequence[str]) -> list[System]:

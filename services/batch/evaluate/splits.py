@@ -109,8 +109,10 @@ def split_cold_books(
     return held_out(f"{book_share:.0%} of the books without any past", training, interactions[is_test])
 
 
-def split_cold_users(split: Split, *, n_known: int | None, user_share: float, seed: int, at_least: int = 5) -> Split:
-    """Forget all but the beginning of the history of a share of the test users, and ask about them alone.
+def split_cold_users(
+    split: Split, *, n_known: int | None, latest: bool = False, user_share: float, seed: int, at_least: int = 5
+) -> Split:
+    """Forget all but the beginning, or the end, of the history of a share of the test users; ask about them alone.
 
     What was forgotten is not known to any system, but stays masked: it was read, and is not what is asked for. For
     each `n_known` the same users are asked the same.
@@ -119,6 +121,8 @@ def split_cold_users(split: Split, *, n_known: int | None, user_share: float, se
         split: a split by time.
         n_known: positive opinions kept of each, the first ones, with whatever came before the last of them; `None`
             keeps everything, for comparison.
+        latest: keep the last ones instead, with whatever came after the first of them: what someone new has told of is
+            what they read now.
         user_share: share of the test users that are made cold.
         seed: who they are depends on user id and this alone.
         at_least: positive opinions a user must have to be among them.
@@ -131,7 +135,8 @@ def split_cold_users(split: Split, *, n_known: int | None, user_share: float, se
         return replace(chosen, name="cold users, all of their past known")
     known = whole.opinions
     rows = whole.rows_of(known["user_id"])
-    order = np.lexsort((known["time"].to_numpy(np.float64), rows))
+    time = known["time"].to_numpy(np.float64)
+    order = np.lexsort((-time if latest else time, rows))
     positive = known["positive"].to_numpy(bool)[order]
     liked_before = np.cumsum(positive) - positive
     firsts = np.searchsorted(rows[order], rows[order])
@@ -150,7 +155,7 @@ def split_cold_users(split: Split, *, n_known: int | None, user_share: float, se
     )
     now = training.rows_of(pd.Series(chosen.users))
     order = np.argsort(now)
-    name = f"cold users, first {n_known} of their past known"
+    name = f"cold users, {'latest' if latest else 'first'} {n_known} of their past known"
     return Split(name, training, now[order], chosen.relevant[order], chosen.n_test_interactions)
 
 

@@ -1,0 +1,175 @@
+"""Nights with the ranker on: a part of the generation, the order that readers see, and the order that was measured."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from services.api.live import Live, open_served
+from services.api.recommend import Recommender
+from services.api.store import Store
+from services.batch.evaluate.evaluation import SplitFacts
+from services.batch.evaluate.served_pipeline import ServedPipeline
+from services.batch.evaluate.training import Training
+from services.batch.factorize import Factors
+from services.batch.progress import SILENT
+from services.batch.sources.folder import open_folder
+from services.batch.steps import StepsOfRun
+from shared.errors import ModelError
+from shared.generation import part_folder
+from shared.settings import CollaborativeSettings, EvaluationSettings, GateSettings, RankerSettings
+from tests.integration.library import Library
+from tests.small_world import FIRST_RATING_SECONDS, Book
+
+ON = RankerSettings(enabled=True, books=40)
+READERS = [f"r{number:03}" for number in range(0, 120, 7)]
+
+
+def read_in_turns(world):
+    """Let readers rate a book a turn, so that any moment parts what they did before from what they did after."""
+    turns = {}
+    for reader, book in list(world.stars):
+        turns[reader] = turns.get(reader, 0) + 1
+        world.stars[reader, book] = (world.stars[reader, book][0], FIRST_RATING_SECONDS + 1000 * turns[reader])
+
+
+CHOICES = {
+    "collaborative": CollaborativeSettings(rank=8),  # of all 80 books nothing would be left but rounding
+    "evaluation": EvaluationSettings(min_users=10),
+}
+
+
+@pytest.fixture
+def ranked(copy_of):
+    """A library after two nights, the second with the ranker on."""
+
+    def nights(library):
+        read_in_turns(library.world)
+        library.night(**CHOICES)
+        library.night(**CHOICES, ranker=ON)
+
+    library = copy_of("ranked", nights)
+    settings = library.settings.model_copy(update={**CHOICES, "ranker": ON})
+    return Library(library.root, settings, library.client, library.world)
+
+
+def answers(library, readers, content_weight=None):
+    """What the API recommends to each of these readers."""
+
+    async def ask():
+        store = Store(library.settings, library.settings.redis_url)
+        live = Live(library.folder, store, library.settings.serve.poll_seconds)
+        try:
+            await live.refresh()
+            recommender = Recommender(live, store)
+            asked = [recommender.recommend(one, 10, explain=True, content_weight=content_weight) for one in readers]
+            return [answer.items for answer in await asyncio.gather(*asked)]
+        finally:
+            await store.close()
+
+    return asyncio.run(ask())
+
+
+def offline(library, ranker):
+    """What the evaluation's pipeline recommends to them, from the same generation."""
+    generation, snapshot = library.verified(), library.snapshot
+    training = Training(
+        snapshot.load_books(), snapshot.load_interactions(), library.settings.user_state,
+        works=generation.catalog.editions,
+    )  # fmt: skip
+    known = generation.fold_in
+    weights = training.histories.weighted(decay=known.history_decay, n=known.history_books)
+    factors = Factors(
+        np.asarray(weights @ known.fold_in_factors, np.float32), known.item_factors, known.fold_in_factors
+    )
+    pipeline = ServedPipeline(
+        training, factors, generation.list_maker, None,
+        list_length=library.settings.collaborative.list_length, threads=1, ranker=ranker,
+    )  # fmt: skip
+    rows = np.array([training.users.tolist().index(reader) for reader in READERS])
+    return list(pipeline.answers(rows, 10))
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.numbers, other.numbers)
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+
+
+def test_readers_get_what_is_measured(ranked):
+    ranker = ranked.verified().ranker
+    assert ranker.n_ranked == ON.books
+    found, unranked = answers(ranked, READERS), offline(ranked, None)
+    assert_same(found, offline(ranked, ranker))
+    assert [one.numbers.tolist() for one in found] != [one.numbers.tolist() for one in unranked]
+
+
+def test_whoever_weighs_the_lists_gets_the_order_of_the_blend(ranked):
+    [found] = answers(ranked, READERS[:1], content_weight=1.0)
+    assert found.numbers.tolist() != answers(ranked, READERS[:1])[0].numbers.tolist()
+    weights = ranked.settings.blend.with_content_share(1.0).weights(9)
+    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+    np.testing.assert_allclose(np.array(weights) @ np.nan_to_num(found.own), found.scores, atol=1e-4)
+
+
+def test_a_night_measures_it_beside_the_blend(ranked):
+    part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
+    assert {"served", "served-blend"} <= facts.systems.keys()
+    assert "ranker_trees" in facts.systems["served"].settings
+    assert facts.systems["served"].figures != facts.systems["served-blend"].figures
+
+
+def test_it_is_made_once_and_gone_when_it_is_off(ranked):
+    first = ranked.manifest
+    again = ranked.night()
+    assert not again.published
+    assert "ranker" in again.reused_parts
+    off = ranked.night(ranker=RankerSettings(), gate=GateSettings(enabled=False))
+    assert off.published
+    assert "ranker" not in ranked.manifest.parts
+    assert ranked.verified().ranker is None
+    assert ranked.manifest.parts == {kind: part for kind, part in first.parts.items() if kind != "ranker"}
+    before = open_served(ranked.folder, first.id)
+    after = open_served(ranked.folder, ranked.pointer, before)
+    assert (before.generation.ranker is not None, after.generation.ranker) == (True, None)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
+    if not was_on:
+        ranked.night(evaluation=ranked.settings.evaluation, ranker=RankerSettings(), gate=GateSettings(enabled=False))
+    before = ranked.manifest
+    ranked.world.books["b80"] = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")
+    source = open_folder(ranked.world.write(ranked.source_folder))
+    run = StepsOfRun("hour", ranked.settings, SILENT)
+    began = run.ingest(ranked.client, lambda: source, night=None, fresh=False)
+    run.index(began["snapshot"])
+    run.publish(
+        ranked.client, began["snapshot"], began["generation"],
+        served=began["served"], night=None, accept=None, keep_collaborative=True,
+    )  # fmt: skip
+    assert ranked.manifest.parts.get("ranker") == before.parts.get("ranker")
+    generation = ranked.verified()
+    assert generation.catalog.n_books == 81
+    if was_on:
+        assert generation.ranker.books.n_books == 80
+    ranked.report(("e", "newcomer", "b80", "read", None))
+    assert all(len(items.numbers) == 10 for items in answers(ranked, [*READERS, "newcomer", "nobody"]))
+
+
+def test_without_the_library_it_is_refused_and_what_is_served_stays(ranked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ModelError, match=r"nightshelf\[ranker\]"):
+        open_served(ranked.folder, ranked.pointer)
+
+
+def test_a_part_that_went_missing_is_made_anew(ranked):
+    part = part_folder(ranked.folder, "ranker", ranked.manifest.parts["ranker"])
+    shutil.rmtree(part)
+    assert ranked.night().generation_id == ranked.pointer
+    assert part.is_dir()
