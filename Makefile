@@ -79,7 +79,7 @@ quality-amazon: $(VENV)/.dev ## what is served on the published Amazon-Book spli
 		--test $(AMAZON)/test.txt.gz --system served --data-dir $(DATA)/quality --out $(DATA)/quality-amazon.json
 
 quality-cold: $(VENV)/.dev ## books without readers, readers without a past (goodbooks-10k)
-	$(BIN)/nightshelf evaluate --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --split cold-books --split cold-users \
+	NIGHTSHELF_RANKER__ENABLED=true $(BIN)/nightshelf evaluate --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --split cold-books --split cold-users \
 		--data-dir $(DATA)/quality --out $(DATA)/quality-cold.json
 
 bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first

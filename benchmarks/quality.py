@@ -1,5 +1,4 @@
-"""The figures of docs/quality.md: what is served, the ranker on, beside every system an evaluation knows and single
-systems that were tuned as it was.
+"""The figures of docs/quality.md: what is served, ranked anew, beside all other systems, some tuned as it was.
 
     python benchmarks/quality.py goodbooks              on the test split
     python benchmarks/quality.py goodbooks --validate   on the split that everything was tuned on

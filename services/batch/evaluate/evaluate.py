@@ -41,7 +41,9 @@ COLD_HISTORIES: tuple[tuple[int | None, bool], ...] = (
     (1, False), (3, False), (5, False), (3, True), (None, False),
 )  # fmt: skip
 # What is left out where it is beside the point: a history of a few books says nothing of these.
-_SERVED_ALONE = ("served", "served-collaborative", "served-companions", "served-kin", "served-content", "popularity")
+_SERVED_ALONE = (
+    "served", "served-blend", "served-collaborative", "served-companions", "served-kin", "served-content", "popularity",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
