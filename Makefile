@@ -14,7 +14,7 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-top-n bench-top-n-memory bench-nightly quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -54,7 +54,7 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-top-n bench-api bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
+bench: bench-top-n bench-api bench-live bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
 
 # OPENBLAS_* variables in the environment may choose a slower kernel than this processor's: unset for measurements.
 BENCH := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
@@ -67,6 +67,9 @@ bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
 
 bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version
 	$(BENCH) benchmarks/api.py
+
+bench-live: $(VENV)/.dev ## a list folded in, and the ranker behind the blend
+	$(BENCH) benchmarks/live_parts.py
 
 # Figures of docs/quality.md.
 AMAZON := $(NIGHTSHELF_DATASETS)/amazon-book-kgat

@@ -3,6 +3,8 @@
     python benchmarks/quality.py goodbooks              on the test split
     python benchmarks/quality.py goodbooks --validate   on the split that everything was tuned on
     python benchmarks/quality.py goodbooks --search     there, under many settings of each single system
+    python benchmarks/quality.py goodbooks --steps      there, from a bare factor model to what is served
+    python benchmarks/quality.py amazon --steps         the same for Amazon-Book, under benchmarks/amazon-book.env
 
 The last tenth of the rows is the test split. For validation it is left out altogether, and the tenth before it is
 foreseen. Data comes from NIGHTSHELF_DATASETS. `--no-content` does without descriptions, which take minutes to embed.
@@ -11,8 +13,10 @@ foreseen. Data comes from NIGHTSHELF_DATASETS. `--no-content` does without descr
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import resource
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +26,7 @@ import pandas as pd
 
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import SplitFacts
+from services.batch.evaluate.given_split import read_given_split
 from services.batch.evaluate.list_measures import genre_shares
 from services.batch.evaluate.measured import BookFacts
 from services.batch.evaluate.splits import Split, split_by_time
@@ -29,6 +34,7 @@ from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.factor_model import FactorModel
 from services.batch.evaluate.systems.item_knn import ItemKnn
+from services.batch.evaluate.systems.served import Served
 from services.batch.evaluate.systems.system import System
 from services.batch.ingest import ingest
 from services.batch.night_parts import NightParts
@@ -38,41 +44,58 @@ from services.batch.threads import bound_threads
 from services.command_context import open_source
 from shared.generation import part_folder
 from shared.layout import DataFolder
-from shared.settings import CollaborativeSettings, Settings, load_settings
+from shared.settings import CollaborativeSettings, Group, RankerSettings, Settings, load_settings
 
 DATASETS = Path(os.environ.get("NIGHTSHELF_DATASETS", "../shared/data"))
 TEST_SHARE = 0.1
-SHOWN = ("ndcg_at_10", "recall_at_20", "coverage_at_10")
+SHOWN = {
+    "goodbooks": ("ndcg_at_10", "recall_at_20", "coverage_at_10"),
+    "amazon": ("recall_at_20", "ndcg_at_20", "coverage_at_10"),
+}
+AMAZON_SHARE, AMAZON_USERS = 0.2, 3000
 
 
 def main() -> None:
     """Compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["goodbooks"])
+    parser.add_argument("what", choices=list(SHOWN))
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--search", action="store_true")
+    parser.add_argument("--steps", action="store_true")
     parser.add_argument("--no-content", action="store_true")
     parser.add_argument("--data-dir", type=Path, default=Path("data/quality"))
     wanted = parser.parse_args()
     settings = load_settings(data_dir=wanted.data_dir, ranker={"enabled": not wanted.search})
+    if wanted.what == "amazon":
+        split = amazon_split(settings)
+        facts = BookFacts(None, genre_shares(split.training.books["genres"].tolist()))
+        report(split, amazon_steps(settings), facts, settings, SHOWN["amazon"], max_users=AMAZON_USERS)
+        return
     snapshot = taken_in(settings)
     content = None if wanted.no_content else content_part(snapshot, settings)
     books, interactions = snapshot.load_books(), snapshot.load_interactions()
-    split = split_of(books, interactions, settings, validate=wanted.validate or wanted.search)
+    split = split_of(books, interactions, settings, validate=wanted.validate or wanted.search or wanted.steps)
     facts = BookFacts(
         None if content is None else np.load(content / "vectors.npy"), genre_shares(list(books["genres"]))
     )
     systems = all_systems(settings, content)
     if wanted.search:
         systems = [one for one in systems if one.name.startswith("served")] + searched()
+    elif wanted.steps:
+        systems = steps(settings, content)
     else:
         systems += tuned_alike()
+    report(split, systems, facts, settings, SHOWN["goodbooks"], max_users=len(split.rows))
+
+
+def report(
+    split: Split, systems: list[System], facts: BookFacts, settings: Settings, shown: tuple[str, ...], *, max_users: int
+) -> None:
+    """Compare, and print what came of it, how long it took and how much memory."""
     started = time.perf_counter()
     with bound_threads(settings.batch.threads) as threads:
-        found = compare(
-            "time", split, systems, facts, max_users=len(split.rows), seed=7, threads=threads, progress=SILENT
-        )
-    tell(found)
+        found = compare("time", split, systems, facts, max_users=max_users, seed=7, threads=threads, progress=SILENT)
+    tell(found, shown)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{len(systems)} systems in {time.perf_counter() - started:.0f} s on {threads} threads; at most {peak:.1f} GiB"
@@ -142,15 +165,61 @@ def _svd(rank: int, exponent: float, decay: float) -> FactorModel:
     return FactorModel(f"svd {rank} {exponent} {decay}", settings)
 
 
-def tell(found: SplitFacts) -> None:
+def steps(settings: Settings, content: Path | None) -> list[System]:
+    """What is served, the first system, and what came before it, step by step."""
+    ageless = settings.companions.model_copy(update={"half_life": None})
+    short = settings.blend.model_copy(update={"companion_recent_books": 20, "companion_decay": 0.85})
+    return [
+        Served("served", settings, content),
+        _svd(64, 0.2, 1.0),
+        _svd(128, 0.3, 0.82),
+        Served(
+            "companions, all ages alike, last 20 books",
+            _with(settings, companions=ageless, blend=short),
+            None,
+            "companions",
+        ),
+        Served("… newer likes counting more", _with(settings, blend=short), None, "companions"),
+        Served("… last 60 books", settings, None, "companions"),
+        Served("blend", _with(settings, ranker=RankerSettings()), content),
+    ]
+
+
+def _with(settings: Settings, **groups: Group) -> Settings:
+    return settings.model_copy(update=groups)
+
+
+def amazon_split(settings: Settings) -> Split:
+    """A fifth of each line of the training file, drawn at random, is foreseen from the rest."""
+    chance = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "four fifths", Path(folder) / "a fifth"
+        with gzip.open(DATASETS / "amazon-book-kgat" / "train.txt.gz", "rt") as file:
+            lines = [line.split() for line in file]
+        with files[0].open("w") as kept, files[1].open("w") as held_out:
+            for user, *books in lines:
+                drawn = chance.permutation(books) if books else np.empty(0, np.str_)
+                n_out = int(len(books) * AMAZON_SHARE)
+                kept.write(" ".join([user, *drawn[n_out:]]) + "\n")
+                held_out.write(" ".join([user, *drawn[:n_out]]) + "\n")
+        return read_given_split(*files, settings.user_state)
+
+
+def amazon_steps(settings: Settings) -> list[System]:
+    """What is served there, and its halves."""
+    off = _with(settings, ranker=RankerSettings())
+    return [Served("served", off, None), *(Served(one, off, None, one) for one in ("collaborative", "companions"))]
+
+
+def tell(found: SplitFacts, shown: tuple[str, ...]) -> None:
     """One line for each system."""
     print(f"{found.title}: {found.n_users} users, {found.n_test_books} books to foresee")
-    for name, system in found.systems.items():
-        figures = [getattr(figure := system.figures[shown], "value", figure) for shown in SHOWN]
-        ahead = system.served_minus.get("ndcg_at_10")
+    for title, system in found.systems.items():
+        figures = [getattr(figure := system.figures[name], "value", figure) for name in shown]
+        ahead = system.served_minus.get(shown[0])
         less = "" if ahead is None else f"  served ahead by {ahead.value:.4f} ({ahead.low:.4f} to {ahead.high:.4f})"
         print(
-            f"{name:22}" + "".join(f"  {shown} {value:.4f}" for shown, value in zip(SHOWN, figures, strict=True)) + less
+            f"{title:22}" + "".join(f"  {name} {value:.4f}" for name, value in zip(shown, figures, strict=True)) + less
         )
 
 
