@@ -136,20 +136,20 @@ class BlendSettings(Group):
         return of_books / total if total else 0.5
 
     def with_content_share(self, share: float | None) -> BlendSettings:
-        """The same with another such share, for newcomers as for everyone; `None` changes nothing."""
+        """The same with another such share; `None` changes nothing.
+
+        Newcomers' content list weighs what everyone's does, their trend as much more than everyone's as before.
+        """
         if share is None:
             return self
         of_books = self._scaled(share, "content_weight", "kin_weight")
         of_readers = self._scaled(1 - share, "collaborative_weight", "companion_weight", "trend_weight")
-        changed = (
-            of_books
-            | of_readers
-            | {
-                "newcomer_content_weight": of_books["content_weight"],
-                "newcomer_trend_weight": 0.0,
-            }
-        )
-        return self.model_copy(update=changed)
+        readers = self.collaborative_weight + self.companion_weight + self.trend_weight
+        of_newcomers = {
+            "newcomer_content_weight": of_books["content_weight"],
+            "newcomer_trend_weight": self.newcomer_trend_weight * (1 - share) / readers if readers else 0.0,
+        }
+        return self.model_copy(update=of_books | of_readers | of_newcomers)
 
     def _scaled(self, total: float, first: str, *others: str) -> dict[str, float]:
         """These weights with this sum, as they are to each other; the first alone where they are all 0."""
