@@ -32,6 +32,9 @@ SPACE: dict[str, Range] = {
     "collaborative.user_exponent": Range(0.0, 0.6),
     "collaborative.book_exponent": Range(0.0, 0.6),
     "collaborative.history_decay": Range(0.7, 1.0),
+    "companions.half_life": Range(0.03, 10.0, log=True),
+    "companions.distance_exponent": Range(0.0, 1.0),
+    "companions.to_exponent": Range(0.0, 0.6),
     "blend.collaborative_weight": Range(0.0, 1.0),
     "blend.content_weight": Range(0.0, 1.0),
     "blend.kin_weight": Range(0.0, 1.0),
@@ -44,5 +47,5 @@ SPACE: dict[str, Range] = {
     "blend.companion_decay": Range(0.5, 1.0),
     "blend.kin_recent_books": Range(1, 60, log=True),
 }
-FACTOR_SETTINGS = "collaborative."
-"""Settings that a change of which takes new factors begin with this."""
+FACTOR_SETTINGS = ("collaborative.", "companions.")
+"""Settings that a change of which takes new factors or companions begin with one of these."""
