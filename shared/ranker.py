@@ -114,17 +114,18 @@ class Ranker:
         )
 
     def rank(self, lists: Sequence[Blended], recents: Sequence[NDArray[np.int32]]) -> list[Blended]:
-        """Put blended lists of several readers, all of the first `n_ranked` books, into order, best first.
+        """Put the first `n_ranked` books of the blended lists of several readers into order, best first.
 
         A score is then how likely the reader is to like the book, in [0, 1]; a book that keeps its place has the score
-        of the one behind it. Ties stay in the order of the blend.
+        of the one behind it. Ties stay in the order of the blend. What comes behind the first `n_ranked` stays there,
+        with the score of the blend or that of the last of them, whichever is lower.
 
         Args:
-            lists: of each reader; what comes behind the first `n_ranked` is put into order as well.
+            lists: of each reader, best first.
             recents: int32, of each reader the recent books, newest first.
         """
         features = [
-            self.books.features(books, recent[: self.n_recent])
+            self.books.features(books.first(self.n_ranked), recent[: self.n_recent])
             for books, recent in zip(lists, recents, strict=True)
             if len(books.numbers)
         ]
@@ -133,10 +134,9 @@ class Ranker:
         asked = np.concatenate(features)
         likely = np.asarray(self.model.predict(asked, num_threads=1), np.float32)
         likely[~is_liked(asked)] = _NAN
-        ends = np.cumsum([len(books.numbers) for books in lists])
-        return [
-            _in_order(books, likely[end - len(books.numbers) : end]) for books, end in zip(lists, ends, strict=True)
-        ]
+        ends = np.cumsum([min(len(books.numbers), self.n_ranked) for books in lists])
+        parts = np.split(likely, ends[:-1])
+        return [_in_order(books, of_first) for books, of_first in zip(lists, parts, strict=True)]
 
 
 def lightgbm() -> Any:
@@ -161,9 +161,12 @@ def is_liked(features: NDArray[np.float32]) -> NDArray[np.bool_]:
     return liked
 
 
-def _in_order(books: Blended, scores: NDArray[np.float32]) -> Blended:
-    """By falling score; a book whose score is NaN keeps its place."""
-    order, free = np.arange(len(scores)), np.flatnonzero(~np.isnan(scores))
-    order[free] = free[np.argsort(-scores[free], kind="stable")]
-    falling = np.fmax.accumulate(np.append(scores[order], np.float32(0))[::-1])[:0:-1]
-    return Blended(books.numbers[order], falling, books.own[:, order])
+def _in_order(books: Blended, of_first: NDArray[np.float32]) -> Blended:
+    """The first books by falling score, the rest behind them; a book whose score is NaN keeps its place."""
+    if not len(of_first):
+        return books
+    n, order, free = len(of_first), np.arange(len(books.numbers)), np.flatnonzero(~np.isnan(of_first))
+    order[free] = free[np.argsort(-of_first[free], kind="stable")]
+    falling = np.fmax.accumulate(np.append(of_first[order[:n]], np.float32(0))[::-1])[:0:-1]
+    scores = np.concatenate((falling, np.minimum(books.scores[n:], falling[-1])))
+    return Blended(books.numbers[order], scores, books.own[:, order])

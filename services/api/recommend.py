@@ -163,7 +163,7 @@ class Recommender:
         ]
         blended = blend(
             lists,
-            weights=[settings.weights(len(state.recent)) for state in states],
+            weights=[settings.weights(min(len(state.recent), settings.n_recent)) for state in states],
             seen=seen,
             works=generation.catalog.editions,
             limit=max(*(limit for _, limit, _ in questions), 0 if ranker is None else ranker.n_ranked),

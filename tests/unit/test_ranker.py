@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -109,6 +110,14 @@ class TestOrder:
         together = ranker.rank(lists, [nobody] * 4)
         assert [found.numbers.tolist() for found in together] == [[2, 0], [], [1, 2, 0], []]
         assert ranker.rank([NOTHING_BLENDED], [nobody])[0].numbers.tolist() == []
+
+    def test_what_comes_behind_stays_behind(self):
+        ranker = dataclasses.replace(ranker_of([0.1, 0.05, 0.4, 0.9, 0.8]), n_ranked=3)
+        [found] = ranker.rank([blended(0, 1, 2, 3, 4)], [np.empty(0, np.int32)])
+        assert found.numbers.tolist() == [2, 0, 1, 3, 4]
+        np.testing.assert_allclose(found.scores, [0.4, 0.1, 0.05, 0.05, 0.05])
+        [shorter] = ranker.rank([blended(0, 1)], [np.empty(0, np.int32)])
+        assert shorter.numbers.tolist() == [0, 1]
 
     @given(
         st.permutations(range(12)),
