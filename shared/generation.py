@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from shared.candidates import ListMaker
 from shared.catalog import Catalog
@@ -79,9 +79,9 @@ class GenerationManifest(BaseModel):
 
     There is a ranker part only where the ranker is on.
 
-    `collaborative` is what the factor model was made with, and `tuned` names the settings of it and of the blend that a
-    search found; both are for people. `night` is the date it was made for, if it was made on a schedule, `evaluation`
-    the part that holds how good it is, user by user, and `gate` what came of that.
+    `collaborative` and `companions` are what those were made with, and `tuned` names the settings of them and of the
+    blend that a search found; all are for people. `night` is the date it was made for, if it was made on a schedule,
+    `evaluation` the part that holds how good it is, user by user, and `gate` what came of that.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -95,10 +95,17 @@ class GenerationManifest(BaseModel):
     counts: dict[str, int]
     blend: BlendSettings
     collaborative: dict[str, str | int | float | bool | None] | None = None
+    companions: dict[str, str | int | float | bool | None] | None = None
     tuned: list[str] = []
     night: str | None = None
     evaluation: str | None = None
     gate: GateVerdict | None = None
+
+    @field_validator("blend", mode="before")
+    @classmethod
+    def _as_it_was_measured(cls, blend: object) -> object:
+        """Weights that were not there when the generation was made weigh nothing in it."""
+        return {"few_books_trend_weight": 0.0} | blend if isinstance(blend, dict) else blend
 
 
 def sha256_of(path: Path) -> str:

@@ -117,8 +117,8 @@ class Ranker:
         """Put the first `n_ranked` books of the blended lists of several readers into order, best first.
 
         A score is then how likely the reader is to like the book, in [0, 1]; a book that keeps its place has the score
-        of the one behind it. Ties stay in the order of the blend. What comes behind the first `n_ranked` stays there,
-        with the score of the blend or that of the last of them, whichever is lower.
+        of the one behind it. Ties stay in the order of the blend. What comes behind the last of them stays there, with
+        the score of the blend or that of the last of them, whichever is lower.
 
         Args:
             lists: of each reader, best first.
@@ -143,14 +143,14 @@ def lightgbm() -> Any:
     """The library.
 
     Raises:
-        ModelError: it is not installed.
+        ModelError: it is not installed, or lacks the OpenMP library of the system.
     """
     try:
         import lightgbm as library  # noqa: PLC0415  # needs the extra `ranker`
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise ModelError(
-            "The ranker needs LightGBM, which is not installed.",
-            hint="Install the extra: pip install 'nightshelf[ranker]', for the night and for the API alike.",
+            f"The ranker needs LightGBM, which cannot be loaded: {error}.",
+            hint="For the night and for the API alike: pip install 'nightshelf[ranker]', and libgomp1 of the system.",
         ) from error
     return library
 
@@ -163,10 +163,13 @@ def is_liked(features: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _in_order(books: Blended, of_first: NDArray[np.float32]) -> Blended:
     """The first books by falling score, the rest behind them; a book whose score is NaN keeps its place."""
-    if not len(of_first):
+    if np.isnan(of_first).all():
         return books
-    n, order, free = len(of_first), np.arange(len(books.numbers)), np.flatnonzero(~np.isnan(of_first))
+    order, free = np.arange(len(books.numbers)), np.flatnonzero(~np.isnan(of_first))
     order[free] = free[np.argsort(-of_first[free], kind="stable")]
-    falling = np.fmax.accumulate(np.append(of_first[order[:n]], np.float32(0))[::-1])[:0:-1]
-    scores = np.concatenate((falling, np.minimum(books.scores[n:], falling[-1])))
+    scores = books.scores.copy()
+    scores[: len(of_first)] = of_first[order[: len(of_first)]]
+    last = free[-1] + 1  # from here on nothing is known: as in the blend, but not above what stands before
+    scores[:last] = np.fmax.accumulate(scores[:last][::-1])[::-1]
+    scores[last:] = np.minimum(books.scores[last:], scores[last - 1])
     return Blended(books.numbers[order], scores, books.own[:, order])

@@ -96,9 +96,9 @@ class BlendSettings(Group):
     kin_weight: float = Field(0.28, ge=0)
     trend_weight: float = Field(0.1, ge=0)
     newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
-    newcomer_content_weight: float = Field(0.2, ge=0, description="the content list's weight for newcomers")
-    newcomer_trend_weight: float = Field(
-        1.5, ge=0, description="added to the trend's weight, shared out among the recent books: the fewer, the more"
+    newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
+    few_books_trend_weight: float = Field(
+        0.9, ge=0, description="added to the trend's weight past newcomers, shared out among the recent books"
     )
     content_candidates: int = Field(100, ge=10, le=1000)
     companion_candidates: int = Field(100, ge=10, le=1000)
@@ -114,13 +114,17 @@ class BlendSettings(Group):
     )
 
     def weights(self, n_recent: int) -> tuple[float, ...]:
-        """For a user with so many recent books, in the order of `shared.blend.SOURCES`."""
+        """For a user with so many recent books, in the order of `shared.blend.SOURCES`.
+
+        A newcomer first sees what is next to the books named; then the trend stands in for what is not known yet.
+        """
+        is_newcomer = n_recent <= self.newcomer_books
         return (
             self.collaborative_weight,
-            self.newcomer_content_weight if n_recent <= self.newcomer_books else self.content_weight,
+            self.newcomer_content_weight if is_newcomer else self.content_weight,
             self.companion_weight,
             self.kin_weight,
-            self.trend_weight + self.newcomer_trend_weight / max(n_recent, 1),
+            self.trend_weight + (0.0 if is_newcomer else self.few_books_trend_weight / n_recent),
         )
 
     @property
@@ -138,7 +142,7 @@ class BlendSettings(Group):
     def with_content_share(self, share: float | None) -> BlendSettings:
         """The same with another such share; `None` changes nothing.
 
-        Newcomers' content list weighs what everyone's does, their trend as much more than everyone's as before.
+        Newcomers' content list weighs what everyone's does; the trend of whoever has few books as much more as before.
         """
         if share is None:
             return self
@@ -147,7 +151,7 @@ class BlendSettings(Group):
         readers = self.collaborative_weight + self.companion_weight + self.trend_weight
         of_newcomers = {
             "newcomer_content_weight": of_books["content_weight"],
-            "newcomer_trend_weight": self.newcomer_trend_weight * (1 - share) / readers if readers else 0.0,
+            "few_books_trend_weight": self.few_books_trend_weight * (1 - share) / readers if readers else 0.0,
         }
         return self.model_copy(update=of_books | of_readers | of_newcomers)
 

@@ -100,6 +100,16 @@ def learn_ranker(
     return _learned(training, content, settings, threads=threads, progress=progress)[0]
 
 
+def require_ranker(settings: Settings) -> None:
+    """Look for the library before hours of work, where the ranker is on.
+
+    Raises:
+        ModelError: LightGBM cannot be loaded.
+    """
+    if settings.ranker.enabled:
+        lightgbm()
+
+
 def _learned(
     training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
 ) -> tuple[Ranker | None, int]:

@@ -20,10 +20,11 @@ from services.batch.collaborative import build_collaborative, build_without_with
 from services.batch.embed import Embedded, Embedder, embed_books, open_embedder
 from services.batch.evaluate.nightly_evaluation import build_evaluation
 from services.batch.factors import build_factors
+from services.batch.learn_ranker import build_ranker
 from services.batch.parts import Facts, build_part, part_id, read_epoch
 from services.batch.popularity import build_popularity
 from shared.errors import ArtifactError
-from shared.generation import AnyPartKind, PartKind, content_id, part_folder, verify_part
+from shared.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 
 if TYPE_CHECKING:
     from services.batch.progress import Progress
@@ -38,7 +39,7 @@ BUILD_VERSIONS: dict[AnyPartKind, int] = {
     "collaborative": 2,
     "popularity": 1,
     "factors": 2,
-    "evaluation": 2,
+    "evaluation": 3,
     "ranker": 1,
 }
 
@@ -126,8 +127,8 @@ class NightParts:
 
     @cached_property
     def ranker_id(self) -> str:
-        """Of everything that shapes a blended list."""
-        return self._id("ranker", **self._whole_pipeline)
+        """Of everything that shapes a blended list, and of the evaluation: what it did not measure is not served."""
+        return self._id("ranker", **self._whole_pipeline, evaluation=self.evaluation_id)
 
     @cached_property
     def evaluation_id(self) -> str:
@@ -230,14 +231,14 @@ class NightParts:
         return self._build("popularity", self.popularity_id, make)
 
     def ranker(self) -> str | None:
-        """What puts blended lists into order; `None` where that is off."""
+        """What puts blended lists into order, if the evaluation finds that good; `None` where that is off."""
         if not self._settings.ranker.enabled:
             return None
+        evaluation = part_folder(self._folder, "evaluation", self.evaluation())
 
         def make(path: Path) -> Facts:
-            # With it comes SciPy's half of the evaluation, which most steps do without.
-            from services.batch.learn_ranker import build_ranker  # noqa: PLC0415
-
+            if not read_part(evaluation).facts["ranked"]:
+                return {"learned": False}
             content = part_folder(self._folder, "content", self.content())
             return build_ranker(
                 path,
@@ -270,8 +271,9 @@ class NightParts:
 
     def measured(self) -> str:
         """Everything that an answer is shaped by but the lists of users, and how well it does."""
+        evaluation = self.evaluation()
         self.ranker()
-        return self.evaluation()
+        return evaluation
 
     # What they are made from
 

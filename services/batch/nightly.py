@@ -19,6 +19,7 @@ import redis
 from services.batch.evaluate.nightly_evaluation import NightlyMetrics, read_metrics
 from services.batch.faults import faults_in_plain_words
 from services.batch.ingest import IngestReport, ingest
+from services.batch.learn_ranker import require_ranker
 from services.batch.lease import only_run
 from services.batch.night_parts import NightParts
 from services.batch.progress import Progress
@@ -103,6 +104,7 @@ def run_night(
         started = datetime.now(UTC)
         clock = _Clock(folder, f"nightly {started:%Y-%m-%dT%H:%M:%SZ}", on_step)
         with clock.step("ingest") as facts:
+            require_ranker(settings)
             ingested = ingest(folder, source, settings, redis=client, progress=progress)
             facts.update(ingested.facts)
         snapshot = current_snapshot(folder)

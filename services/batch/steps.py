@@ -16,6 +16,7 @@ import orjson
 
 from services.batch.faults import faults_in_plain_words
 from services.batch.ingest import ingest
+from services.batch.learn_ranker import require_ranker
 from services.batch.lease import once_at_a_time, step_of
 from services.batch.night_parts import NightParts
 from services.batch.parts import start_epoch
@@ -64,6 +65,7 @@ class StepsOfRun:
         `fresh` starts a new epoch: every part and vector of this run is made anew.
         """
         with self._working("ingest"):
+            require_ranker(self._settings)
             started = datetime.now(UTC)
             source = open_source()
             served = current_generation(client, self._keys)
@@ -168,7 +170,8 @@ class StepsOfRun:
                 gate=gate,
             )
             if keep_collaborative and served is not None:
-                manifest = manifest.model_copy(update={"collaborative": kept.collaborative})
+                as_measured = {name: getattr(kept, name) for name in ("blend", "collaborative", "companions", "tuned")}
+                manifest = manifest.model_copy(update=as_measured)
             published = publish_generation(
                 client,
                 self._keys,

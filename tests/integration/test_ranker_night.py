@@ -19,9 +19,12 @@ from services.batch.factorize import Factors
 from services.batch.progress import SILENT
 from services.batch.sources.folder import open_folder
 from services.batch.steps import StepsOfRun
+from shared.blend import Blended
 from shared.errors import ModelError
 from shared.generation import part_folder
-from shared.settings import CollaborativeSettings, EvaluationSettings, GateSettings, RankerSettings
+from shared.publication import flip
+from shared.ranker import Ranker
+from shared.settings import BlendSettings, CollaborativeSettings, EvaluationSettings, GateSettings, RankerSettings
 from tests.integration.library import Library
 from tests.small_world import FIRST_RATING_SECONDS, Book
 
@@ -146,7 +149,8 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     before = ranked.manifest
     ranked.world.books["b80"] = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")
     source = open_folder(ranked.world.write(ranked.source_folder))
-    run = StepsOfRun("hour", ranked.settings, SILENT)
+    other = ranked.settings.model_copy(update={"blend": BlendSettings(kin_weight=0.5)})
+    run = StepsOfRun("hour", other, SILENT)
     began = run.ingest(ranked.client, lambda: source, night=None, fresh=False)
     run.index(began["snapshot"])
     run.publish(
@@ -154,6 +158,7 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
         served=began["served"], night=None, accept=None, keep_collaborative=True,
     )  # fmt: skip
     assert ranked.manifest.parts.get("ranker") == before.parts.get("ranker")
+    assert ranked.manifest.blend == before.blend, "it learned from lists blended like this"
     generation = ranked.verified()
     assert generation.catalog.n_books == 81
     if was_on:
@@ -162,10 +167,55 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     assert all(len(items.numbers) == 10 for items in answers(ranked, [*READERS, "newcomer", "nobody"]))
 
 
-def test_without_the_library_it_is_refused_and_what_is_served_stays(ranked, monkeypatch):
-    monkeypatch.setitem(sys.modules, "lightgbm", None)
+def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ranked, monkeypatch):
+    with_ranker = ranked.pointer
+    ranked.night(ranker=RankerSettings(), gate=GateSettings(enabled=False))
+    without = ranked.pointer
+
+    async def follow():
+        store = Store(ranked.settings, ranked.settings.redis_url)
+        live = Live(ranked.folder, store, ranked.settings.serve.poll_seconds)
+        try:
+            await live.refresh()
+            monkeypatch.setitem(sys.modules, "lightgbm", None)
+            flip(ranked.client, ranked.keys, ranked.folder, expected=without, to=with_ranker)
+            await live.refresh()
+            return live.pin().generation.id
+        finally:
+            await store.close()
+
+    assert asyncio.run(follow()) == without
+    begun = []
     with pytest.raises(ModelError, match=r"nightshelf\[ranker\]"):
-        open_served(ranked.folder, ranked.pointer)
+        ranked.night(begun.append)
+    assert begun == ["ingest"]
+
+
+def test_a_ranker_that_is_worse_than_its_blend_is_neither_served_nor_measured(ranked, monkeypatch):
+    original = Ranker.rank
+
+    def upside_down(self, lists, recents):
+        found = original(self, lists, recents)
+        return [Blended(one.numbers[::-1], one.scores[::-1], one.own[:, ::-1]) for one in found]
+
+    monkeypatch.setattr(Ranker, "rank", upside_down)
+    ranked.world.rate("r000", "b01", 5)
+    ranked.night(gate=GateSettings(enabled=False))
+    assert ranked.verified().ranker is None
+    part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
+    assert "served-blend" not in facts.systems
+    assert "ranker_trees" not in facts.systems["served"].settings
+
+
+def test_nothing_is_ranked_that_could_not_be_measured(ranked):
+    nobody = EvaluationSettings(test_share=1e-9)
+    ranked.world.stars["stranger", "b01"] = (5, FIRST_RATING_SECONDS + 1_000_000)
+    ranked.night(evaluation=nobody, gate=GateSettings(enabled=False))
+    part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    assert not (part / "split.json").exists(), "the one rating of the test part is somebody's first"
+    assert "ranker" in ranked.manifest.parts
+    assert ranked.verified().ranker is None
 
 
 def test_a_part_that_went_missing_is_made_anew(ranked):

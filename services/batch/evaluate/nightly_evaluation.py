@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.bootstrap import Interval, mean_intervals
+from services.batch.evaluate.bootstrap import Interval, mean_intervals, paired_difference
 from services.batch.evaluate.compare import compare_lists, settings_of
 from services.batch.evaluate.evaluation import SplitFacts as EvaluationSplit
 from services.batch.evaluate.list_measures import genre_shares
@@ -42,7 +42,7 @@ from services.batch.threads import bound_threads
 from shared.candidates import ListMaker
 from shared.neighbour_lists import NO_CANDIDATES
 from shared.neighbours import Neighbours
-from shared.settings import Settings
+from shared.settings import RankerSettings, Settings
 
 K = 10
 _NAMES = {  # as in a whole evaluation
@@ -174,6 +174,7 @@ def build_evaluation(
     return {
         "n_users": n_users,
         "comparable": metrics.comparable,
+        "ranked": "blend" in of_users,
         **{
             f"{system}_{metric}": round(figure.value, 5)
             for system, figures in metrics.systems.items()
@@ -196,7 +197,10 @@ def read_metrics(folder: Path) -> NightlyMetrics:
 def _lists(
     split: Split, content_part: Path, settings: Settings, n_threads: int, progress: Progress
 ) -> dict[str, NDArray[np.int32]]:
-    """What each system recommends to the test users."""
+    """What each system recommends to the test users.
+
+    A ranker that is significantly worse than its own blend is not served, and so not measured.
+    """
     training = split.training
     factors = fit_factors(
         settings.collaborative, training.positives, training.histories, threads=n_threads, progress=progress
@@ -221,8 +225,15 @@ def _lists(
             advance(1)
         popular = MostPopular().fit(training, threads=n_threads, progress=progress)
         lists["popularity"] = popular.rank(split.rows, LONGEST)
+        if "blend" in lists and _is_worse(lists["served"], lists["blend"], split, settings.evaluation.seed):
+            lists["served"] = lists.pop("blend")
         advance(1)
     return lists
+
+
+def _is_worse(ranked: NDArray[np.int32], blended: NDArray[np.int32], split: Split, seed: int) -> bool:
+    after, before = (ndcg_at(lists, split.relevant, K) for lists in (ranked, blended))
+    return paired_difference(after, before, seed=seed).high < 0
 
 
 def _everything(
@@ -237,6 +248,8 @@ def _everything(
     vectors = np.load(content_part / "vectors.npy", mmap_mode="r")
     facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
+    if "blend" not in lists:
+        settings = settings.model_copy(update={"ranker": RankerSettings()})
     chosen = settings_of(Served("served", settings, content_part))
     return compare_lists("time", whole, split, named, {"served": chosen}, facts, seed=settings.evaluation.seed)
 

@@ -40,7 +40,7 @@ SPACE: dict[str, Range] = {
     "blend.kin_weight": Range(0.0, 1.0),
     "blend.trend_weight": Range(0.0, 0.5),
     "blend.newcomer_content_weight": Range(0.0, 1.0),
-    "blend.newcomer_trend_weight": Range(0.0, 5.0, step=0.1),
+    "blend.few_books_trend_weight": Range(0.0, 5.0, step=0.1),
     "blend.recent_books": Range(1, 50, log=True),
     "blend.recency_decay": Range(0.5, 1.0),
     "blend.companion_recent_books": Range(1, 100, log=True),
