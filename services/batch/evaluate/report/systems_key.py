@@ -8,7 +8,7 @@ from services.batch.evaluate.bootstrap import Interval
 from services.batch.evaluate.evaluation import SplitFacts, SystemFacts
 
 SERVED = "served"
-_HALVES = {"served-collaborative", "served-companions", "served-kin", "served-content"}
+_HALVES = {"served-blend", "served-collaborative", "served-companions", "served-kin", "served-content"}
 
 
 @dataclass(frozen=True, slots=True)
