@@ -21,8 +21,9 @@ from services.batch.learn_ranker import book_facts, build_ranker, learn_ranker
 from services.batch.progress import SILENT
 from shared.blend import NOTHING_BLENDED, SOURCES, Blended
 from shared.errors import ModelError, NightshelfError
+from shared.generation import GenerationManifest
 from shared.ranker import FEATURES, BookFacts, Ranker
-from shared.settings import RankerSettings, Settings, UserStateSettings, load_settings
+from shared.settings import BlendSettings, RankerSettings, Settings, UserStateSettings, load_settings
 from tests.evaluate_world import books, content_part, interactions
 
 NAN = float("nan")
@@ -274,3 +275,14 @@ def test_an_evaluation_shows_the_blend_beside_it():
     names = [system.name for system in all_systems(Settings(ranker=ON), None)]
     assert names[:2] == ["served", "served-blend"]
     assert "served-blend" not in [system.name for system in all_systems(Settings(), None)]
+
+
+def test_a_generation_from_before_a_weight_is_served_as_it_was_measured():
+    blend = BlendSettings().model_dump()
+    of_before = {name: value for name, value in blend.items() if name != "few_books_trend_weight"}
+    told = {
+        "id": "g", "created_at": "2026-01-01T00:00:00Z", "parts": {}, "snapshot": "s", "source": "shop",
+        "simulated_readers": False, "rating_scale": "1-5", "counts": {},
+    }  # fmt: skip
+    assert GenerationManifest.model_validate(told | {"blend": of_before}).blend.few_books_trend_weight == 0
+    assert GenerationManifest.model_validate(told | {"blend": blend}).blend == BlendSettings()
