@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import pandas as pd
 import redis
 
 from services.api.intake import accept
+from services.api.live import Live
+from services.api.recommend import Recommender
 from services.api.store import Store
 from services.batch.nightly import NightReport, run_night
 from services.batch.progress import SILENT
@@ -20,6 +22,7 @@ from services.batch.publish import current_generation, history, verify_generatio
 from services.batch.snapshot import Snapshot, current_snapshot
 from services.batch.sources.events import event_files
 from services.batch.sources.folder import open_folder
+from shared.blend import Blended
 from shared.catalog import Catalog
 from shared.codec import unpack
 from shared.generation import Generation, GenerationManifest, part_folder, read_manifest, read_pointer_file
@@ -104,6 +107,25 @@ class Library:
                 await store.close()
 
         assert all(asyncio.run(take()))
+
+    def recommended(self, readers: Sequence[str], limit: int, content_weight: float | None = None) -> list[Blended]:
+        """What the API recommends to each of these readers, who ask at the same time."""
+
+        async def ask() -> list[Blended]:
+            store = Store(self.settings, self.settings.redis_url)
+            live = Live(self.folder, store, self.settings.serve.poll_seconds)
+            try:
+                await live.refresh()
+                recommender = Recommender(live, store)
+                asked = [
+                    recommender.recommend(reader, limit, explain=True, content_weight=content_weight)
+                    for reader in readers
+                ]
+                return [answer.items for answer in await asyncio.gather(*asked)]
+            finally:
+                await store.close()
+
+        return asyncio.run(ask())
 
     @property
     def pointer(self) -> str:

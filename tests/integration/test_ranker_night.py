@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from services.api.live import Live, open_served
-from services.api.recommend import Recommender
 from services.api.store import Store
 from services.batch.evaluate.evaluation import SplitFacts
 from services.batch.evaluate.served_pipeline import ServedPipeline
@@ -61,20 +60,7 @@ def ranked(copy_of):
 
 
 def answers(library, readers, content_weight=None):
-    """What the API recommends to each of these readers."""
-
-    async def ask():
-        store = Store(library.settings, library.settings.redis_url)
-        live = Live(library.folder, store, library.settings.serve.poll_seconds)
-        try:
-            await live.refresh()
-            recommender = Recommender(live, store)
-            asked = [recommender.recommend(one, 10, explain=True, content_weight=content_weight) for one in readers]
-            return [answer.items for answer in await asyncio.gather(*asked)]
-        finally:
-            await store.close()
-
-    return asyncio.run(ask())
+    return library.recommended(readers, 10, content_weight)
 
 
 def offline(library, ranker):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 
 import numpy as np
 import pytest
 
-from services.api.live import Live, open_served
-from services.api.recommend import Recommender
-from services.api.store import Store
+from services.api.live import open_served
 from services.batch.parts import read_epoch
 from services.batch.publish import manifests, verify_generation
 from tests.integration.library import Library
@@ -25,21 +22,8 @@ FERRY = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carri
 
 def recommended(library, readers):
     """Book numbers that the API recommends to each of these readers."""
-
-    async def ask():
-        store = Store(library.settings, library.settings.redis_url)
-        live = Live(library.folder, store, library.settings.serve.poll_seconds)
-        try:
-            await live.refresh()
-            recommender = Recommender(live, store)
-            return {
-                reader: set((await recommender.recommend(reader, 100, explain=False)).items.numbers.tolist())
-                for reader in readers
-            }
-        finally:
-            await store.close()
-
-    return asyncio.run(ask())
+    items = library.recommended(readers, 100)
+    return {reader: set(one.numbers.tolist()) for reader, one in zip(readers, items, strict=True)}
 
 
 def found(library, title):
