@@ -41,7 +41,7 @@ from services.batch.night_parts import NightParts
 from services.batch.progress import SILENT
 from services.batch.snapshot import Snapshot, current_snapshot
 from services.batch.threads import bound_threads
-from services.command_context import open_source
+from services.cli.options import open_source
 from shared.generation import part_folder
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, Group, RankerSettings, Settings, load_settings

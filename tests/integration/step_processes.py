@@ -25,8 +25,8 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from services import cli
 from services.batch import embed, night_parts, parts, publish, publish_night, steps, user_state, vector_store
+from services.cli import main as cli
 from tests.integration.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, die, dying
 from tests.integration.library import Library
 from tests.integration.server import connect, environment, process_of

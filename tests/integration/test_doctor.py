@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from services import doctor
 from services.batch import embed
+from services.cli import doctor
 from services.embedded import embedded_valkey
 from shared import redis as connections
 from shared.generation import read_manifest, read_pointer_file

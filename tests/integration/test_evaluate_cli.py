@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from services.batch.evaluate.evaluation import read_evaluation
-from services.evaluate_cli import evaluate
+from services.cli.evaluate import evaluate
 from shared.errors import ArtifactError, NightshelfError, SourceError
 
 RUN = CliRunner()

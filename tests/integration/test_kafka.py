@@ -28,7 +28,7 @@ _topics = itertools.count()
 _DIES_BEFORE_THE_COMMIT = """
 import os, signal
 from aiokafka import AIOKafkaConsumer
-from services.cli import main
+from services.cli.main import main
 
 AIOKafkaConsumer.commit = lambda *_arguments: os.kill(os.getpid(), signal.SIGKILL)
 main()

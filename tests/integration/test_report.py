@@ -19,7 +19,7 @@ from services.batch.evaluate.report import sample_readers as drawing
 from services.batch.evaluate.report.document import Report
 from services.batch.evaluate.report.page import page
 from services.batch.publish import collect
-from services.evaluate_cli import evaluate
+from services.cli.evaluate import evaluate
 from shared.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 

@@ -21,7 +21,7 @@ from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import Range
 from services.batch.tune.trial_scores import TrialScores
 from services.batch.tune.tune import tune
-from services.cli import app
+from services.cli.main import app
 from shared.errors import ArtifactError, NightshelfError
 from shared.layout import DataFolder
 from shared.settings import BlendSettings, CollaborativeSettings, ContentSettings, EvaluationSettings, Settings

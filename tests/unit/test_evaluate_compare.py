@@ -9,13 +9,13 @@ from services.batch.evaluate.evaluation import Evaluation, read_evaluation, writ
 from services.batch.evaluate.list_measures import genre_shares
 from services.batch.evaluate.measured import METRICS, BookFacts
 from services.batch.evaluate.metrics import ndcg_at
-from services.batch.evaluate.screen import evaluation_screen
 from services.batch.evaluate.splits import split_by_time
 from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
 from services.batch.evaluate.systems.system import ScoreRanker
 from services.batch.progress import SILENT
+from services.cli.evaluation_tables import evaluation_screen
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.settings import Settings, UserStateSettings
 from tests.evaluate_world import N_BOOKS, books, interactions

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from services.command_context import DataDir, batch_redis, out, settings_for
+from services.cli.options import DataDir, batch_redis, out, settings_for
 from shared.errors import ArtifactError
 from shared.keys import Keys
 from shared.layout import DataFolder
@@ -32,7 +32,7 @@ def _pointing_at_the_list() -> Iterator[None]:
 @generations.command("list")
 def list_generations(data_dir: DataDir = None) -> None:
     """List the generations on disk, newest first, and which one is served."""
-    from services.screens import generations_screen
+    from services.cli.tables import generations_screen
     from shared.publication import current_generation, history, manifests
 
     settings = settings_for(data_dir)
@@ -87,7 +87,7 @@ def collect_generations(
     """Delete generations nobody needs: neither current, nor previous, nor young."""
     from services.batch.lease import only_run
     from services.batch.publish import collect
-    from services.screens import summary
+    from services.cli.tables import summary
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)

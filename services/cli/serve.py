@@ -50,7 +50,7 @@ def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         uvicorn.run(
-            "services.serving_process:worker_app",
+            "services.cli.serve:worker_app",
             factory=True,
             host=host,
             port=port,

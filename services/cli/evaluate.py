@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.command_context import DataDir, open_source, out, settings_for
+from services.cli.options import DataDir, open_source, out, settings_for
 from shared.errors import ArtifactError, NightshelfError
 from shared.layout import DataFolder, write_durably
 
@@ -63,8 +63,8 @@ def evaluate(
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
     from services.batch.evaluate.evaluate import evaluate_files
     from services.batch.evaluate.evaluation import write_evaluation
-    from services.batch.evaluate.screen import evaluation_screen
     from services.batch.progress import ConsoleProgress
+    from services.cli.evaluation_tables import evaluation_screen
 
     settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)
     only = system or []

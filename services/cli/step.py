@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from services.command_context import DataDir, SourceOption, batch_redis, err, open_source, settings_for
+from services.cli.options import DataDir, SourceOption, batch_redis, err, open_source, settings_for
 from shared.layout import DataFolder
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from services.command_context import DataDir, SourceOption, batch_redis, err, open_source, out, redis_url, settings_for
-from services.consume_cli import consume_kafka
-from services.evaluate_cli import evaluate
-from services.generations_cli import generations
-from services.serving_process import refuse_busy_port, serve_until_stopped
-from services.step_cli import steps
-from services.tune_cli import tune
+from services.cli.evaluate import evaluate
+from services.cli.generations import generations
+from services.cli.kafka import consume_kafka
+from services.cli.options import DataDir, SourceOption, batch_redis, err, open_source, out, redis_url, settings_for
+from services.cli.serve import refuse_busy_port, serve_until_stopped
+from services.cli.step import steps
+from services.cli.tune import tune
 from shared.errors import (
     GateRefusedError,
     NightshelfError,
@@ -115,7 +115,7 @@ def generate(
     """Make up books and readers, as many as you like, for load tests."""
     from services.batch.generate import generate as generate_universe
     from services.batch.progress import ConsoleProgress
-    from services.screens import generate_screen
+    from services.cli.tables import generate_screen
 
     report = generate_universe(
         out_folder,
@@ -134,7 +134,7 @@ def ingest(source: SourceOption = None, data_dir: DataDir = None) -> None:
     from services.batch.ingest import ingest as ingest_source
     from services.batch.lease import only_run
     from services.batch.progress import ConsoleProgress
-    from services.screens import ingest_screen
+    from services.cli.tables import ingest_screen
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
@@ -165,7 +165,7 @@ def nightly(
 def _night(settings: Settings, source: Source | None, url: str, accept: str | None = None) -> None:
     from services.batch.nightly import STEPS, run_night
     from services.batch.progress import ConsoleProgress
-    from services.screens import night_screen
+    from services.cli.tables import night_screen
     from shared.redis import connect_for_batch
 
     def announce(step: str) -> None:
@@ -213,7 +213,7 @@ def recommend(
     from services.api.live import Live
     from services.api.recommend import Recommended, Recommender
     from services.api.store import Store
-    from services.screens import recommendations_screen
+    from services.cli.tables import recommendations_screen
 
     settings = settings_for(data_dir)
     if settings.redis_url is None:
@@ -253,7 +253,7 @@ def similar(
     """Find books like one; suggestions when no book is called that."""
     from services.api.live import open_served
     from services.api.routes.books import resolve, similar_books
-    from services.screens import similar_screen, suggestions_screen
+    from services.cli.tables import similar_screen, suggestions_screen
 
     folder = DataFolder(settings_for(data_dir).data_dir)
     served = open_served(folder, _published(folder))
@@ -268,8 +268,8 @@ def similar(
 @app.command()
 def doctor(data_dir: DataDir = None) -> None:
     """Check the installation; say how to mend what is wrong."""
-    from services.doctor import examine
-    from services.screens import doctor_screen
+    from services.cli.doctor import examine
+    from services.cli.tables import doctor_screen
 
     findings = list(examine(settings_for(data_dir)))
     out.print(doctor_screen(findings))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from services.batch.generate import GenerateReport
     from services.batch.ingest import IngestReport
     from services.batch.nightly import NightReport
-    from services.doctor import Finding
+    from services.cli.doctor import Finding
     from shared.generation import GenerationManifest
     from shared.layout import DataFolder
 

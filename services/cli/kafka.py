@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.command_context import DataDir, redis_url
+from services.cli.options import DataDir, redis_url
 from shared.errors import NightshelfError
 from shared.log import configure_logging
 from shared.settings import load_settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.command_context import DataDir, out, settings_for
+from services.cli.options import DataDir, out, settings_for
 from shared.errors import ArtifactError, NightshelfError, RunActiveError
 from shared.layout import DataFolder
 
@@ -29,7 +29,7 @@ def tune(
 ) -> None:
     """Look for better settings on the data taken in last; the next night uses them if they are clearly better."""
     from services.batch.tune.record import read_record
-    from services.batch.tune.screen import tuning_screen
+    from services.cli.tuning_tables import tuning_screen
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
@@ -53,9 +53,9 @@ def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials:
     from services.batch.night_parts import NightParts
     from services.batch.progress import ConsoleProgress
     from services.batch.snapshot import current_snapshot
-    from services.batch.tune.screen import showing_trials
     from services.batch.tune.search import require_library
     from services.batch.tune.tune import tune as search
+    from services.cli.tuning_tables import showing_trials
     from shared.generation import part_folder
 
     require_library()
