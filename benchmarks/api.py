@@ -26,10 +26,10 @@ from rich.table import Table
 from load import Load, run_load
 from services.batch.catalog import build_catalog
 from services.batch.content import build_content
-from services.batch.parts import build_part
 from services.batch.popularity import build_popularity
-from services.batch.progress import SILENT
 from services.batch.publish import flip, verify_generation, write_lists, write_manifest
+from services.batch.runtime.artifact_builder import build_part
+from services.batch.runtime.progress import SILENT
 from services.embedded import embedded_valkey
 from shared.generation import GenerationManifest, PartKind
 from shared.keys import Keys

@@ -1,6 +1,6 @@
 """Whether a run is at work on the data folder: the lock that processes hold, and the lease that outlives them.
 
-`services.batch.lease` is how runs take both; the API looks here before it moves the pointer under a run.
+`services.batch.runtime.lease` is how runs take both; the API looks here before it moves the pointer under a run.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from services.batch.content import build_content
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from shared.settings import ContentSettings
 
 TASTES = ("tides", "clockwork", "orchards", "glaciers")

@@ -15,7 +15,7 @@ from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.item_knn import ItemKnn
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.tune.record import Trial, TuningRecord
 from shared.settings import Settings, UserStateSettings
 from tests.evaluate_world import N_BOOKS, books, interactions

@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from services.batch.factorize import Factors, checked, no_factors
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.errors import ModelError
 
 _CONFIDENCE = 3.0  # 1 did best on dense ratings (goodbooks-10k), 10 on sparse ones (Amazon-Book)

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from services.batch.parts import Facts
+from services.batch.runtime.artifact_builder import Facts
 from shared.editions import edition_groups
 
 RECORD_FIELDS = (

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, load_npz
 
 from services.batch.companions import without_withdrawn
-from services.batch.parts import Facts
-from services.batch.progress import Progress
-from services.batch.threads import bound_threads
+from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.progress import Progress
+from services.batch.runtime.threads import bound_threads
 from services.batch.top_n import TopNBlock, top_n
 from shared.companions import FILES as COMPANIONS
 from shared.companions import TREND_FILES as TREND

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
 from services.batch.histories import Histories
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.settings import CompanionSettings
 
 _PAIRS_AT_ONCE = 8_000_000

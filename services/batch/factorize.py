@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.errors import ArtifactError
 
 

@@ -27,9 +27,9 @@ from services.batch.factorize import Factors
 from services.batch.factorizers import open_factorizer
 from services.batch.histories import Histories
 from services.batch.opinions import opinions
-from services.batch.parts import Facts
-from services.batch.progress import Progress
-from services.batch.threads import bound_threads
+from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.progress import Progress
+from services.batch.runtime.threads import bound_threads
 from services.batch.trend import trend_of
 from shared.companions import FILES, TREND_FILES
 from shared.errors import ArtifactError

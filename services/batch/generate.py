@@ -26,7 +26,7 @@ from shared.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.batch.progress import Progress
+    from services.batch.runtime.progress import Progress
 
 BOOKS_FILE = "books.parquet"
 RATINGS_FILE = "ratings.parquet"

@@ -27,7 +27,7 @@ from shared.run_account import Fact
 if TYPE_CHECKING:
     from redis import Redis
 
-    from services.batch.progress import Progress
+    from services.batch.runtime.progress import Progress
     from services.batch.sources.source import Source
     from shared.layout import DataFolder
     from shared.settings import Settings

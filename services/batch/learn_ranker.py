@@ -21,9 +21,9 @@ from services.batch.evaluate.splits import held_out
 from services.batch.evaluate.training import Training
 from services.batch.factors import fit_factors
 from services.batch.histories import Histories
-from services.batch.parts import Facts
-from services.batch.progress import Progress
-from services.batch.threads import bound_threads
+from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.progress import Progress
+from services.batch.runtime.threads import bound_threads
 from shared.neighbours import Neighbours
 from shared.ranker import FEATURES, FILES, HALF_LIVES, BookFacts, Ranker, is_liked, lightgbm
 from shared.settings import Settings

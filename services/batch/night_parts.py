@@ -21,13 +21,13 @@ from services.batch.embed import Embedded, Embedder, embed_books, open_embedder
 from services.batch.evaluate.nightly_evaluation import build_evaluation
 from services.batch.factors import build_factors
 from services.batch.learn_ranker import build_ranker
-from services.batch.parts import Facts, build_part, part_id, read_epoch
 from services.batch.popularity import build_popularity
+from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_epoch
 from shared.errors import ArtifactError
 from shared.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 
 if TYPE_CHECKING:
-    from services.batch.progress import Progress
+    from services.batch.runtime.progress import Progress
     from services.batch.snapshot import Snapshot
     from shared.layout import DataFolder
     from shared.settings import Settings

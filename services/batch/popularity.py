@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.parts import Facts
+from services.batch.runtime.artifact_builder import Facts
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
 

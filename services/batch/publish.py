@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import redis
 
-from services.batch.parts import read_epoch, remove_part
-from services.batch.progress import Progress
+from services.batch.runtime.artifact_builder import read_epoch, remove_part
+from services.batch.runtime.progress import Progress
 from shared.codec import pack
 from shared.errors import ArtifactError
 from shared.generation import (

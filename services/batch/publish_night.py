@@ -31,7 +31,7 @@ from shared.publication import current_generation, flip, verify_generation, writ
 if TYPE_CHECKING:
     import redis
 
-    from services.batch.progress import Progress
+    from services.batch.runtime.progress import Progress
     from services.batch.snapshot import Snapshot
     from shared.keys import Keys
     from shared.layout import DataFolder

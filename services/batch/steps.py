@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from services.batch.faults import faults_in_plain_words
 from services.batch.ingest import ingest
 from services.batch.learn_ranker import require_ranker
-from services.batch.lease import once_at_a_time, step_of
 from services.batch.night_parts import NightParts
-from services.batch.parts import start_epoch
 from services.batch.publish import collect
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation
-from services.batch.run_account import accounted
+from services.batch.runtime.artifact_builder import start_epoch
+from services.batch.runtime.lease import once_at_a_time, step_of
+from services.batch.runtime.run_log import accounted
+from services.batch.runtime.threads import bound_threads
+from services.batch.runtime.translate_errors import faults_in_plain_words
 from services.batch.snapshot import open_snapshot
-from services.batch.threads import bound_threads
 from services.batch.tune.tuned_settings import with_tuned
 from shared.errors import ArtifactError
 from shared.generation import part_folder, read_manifest
@@ -36,7 +36,7 @@ from shared.run_account import Fact
 if TYPE_CHECKING:
     import redis
 
-    from services.batch.progress import Progress
+    from services.batch.runtime.progress import Progress
     from services.batch.sources.source import Source
     from shared.settings import Settings
 

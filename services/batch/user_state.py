@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from services.batch.ingest import events_stand_still
 from services.batch.opinions import opinions
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from services.batch.snapshot import Snapshot
 from services.batch.sources.events import events_after
 from shared.generation import content_id

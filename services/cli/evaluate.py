@@ -18,7 +18,7 @@ from shared.layout import DataFolder, write_durably
 if TYPE_CHECKING:
     from services.batch.evaluate.evaluate import Evaluated, SplitKind
     from services.batch.evaluate.evaluation import Evaluation
-    from services.batch.progress import Progress
+    from services.batch.runtime.progress import Progress
     from shared.settings import Settings
 
 
@@ -63,7 +63,7 @@ def evaluate(
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
     from services.batch.evaluate.evaluate import evaluate_files
     from services.batch.evaluate.evaluation import write_evaluation
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.progress import ConsoleProgress
     from services.cli.evaluation_tables import evaluation_screen
 
     settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)

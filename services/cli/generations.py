@@ -62,9 +62,9 @@ def roll_back(
     data_dir: DataDir = None,
 ) -> None:
     """Serve an earlier generation again."""
-    from services.batch.lease import only_run
-    from services.batch.progress import ConsoleProgress
     from services.batch.publish import rollback
+    from services.batch.runtime.lease import only_run
+    from services.batch.runtime.progress import ConsoleProgress
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
@@ -85,8 +85,8 @@ def collect_generations(
     data_dir: DataDir = None,
 ) -> None:
     """Delete generations nobody needs: neither current, nor previous, nor young."""
-    from services.batch.lease import only_run
     from services.batch.publish import collect
+    from services.batch.runtime.lease import only_run
     from services.cli.tables import summary
 
     settings = settings_for(data_dir)

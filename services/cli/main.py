@@ -114,7 +114,7 @@ def generate(
 ) -> None:
     """Make up books and readers, as many as you like, for load tests."""
     from services.batch.generate import generate as generate_universe
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.progress import ConsoleProgress
     from services.cli.tables import generate_screen
 
     report = generate_universe(
@@ -132,8 +132,8 @@ def generate(
 def ingest(source: SourceOption = None, data_dir: DataDir = None) -> None:
     """Take books, ratings and reported events in; publish nothing."""
     from services.batch.ingest import ingest as ingest_source
-    from services.batch.lease import only_run
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.lease import only_run
+    from services.batch.runtime.progress import ConsoleProgress
     from services.cli.tables import ingest_screen
 
     settings = settings_for(data_dir)
@@ -164,7 +164,7 @@ def nightly(
 
 def _night(settings: Settings, source: Source | None, url: str, accept: str | None = None) -> None:
     from services.batch.nightly import STEPS, run_night
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.progress import ConsoleProgress
     from services.cli.tables import night_screen
     from shared.redis import connect_for_batch
 

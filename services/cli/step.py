@@ -42,7 +42,7 @@ def _tell(account: dict[str, Any]) -> None:
 
 
 def _steps(run: str, settings: Settings) -> StepsOfRun:
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.progress import ConsoleProgress
     from services.batch.steps import StepsOfRun
 
     return StepsOfRun(run, settings, ConsoleProgress(err))
@@ -141,9 +141,9 @@ def collect(run: Run, data_dir: DataDir = None) -> None:
 @steps.command("store-events")
 def store_events(data_dir: DataDir = None) -> None:
     """Make the events that wait in Redis durable; any time, beside any run."""
-    from services.batch.faults import faults_in_plain_words
     from services.batch.ingest import store_events as store
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.progress import ConsoleProgress
+    from services.batch.runtime.translate_errors import faults_in_plain_words
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
@@ -154,6 +154,6 @@ def store_events(data_dir: DataDir = None) -> None:
 @steps.command()
 def release(run: Run, data_dir: DataDir = None) -> None:
     """Give the data folder back to other runs; the last step of every run, also of one that failed."""
-    from services.batch.lease import release as give_back
+    from services.batch.runtime.lease import release as give_back
 
     _tell({"released": give_back(DataFolder(settings_for(data_dir).data_dir), run)})

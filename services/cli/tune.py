@@ -51,7 +51,7 @@ def tune(
 
 def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials: int, seed: int) -> TuningRecord:
     from services.batch.night_parts import NightParts
-    from services.batch.progress import ConsoleProgress
+    from services.batch.runtime.progress import ConsoleProgress
     from services.batch.snapshot import current_snapshot
     from services.batch.tune.search import require_library
     from services.batch.tune.tune import tune as search
@@ -79,7 +79,7 @@ def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials:
 
 def _write(folder: DataFolder, settings: Settings, record: TuningRecord) -> None:
     """Write the record while no run is active: the steps of a run must all see the same settings."""
-    from services.batch.lease import only_run
+    from services.batch.runtime.lease import only_run
     from services.batch.tune.record import write_record
 
     waiting = False
@@ -97,7 +97,7 @@ def _write(folder: DataFolder, settings: Settings, record: TuningRecord) -> None
 
 
 def _reset(folder: DataFolder, settings: Settings) -> None:
-    from services.batch.lease import only_run
+    from services.batch.runtime.lease import only_run
 
     if not folder.tuned.exists():
         out.print("Nothing was tuned.")

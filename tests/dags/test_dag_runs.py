@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import redis
 
-from services.batch.lease import holder, release, step_of
 from services.batch.publish import current_generation
+from services.batch.runtime.lease import holder, release, step_of
 from services.batch.snapshot import current_snapshot
 from services.batch.sources.events import event_files
 from shared.generation import GenerationManifest, read_manifest

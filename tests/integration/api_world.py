@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.batch.nightly import run_night
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.sources.demo import DemoSource
 from services.batch.sources.rejects import RejectLog
 from shared.redis import connect_for_batch

@@ -24,7 +24,7 @@ import redis
 
 from services.batch import collaborative, content, night_parts, parts, publish, publish_night, snapshot, user_state
 from services.batch.nightly import STEPS, run_night
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
 from shared import publication
 from shared.redis import connect_for_batch

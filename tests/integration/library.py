@@ -17,8 +17,8 @@ from services.api.live import Live
 from services.api.recommend import Recommender
 from services.api.store import Store
 from services.batch.nightly import NightReport, run_night
-from services.batch.progress import SILENT
 from services.batch.publish import current_generation, history, verify_generation
+from services.batch.runtime.progress import SILENT
 from services.batch.snapshot import Snapshot, current_snapshot
 from services.batch.sources.events import event_files
 from services.batch.sources.folder import open_folder

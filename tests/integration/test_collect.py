@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.batch.progress import SILENT
 from services.batch.publish import collect, manifests, rollback, verify_generation, write_manifest
+from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError
 from shared.generation import part_folder, read_pointer_file
 from shared.layout import write_durably

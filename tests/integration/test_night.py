@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.batch.lease import only_run
 from services.batch.nightly import STEPS, run_night
 from services.batch.opinions import opinions
-from services.batch.progress import SILENT
 from services.batch.publish import flip, manifests
+from services.batch.runtime.lease import only_run
+from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError, PublishConflictError, RunActiveError
 from shared.generation import OPTIONAL_PARTS, PART_KINDS, part_folder, read_pointer_file, verify_part
 from shared.settings import BlendSettings, CollaborativeSettings

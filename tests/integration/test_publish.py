@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from services.batch import publish
-from services.batch.progress import SILENT
 from services.batch.publish import flip, lists_complete, rollback, verify_generation, write_lists, write_manifest
+from services.batch.runtime.progress import SILENT
 from shared.codec import pack, unpack
 from shared.errors import ArtifactError, PublishConflictError
 from shared.generation import FileFact, part_folder, read_manifest, read_pointer_file, sha256_of, verify_part

@@ -15,7 +15,7 @@ from services.batch.evaluate.evaluation import SplitFacts
 from services.batch.evaluate.served_pipeline import ServedPipeline
 from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
 from services.batch.steps import StepsOfRun
 from shared.blend import Blended

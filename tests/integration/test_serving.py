@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.batch.progress import SILENT
 from services.batch.publish import rollback
+from services.batch.runtime.progress import SILENT
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.integration.server import (

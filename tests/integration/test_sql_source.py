@@ -18,7 +18,7 @@ import sqlalchemy
 from structlog.testing import capture_logs
 
 from services.batch.ingest import ingest
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.snapshot import Snapshot, current_snapshot
 from services.batch.sources import sql_tables
 from services.batch.sources.demo import DemoSource

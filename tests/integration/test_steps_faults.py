@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from services.batch.lease import holder
 from services.batch.publish import manifests, verify_generation
+from services.batch.runtime.lease import holder
 from shared.generation import open_generation, read_pointer_file
 from tests.integration.server import connect
 from tests.integration.step_processes import NIGHT, OUTAGES

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from services.batch import user_state
 from services.batch.ingest import store_events
 from services.batch.nightly import STEPS
-from services.batch.progress import SILENT
 from services.batch.publish import collect, rollback
+from services.batch.runtime.progress import SILENT
 from services.batch.user_state import replay_events, seed_user_state
 from shared.keys import Keys
 from shared.settings import UserStateSettings

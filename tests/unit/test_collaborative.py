@@ -9,8 +9,8 @@ import pytest
 from services.batch.collaborative import build_collaborative
 from services.batch.factors import build_factors
 from services.batch.opinions import opinions
-from services.batch.parts import build_part
-from services.batch.progress import SILENT
+from services.batch.runtime.artifact_builder import build_part
+from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError
 from shared.generation import part_folder
 from shared.layout import DataFolder

@@ -9,8 +9,8 @@ import pytest
 
 from services.batch import content
 from services.batch.content import build_content, choose_index
-from services.batch.progress import SILENT
 from services.batch.projection import project
+from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError
 from shared.neighbours import Neighbours
 from shared.settings import ContentSettings

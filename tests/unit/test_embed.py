@@ -15,7 +15,7 @@ import pytest
 
 from services.batch import embed
 from services.batch.embed import book_text, embed_books, open_embedder, verify_model
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 
 N_BOOKS = 25
@@ -152,7 +152,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 from services.batch.embed import embed_books, open_embedder, verify_model
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 embedder = open_embedder("all-MiniLM-L6-v2", threads=1)
 books = pd.read_pickle({str(tmp_path / "books.pickle")!r})
 embedded = embed_books(books, Path({str(tmp_path)!r}), embedder, SILENT)

@@ -14,7 +14,7 @@ from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
 from services.batch.evaluate.systems.system import ScoreRanker
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.cli.evaluation_tables import evaluation_screen
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.settings import Settings, UserStateSettings

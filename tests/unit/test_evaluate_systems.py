@@ -16,7 +16,7 @@ from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.prototype import _favourites
 from services.batch.evaluate.systems.system import ScoreRanker, best
 from services.batch.evaluate.training import Training
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 from shared.settings import BlendSettings, CollaborativeSettings, Settings, UserStateSettings
 from tests.evaluate_world import INACTIVE, N_BOOKS, books, content_part, interactions, taste_of

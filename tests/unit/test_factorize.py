@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from services.batch.factorize import Factors
 from services.batch.factorizers import open_factorizer
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.svd import ScaledSvd, right_singular_vectors
 from shared.errors import ArtifactError, ModelError
 from shared.settings import CollaborativeSettings

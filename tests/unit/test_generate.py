@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.batch import generate as generate_module
 from services.batch.generate import BOOKS_SCHEMA, RATINGS_SCHEMA, GenerateReport, generate
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
 from services.batch.universe import END_TIME_SECONDS, SPAN_SECONDS, build_world, ratings_of_block

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from services.batch.ingest import IngestReport, ingest
 from services.batch.numbering import number_books
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.snapshot import BOOKS_SCHEMA, INTERACTIONS_SCHEMA, Snapshot, current_snapshot
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog

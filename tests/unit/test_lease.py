@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from services.batch import lease
-from services.batch.lease import holder, only_run, release, step_of
+from services.batch.runtime import lease
+from services.batch.runtime.lease import holder, only_run, release, step_of
 from shared.errors import RunActiveError
 from shared.layout import DataFolder
 

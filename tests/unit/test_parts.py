@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch import parts
-from services.batch.parts import build_part, part_id, remove_part
+from services.batch.runtime import artifact_builder as parts
+from services.batch.runtime.artifact_builder import build_part, part_id, remove_part
 from shared.errors import ArtifactError
 from shared.generation import part_folder, sha256_of, verify_part
 from shared.layout import DataFolder, write_durably
@@ -148,7 +148,7 @@ def test_a_part_is_not_there_before_it_is_whole_and_durable(folder, monkeypatch,
         if moment == "Path.rename":
             patch.setattr(Path, "rename", die)
         else:
-            patch.setattr(f"services.batch.parts.{moment}", die)
+            patch.setattr(f"services.batch.runtime.artifact_builder.{moment}", die)
         with pytest.raises(DeadError):
             build_part(folder, "content", "0a", Builder())
     assert not part_folder(folder, "content", "0a").exists()
@@ -158,7 +158,9 @@ def test_a_part_is_not_there_before_it_is_whole_and_durable(folder, monkeypatch,
 def test_every_file_is_on_disk_before_the_manifest_and_the_manifest_before_the_name(folder, monkeypatch):
     order = []
     fsync, write, rename = os.fsync, write_durably, Path.rename
-    monkeypatch.setattr("services.batch.parts.os.fsync", lambda file: (order.append("fsync"), fsync(file)))
+    monkeypatch.setattr(
+        "services.batch.runtime.artifact_builder.os.fsync", lambda file: (order.append("fsync"), fsync(file))
+    )
     monkeypatch.setattr(parts, "write_durably", lambda path, text: (order.append("manifest"), write(path, text)))
     monkeypatch.setattr(Path, "rename", lambda path, to: (order.append("name"), rename(path, to)))
     monkeypatch.setattr(parts, "fsync_folder", lambda path: order.append(f"folder {path.name}"))
@@ -176,7 +178,7 @@ def test_a_part_is_out_of_sight_before_it_is_deleted(folder, monkeypatch):
             raise DeadError
 
     with monkeypatch.context() as patch:
-        patch.setattr("services.batch.parts.shutil.rmtree", die)
+        patch.setattr("services.batch.runtime.artifact_builder.shutil.rmtree", die)
         with pytest.raises(DeadError):
             remove_part(folder, path)
     assert not path.exists()

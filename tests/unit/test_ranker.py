@@ -18,7 +18,7 @@ from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.evaluate.training import Training
 from services.batch.histories import Histories
 from services.batch.learn_ranker import book_facts, build_ranker, learn_ranker
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from shared.blend import NOTHING_BLENDED, SOURCES, Blended
 from shared.errors import ModelError, NightshelfError
 from shared.generation import GenerationManifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.batch.run_account import accounted
+from services.batch.runtime.run_log import accounted
 from shared.errors import SourceError
 from shared.layout import DataFolder
 from shared.run_account import read_last_run

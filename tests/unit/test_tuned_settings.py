@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from services.batch.steps import StepsOfRun
 from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import SPACE

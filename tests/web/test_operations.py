@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from services.batch.lease import only_run, release, step_of
+from services.batch.runtime.lease import only_run, release, step_of
 from shared.layout import DataFolder
 from tests.integration.api_world import serving
 from tests.web.shelf_world import OPERATOR_KEY

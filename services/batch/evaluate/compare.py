@@ -22,7 +22,7 @@ from services.batch.evaluate.measured import (
 from services.batch.evaluate.metrics import recall_at
 from services.batch.evaluate.splits import Split
 from services.batch.evaluate.systems.system import System
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.log import get_logger
 from shared.settings import Group, Settings

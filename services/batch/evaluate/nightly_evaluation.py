@@ -36,9 +36,9 @@ from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
 from services.batch.factors import fit_factors
 from services.batch.learn_ranker import learn_ranker
-from services.batch.parts import Facts
-from services.batch.progress import Progress
-from services.batch.threads import bound_threads
+from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.progress import Progress
+from services.batch.runtime.threads import bound_threads
 from shared.candidates import ListMaker
 from shared.neighbour_lists import NO_CANDIDATES
 from shared.neighbours import Neighbours

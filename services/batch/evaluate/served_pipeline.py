@@ -17,7 +17,7 @@ from services.batch.companions import companions_of, without_withdrawn
 from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
 from services.batch.popularity import N_OVERALL, rank_by_popularity
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from services.batch.top_n import top_n
 from services.batch.trend import trend_of
 from shared.blend import SOURCES, Blended, blend

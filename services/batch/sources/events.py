@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from redis import Redis
 
-    from services.batch.progress import Advance
+    from services.batch.runtime.progress import Advance
     from services.batch.sources.rejects import RejectLog
 
 EVENTS = "events"

@@ -15,7 +15,7 @@ from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, 
 from services.batch.evaluate.splits import Split
 from services.batch.factorize import Factors
 from services.batch.factors import fit_factors
-from services.batch.progress import SILENT
+from services.batch.runtime.progress import SILENT
 from shared.candidates import ListMaker
 from shared.generation import content_id
 from shared.neighbours import Neighbours

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.systems.system import Ranker, ScoreRanker
 from services.batch.evaluate.training import Training
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.errors import ModelError
 
 MOST_BOOKS = 30_000

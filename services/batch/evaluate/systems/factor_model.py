@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
 from services.batch.evaluate.training import Training
 from services.batch.factors import fit_factors
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.settings import CollaborativeSettings
 
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from services.batch.evaluate.systems.system import Ranker, ScoreRanker
 from services.batch.evaluate.training import Training
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 
 _SIMILARITIES_AT_ONCE = 8_000_000
 

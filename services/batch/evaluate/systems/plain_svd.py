@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
 from services.batch.evaluate.training import Training
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from services.batch.svd import right_singular_vectors
 
 

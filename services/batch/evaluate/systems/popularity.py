@@ -6,7 +6,7 @@ import numpy as np
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
 from services.batch.evaluate.training import Training
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 
 
 class MostPopular:

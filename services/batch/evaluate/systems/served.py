@@ -13,7 +13,7 @@ from services.batch.evaluate.systems.system import Ranker
 from services.batch.evaluate.training import Training
 from services.batch.factors import fit_factors
 from services.batch.learn_ranker import learn_ranker
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from shared.blend import SOURCES
 from shared.neighbours import Neighbours
 from shared.settings import Settings

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.training import Training
-from services.batch.progress import Progress
+from services.batch.runtime.progress import Progress
 from services.batch.top_n import top_n
 
 _SCORES_AT_ONCE = 4_000_000
