@@ -113,8 +113,8 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same universe.")] = 7,
 ) -> None:
     """Make up books and readers, as many as you like, for load tests."""
-    from services.batch.generate import generate as generate_universe
     from services.batch.runtime.progress import ConsoleProgress
+    from services.batch.synthetic.generate import generate as generate_universe
     from services.cli.tables import generate_screen
 
     report = generate_universe(

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.batch import generate as generate_module
-from services.batch.generate import BOOKS_SCHEMA, RATINGS_SCHEMA, GenerateReport, generate
 from services.batch.runtime.progress import Progress
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
-from services.batch.universe import END_TIME_SECONDS, SPAN_SECONDS, build_world, ratings_of_block
+from services.batch.synthetic import generate as generate_module
+from services.batch.synthetic.generate import BOOKS_SCHEMA, RATINGS_SCHEMA, GenerateReport, generate
+from services.batch.synthetic.simulation import END_TIME_SECONDS, SPAN_SECONDS, build_world, ratings_of_block
 from shared.errors import InvalidRequestError
 
 if TYPE_CHECKING:

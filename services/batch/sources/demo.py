@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from services.batch.sources.demo_readers import N_READERS, SEED, simulate_readers
+from services.batch.synthetic.demo_readers import N_READERS, SEED, simulate_readers
 from shared.errors import SourceError
 
 if TYPE_CHECKING:

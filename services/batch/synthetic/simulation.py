@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch import universe_prose as prose
-from services.batch.universe_words import GENRES
+from services.batch.synthetic import prose
+from services.batch.synthetic.vocabulary import GENRES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.batch.sources.mapping import MAPPING_FILE
-from services.batch.universe import World, books_in_words, build_world, ratings_of_block
+from services.batch.synthetic.simulation import World, books_in_words, build_world, ratings_of_block
 from shared.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from services.batch.runtime.progress import Progress
 
+MAPPING_FILE = "nightshelf.toml"
 BOOKS_FILE = "books.parquet"
 RATINGS_FILE = "ratings.parquet"
 BOOKS_PER_BLOCK = 10_000

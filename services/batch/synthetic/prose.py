@@ -6,7 +6,7 @@ invented names are put together from syllables.
 
 from __future__ import annotations
 
-from services.batch.universe_words import GENRES
+from services.batch.synthetic.vocabulary import GENRES
 
 
 def _parts(text: str) -> tuple[str, ...]:
