@@ -18,7 +18,7 @@ from typing import Any, LiteralString, cast
 
 import psycopg
 
-from services.batch.sources.demo import DemoSource
+from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog
 
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")

@@ -84,7 +84,7 @@ def _tell(error: NightshelfError) -> None:
 def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
     """Build the demo (real books, simulated readers), or bring it up to date with new events, and serve it."""
     from services.batch.snapshot import current_snapshot
-    from services.batch.sources.demo import DemoSource
+    from services.batch.sources.demo.source import DemoSource
 
     settings = settings_for(data_dir)
     snapshot = current_snapshot(DataFolder(settings.data_dir))

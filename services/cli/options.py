@@ -66,7 +66,7 @@ def open_source(settings: Settings, given: str | None, *, fresh: bool = False) -
     if name is None:
         return None
     if name == "demo":
-        from services.batch.sources.demo import DemoSource
+        from services.batch.sources.demo.source import DemoSource
 
         return DemoSource()
     from services.batch.sources.folder import open_folder

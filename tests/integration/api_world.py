@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from services.api.app import create_app
 from services.batch.nightly import run_night
 from services.batch.runtime.progress import SILENT
-from services.batch.sources.demo import DemoSource
+from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog
 from shared.redis import connect_for_batch
 from shared.settings import Settings, load_settings

@@ -20,13 +20,13 @@ from structlog.testing import capture_logs
 from services.batch.ingest import ingest
 from services.batch.runtime.progress import SILENT
 from services.batch.snapshot import Snapshot, current_snapshot
-from services.batch.sources import sql_tables
-from services.batch.sources.demo import DemoSource
+from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
-from services.batch.sources.sql import SqlSource
-from services.batch.sources.sql_connection import one_moment
-from services.batch.sources.sql_tables import DatabaseTable, look_at
+from services.batch.sources.sql import tables as sql_tables
+from services.batch.sources.sql.connection import one_moment
+from services.batch.sources.sql.source import SqlSource
+from services.batch.sources.sql.tables import DatabaseTable, look_at
 from shared.errors import SourceError
 from shared.layout import DataFolder
 from shared.settings import Settings

@@ -11,8 +11,8 @@ import numpy as np
 import orjson
 import pytest
 
-from services.batch.sources import demo
-from services.batch.sources.demo import DemoSource, read_catalogue
+from services.batch.sources.demo import source as demo
+from services.batch.sources.demo.source import DemoSource, read_catalogue
 from services.batch.sources.rejects import RejectLog
 from services.batch.sources.source import BOOK_COLUMNS
 from shared.errors import SourceError

@@ -15,7 +15,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 
-from services.batch.sources.demo import DemoSource, read_catalogue
+from services.batch.sources.demo.source import DemoSource, read_catalogue
 from services.batch.sources.rejects import RejectLog
 from services.batch.sources.source import INTERACTION_COLUMNS
 from services.batch.synthetic.demo_readers import END_TIME_SECONDS, SPAN_SECONDS, simulate_readers
@@ -55,7 +55,7 @@ def test_the_readers_are_the_same_everywhere(interactions: pd.DataFrame) -> None
 
 def test_the_hash_seed_of_the_process_changes_nothing(books: pd.DataFrame) -> None:
     program = (
-        "from services.batch.sources.demo import read_catalogue\n"
+        "from services.batch.sources.demo.source import read_catalogue\n"
         "from services.batch.synthetic.demo_readers import simulate_readers\n"
         "import sys; sys.stdout.write(simulate_readers(read_catalogue(), n_readers=60).to_csv(index=False))"
     )

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.batch.sources.csv_rows import CsvRows, Dialect, text_blocks
+from services.batch.sources.files.csv_rows import CsvRows, Dialect, text_blocks
+from services.batch.sources.files.tables import fingerprint_files, open_table
 from services.batch.sources.rejects import RejectLog
-from services.batch.sources.tables import fingerprint_files, open_table
 from shared.errors import SourceError
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from services.batch.sources.folder import open_folder
-from services.batch.sources.sql_connection import _explained
-from services.batch.sources.sql_mirror import key_numbers
+from services.batch.sources.sql.connection import _explained
+from services.batch.sources.sql.mirror import key_numbers
 from shared.errors import SourceError
 
 MAPPING = """

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.batch import night_parts
 from services.batch.nightly import run_night
 from services.batch.runtime.progress import SILENT
-from services.batch.sources.demo import DemoSource
+from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog
 from shared.redis import connect_for_batch
 from shared.settings import Settings, load_settings

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from services.batch.sources.files.tables import LIST_SEPARATOR
 from services.batch.sources.source import BOOK_COLUMNS
-from services.batch.sources.tables import LIST_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.batch.sources import book_crossing, goodbooks
-from services.batch.sources.generic import open_generic
-from services.batch.sources.layouts import NEEDED_SHARE, describe_tables
+from services.batch.sources.files import book_crossing, goodbooks
+from services.batch.sources.files.generic import open_generic
+from services.batch.sources.files.layouts import NEEDED_SHARE, describe_tables
+from services.batch.sources.files.tables import SUFFIXES, list_tables, open_table
 from services.batch.sources.mapping import MAPPING_FILE, read_toml
-from services.batch.sources.tables import SUFFIXES, list_tables, open_table
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False)
 
 def _open_database(path: Path, mirrors: Path | None, *, fresh: bool) -> Source:
     try:
-        from services.batch.sources.sql import open_sql  # noqa: PLC0415 - only this needs SQLAlchemy
+        from services.batch.sources.sql.source import open_sql  # noqa: PLC0415 - only this needs SQLAlchemy
     except ModuleNotFoundError as error:
         raise SourceError(
             f"Reading from a database needs {error.name}, which is not installed.",

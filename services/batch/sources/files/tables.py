@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.batch.sources.csv_rows import CsvRows, Dialect, sniff, text_blocks
+from services.batch.sources.files.csv_rows import CsvRows, Dialect, sniff, text_blocks
 from shared.errors import SourceError
 from shared.generation import sha256_of
 

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from services.batch.sources.book_rows import clean_books
+from services.batch.sources.files.tables import SUFFIXES, TableFile, fingerprint_files, open_table
 from services.batch.sources.mapping import (
     MAPPING_FILE,
     BooksMapping,
@@ -48,7 +49,6 @@ from services.batch.sources.mapping import (
     clean_all_interactions,
     read_mapping,
 )
-from services.batch.sources.tables import SUFFIXES, TableFile, fingerprint_files, open_table
 from shared.errors import SourceError
 
 if TYPE_CHECKING:

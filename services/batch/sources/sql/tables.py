@@ -19,8 +19,8 @@ from sqlalchemy import table as sql_table
 from sqlalchemy.exc import NoSuchTableError, SAWarning
 from sqlalchemy.types import ARRAY, JSON, Boolean, Date, DateTime, Integer, Numeric, TypeEngine
 
-from services.batch.sources.sql_mapping import BooksTable, identity_of
-from services.batch.sources.tables import LIST_SEPARATOR
+from services.batch.sources.files.tables import LIST_SEPARATOR
+from services.batch.sources.sql.mapping import BooksTable, identity_of
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
     from sqlalchemy.sql.expression import ColumnClause, TableClause
 
-    from services.batch.sources.sql_mapping import InteractionsTable
+    from services.batch.sources.sql.mapping import InteractionsTable
 
 ROWS_PER_BATCH = 20_000
 KEY_PREFIX = "key "

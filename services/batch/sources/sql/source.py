@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.batch.sources.book_rows import clean_books
+from services.batch.sources.files.tables import open_table
 from services.batch.sources.mapping import MAPPING_FILE, MappedFolder, clean_all_interactions, read_mapping
-from services.batch.sources.sql_connection import one_moment
-from services.batch.sources.sql_mapping import SqlMapping, place_of
-from services.batch.sources.sql_mirror import Mirror, MirroredTable, in_order, load_rows, merged, present
-from services.batch.sources.sql_tables import DatabaseTable, look_at
-from services.batch.sources.tables import open_table
+from services.batch.sources.sql.connection import one_moment
+from services.batch.sources.sql.mapping import SqlMapping, place_of
+from services.batch.sources.sql.mirror import Mirror, MirroredTable, in_order, load_rows, merged, present
+from services.batch.sources.sql.tables import DatabaseTable, look_at
 from shared.log import get_logger
 
 if TYPE_CHECKING:

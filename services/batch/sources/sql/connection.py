@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from services.batch.sources.sql_mapping import place_of, secrets_of
+from services.batch.sources.sql.mapping import place_of, secrets_of
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL
 
-    from services.batch.sources.sql_mapping import Database
+    from services.batch.sources.sql.mapping import Database
 
 # Notices a server that has vanished without a word within a minute or so; the system's own default is two hours.
 _POSTGRES_OPTIONS: dict[str, Any] = {

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.batch.sources.sql_tables import DELETED, KEY_PREFIX
+from services.batch.sources.sql.tables import DELETED, KEY_PREFIX
 from shared.errors import SourceError
 from shared.generation import canonical_json, sha256_of
 from shared.layout import fsync_folder, write_durably

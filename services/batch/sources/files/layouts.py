@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from services.batch.sources.tables import TableFile
+    from services.batch.sources.files.tables import TableFile
 
 NEEDED_SHARE = 0.5
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.batch.sources.book_rows import BookFormat, clean_books
+from services.batch.sources.files.layouts import Layout, Role
+from services.batch.sources.files.tables import TableFile, fingerprint_files
 from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
-from services.batch.sources.layouts import Layout, Role
-from services.batch.sources.tables import TableFile, fingerprint_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -101,7 +101,7 @@ _FILE_COLUMNS = ["book_id", "title", "authors", "year", "genres", "series", "ser
 
 def _catalogue_bytes() -> bytes:
     try:
-        return files("services.batch.sources").joinpath(CATALOGUE_FILE).read_bytes()
+        return files("services.batch.sources.demo").joinpath(CATALOGUE_FILE).read_bytes()
     except OSError as error:
         raise SourceError(
             "The demo catalogue is missing from this installation.", where=CATALOGUE_FILE, hint="Reinstall Nightshelf."

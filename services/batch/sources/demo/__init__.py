@@ -1,0 +1,1 @@
+"""The demo source: real books, simulated readers."""

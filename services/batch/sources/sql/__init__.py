@@ -1,0 +1,1 @@
+"""Sources that are database tables, read incrementally."""
