@@ -36,11 +36,11 @@ from services.batch.evaluate.systems.factor_model import FactorModel
 from services.batch.evaluate.systems.item_knn import ItemKnn
 from services.batch.evaluate.systems.served import Served
 from services.batch.evaluate.systems.system import System
-from services.batch.ingest import ingest
+from services.batch.ingest.ingest import ingest
+from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.night_parts import NightParts
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads
-from services.batch.snapshot import Snapshot, current_snapshot
 from services.cli.options import open_source
 from shared.generation import part_folder
 from shared.layout import DataFolder

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from services.batch.histories import Histories
+from services.batch.ingest.histories import Histories
 from services.batch.runtime.progress import Progress
 from shared.settings import CompanionSettings
 

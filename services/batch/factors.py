@@ -25,8 +25,8 @@ from scipy.sparse import csr_matrix, save_npz
 from services.batch.companions import companions_of
 from services.batch.factorize import Factors
 from services.batch.factorizers import open_factorizer
-from services.batch.histories import Histories
-from services.batch.opinions import opinions
+from services.batch.ingest.feedback import opinions
+from services.batch.ingest.histories import Histories
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads

@@ -27,8 +27,8 @@ from shared.errors import ArtifactError
 from shared.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 
 if TYPE_CHECKING:
+    from services.batch.ingest.snapshot import Snapshot
     from services.batch.runtime.progress import Progress
-    from services.batch.snapshot import Snapshot
     from shared.layout import DataFolder
     from shared.settings import Settings
 

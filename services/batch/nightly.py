@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 import redis
 
 from services.batch.evaluate.nightly_evaluation import NightlyMetrics, read_metrics
-from services.batch.ingest import IngestReport, ingest
+from services.batch.ingest.ingest import IngestReport, ingest
+from services.batch.ingest.snapshot import current_snapshot
 from services.batch.learn_ranker import require_ranker
 from services.batch.night_parts import NightParts
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, publish_generation
@@ -26,7 +27,6 @@ from services.batch.runtime.progress import Progress
 from services.batch.runtime.run_log import accounted
 from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import faults_in_plain_words
-from services.batch.snapshot import current_snapshot
 from services.batch.sources.source import Source
 from services.batch.tune.tuned_settings import with_tuned
 from shared.errors import ArtifactError

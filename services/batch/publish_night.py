@@ -31,8 +31,8 @@ from shared.publication import current_generation, flip, verify_generation, writ
 if TYPE_CHECKING:
     import redis
 
+    from services.batch.ingest.snapshot import Snapshot
     from services.batch.runtime.progress import Progress
-    from services.batch.snapshot import Snapshot
     from shared.keys import Keys
     from shared.layout import DataFolder
     from shared.settings import GateSettings, Settings

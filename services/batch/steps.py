@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from services.batch.ingest import ingest
+from services.batch.ingest.ingest import ingest
+from services.batch.ingest.snapshot import open_snapshot
 from services.batch.learn_ranker import require_ranker
 from services.batch.night_parts import NightParts
 from services.batch.publish import collect
@@ -24,7 +25,6 @@ from services.batch.runtime.lease import once_at_a_time, step_of
 from services.batch.runtime.run_log import accounted
 from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import faults_in_plain_words
-from services.batch.snapshot import open_snapshot
 from services.batch.tune.tuned_settings import with_tuned
 from shared.errors import ArtifactError
 from shared.generation import part_folder, read_manifest

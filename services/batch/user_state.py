@@ -20,11 +20,11 @@ import pandas as pd
 import redis
 from numpy.typing import NDArray
 
-from services.batch.ingest import events_stand_still
-from services.batch.opinions import opinions
+from services.batch.ingest.event_log import events_after
+from services.batch.ingest.feedback import opinions
+from services.batch.ingest.ingest import events_stand_still
+from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
-from services.batch.snapshot import Snapshot
-from services.batch.sources.events import events_after
 from shared.generation import content_id
 from shared.keys import Keys
 from shared.layout import DataFolder

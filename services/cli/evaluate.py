@@ -133,7 +133,7 @@ def _evaluated(
     if source is None:
         yield _of_folder(folder, settings, generation, progress)
         return
-    from services.batch.ingest import ingest
+    from services.batch.ingest.ingest import ingest
 
     folder.embeddings.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="nightshelf-evaluate-") as name:
@@ -145,8 +145,8 @@ def _evaluated(
 
 def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, progress: Progress) -> Evaluated:
     from services.batch.evaluate.evaluate import Evaluated
+    from services.batch.ingest.snapshot import current_snapshot, open_snapshot
     from services.batch.night_parts import NightParts
-    from services.batch.snapshot import current_snapshot, open_snapshot
     from shared.generation import part_folder, read_manifest
 
     if generation is not None:

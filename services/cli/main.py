@@ -83,7 +83,7 @@ def _tell(error: NightshelfError) -> None:
 @app.command()
 def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
     """Build the demo (real books, simulated readers), or bring it up to date with new events, and serve it."""
-    from services.batch.snapshot import current_snapshot
+    from services.batch.ingest.snapshot import current_snapshot
     from services.batch.sources.demo.source import DemoSource
 
     settings = settings_for(data_dir)
@@ -131,7 +131,7 @@ def generate(
 @app.command()
 def ingest(source: SourceOption = None, data_dir: DataDir = None) -> None:
     """Take books, ratings and reported events in; publish nothing."""
-    from services.batch.ingest import ingest as ingest_source
+    from services.batch.ingest.ingest import ingest as ingest_source
     from services.batch.runtime.lease import only_run
     from services.batch.runtime.progress import ConsoleProgress
     from services.cli.tables import ingest_screen

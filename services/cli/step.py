@@ -141,7 +141,7 @@ def collect(run: Run, data_dir: DataDir = None) -> None:
 @steps.command("store-events")
 def store_events(data_dir: DataDir = None) -> None:
     """Make the events that wait in Redis durable; any time, beside any run."""
-    from services.batch.ingest import store_events as store
+    from services.batch.ingest.ingest import store_events as store
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.runtime.translate_errors import faults_in_plain_words
 

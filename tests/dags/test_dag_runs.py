@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import redis
 
+from services.batch.ingest.event_log import event_files
+from services.batch.ingest.snapshot import current_snapshot
 from services.batch.publish import current_generation
 from services.batch.runtime.lease import holder, release, step_of
-from services.batch.snapshot import current_snapshot
-from services.batch.sources.events import event_files
 from shared.generation import GenerationManifest, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder

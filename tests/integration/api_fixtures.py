@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from services.batch.snapshot import current_snapshot
+from services.batch.ingest.snapshot import current_snapshot
 from shared.catalog import Catalog
 from shared.generation import part_folder, read_manifest
 from shared.keys import Keys

@@ -14,8 +14,8 @@ import pytest
 from services.batch import factors
 from services.batch.evaluate.gate import judge
 from services.batch.evaluate.nightly_evaluation import build_evaluation, read_metrics
+from services.batch.ingest.snapshot import current_snapshot
 from services.batch.runtime.progress import SILENT
-from services.batch.snapshot import current_snapshot
 from shared.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 from shared.settings import EvaluationSettings, GateSettings

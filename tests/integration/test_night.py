@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.batch.ingest.feedback import opinions
 from services.batch.nightly import STEPS, run_night
-from services.batch.opinions import opinions
 from services.batch.publish import flip, manifests
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import SILENT

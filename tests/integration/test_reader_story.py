@@ -8,7 +8,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from services.batch.snapshot import current_snapshot
+from services.batch.ingest.snapshot import current_snapshot
 from shared.catalog import Catalog
 from shared.generation import part_folder, read_manifest, read_pointer_file
 from shared.keys import Keys

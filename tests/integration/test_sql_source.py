@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy
 from structlog.testing import capture_logs
 
-from services.batch.ingest import ingest
+from services.batch.ingest.ingest import ingest
+from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.runtime.progress import SILENT
-from services.batch.snapshot import Snapshot, current_snapshot
 from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from services.batch.content import build_content
 from services.batch.evaluate.evaluation import read_evaluation
+from services.batch.ingest.snapshot import write_snapshot
 from services.batch.runtime.progress import SILENT
-from services.batch.snapshot import write_snapshot
 from services.batch.tune import tune as tuning
 from services.batch.tune.known_data import known_data
 from services.batch.tune.record import read_record, write_record

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.batch import user_state
-from services.batch.ingest import store_events
+from services.batch.ingest.ingest import store_events
 from services.batch.nightly import STEPS
 from services.batch.publish import collect, rollback
 from services.batch.runtime.progress import SILENT

@@ -8,7 +8,7 @@ import pytest
 
 from services.batch.collaborative import build_collaborative
 from services.batch.factors import build_factors
-from services.batch.opinions import opinions
+from services.batch.ingest.feedback import opinions
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError

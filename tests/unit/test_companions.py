@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.batch import companions
 from services.batch.companions import companions_of
-from services.batch.histories import Histories
+from services.batch.ingest.histories import Histories
 from services.batch.runtime.progress import SILENT
 from shared.companions import FILES, Companions
 from shared.errors import ArtifactError

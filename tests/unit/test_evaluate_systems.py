@@ -15,7 +15,7 @@ from services.batch.evaluate.systems.item_knn import ItemKnn
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.prototype import _favourites
 from services.batch.evaluate.systems.system import ScoreRanker, best
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 from shared.settings import BlendSettings, CollaborativeSettings, Settings, UserStateSettings

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.batch.ingest import IngestReport, ingest
-from services.batch.numbering import number_books
+from services.batch.ingest.ingest import IngestReport, ingest
+from services.batch.ingest.item_index import number_books
+from services.batch.ingest.snapshot import BOOKS_SCHEMA, INTERACTIONS_SCHEMA, Snapshot, current_snapshot
 from services.batch.runtime.progress import SILENT
-from services.batch.snapshot import BOOKS_SCHEMA, INTERACTIONS_SCHEMA, Snapshot, current_snapshot
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
 from services.batch.sources.source import BOOK_COLUMNS
@@ -285,7 +285,7 @@ def test_an_ingest_killed_while_writing_leaves_the_last_snapshot_and_the_next_ru
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"services.batch.snapshot.{step}", die)
+        patch.setattr(f"services.batch.ingest.snapshot.{step}", die)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "data", source)
     after = current_snapshot(DataFolder(tmp_path / "data"))
@@ -345,7 +345,7 @@ def test_numbers_never_change_over_any_sequence_of_ingests(
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_deduplication_keeps_what_a_plain_dictionary_would(seed: int) -> None:
-    from services.batch.ingest import _latest
+    from services.batch.ingest.ingest import _latest
     from services.batch.sources.interaction_rows import KIND_DTYPE
 
     random = np.random.default_rng(seed)

@@ -26,9 +26,9 @@ from services.batch.evaluate.splits import (
 )
 from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.evaluate.systems.system import System
+from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from services.batch.snapshot import Snapshot
 from shared.errors import NightshelfError
 from shared.settings import Settings
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from services.batch.evaluate.splits import Split, held_out
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from shared.errors import SourceError
 from shared.settings import UserStateSettings
 

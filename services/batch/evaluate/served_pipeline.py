@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.companions import companions_of, without_withdrawn
-from services.batch.evaluate.training import Training
 from services.batch.factorize import Factors
+from services.batch.ingest.training_data import Training
 from services.batch.popularity import N_OVERALL, rank_by_popularity
 from services.batch.runtime.progress import Progress
 from services.batch.top_n import top_n

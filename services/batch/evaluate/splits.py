@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.training import Training
-from services.batch.opinions import opinions
+from services.batch.ingest.feedback import opinions
+from services.batch.ingest.training_data import Training
 from shared.settings import UserStateSettings
 
 

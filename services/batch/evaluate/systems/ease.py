@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.systems.system import Ranker, ScoreRanker
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.errors import ModelError
 

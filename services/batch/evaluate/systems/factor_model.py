@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
-from services.batch.evaluate.training import Training
 from services.batch.factors import fit_factors
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.settings import CollaborativeSettings
 

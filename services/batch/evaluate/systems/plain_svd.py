@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from services.batch.svd import right_singular_vectors
 

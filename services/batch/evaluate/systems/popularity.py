@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
 

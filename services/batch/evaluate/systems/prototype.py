@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.batch.evaluate.systems.plain_svd import factors_of_stars
 from services.batch.evaluate.systems.system import Ranker, ScoreRanker
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
 

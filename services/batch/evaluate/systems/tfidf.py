@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from services.batch.embed import book_text
 from services.batch.evaluate.systems.system import Ranker, ScoreRanker
-from services.batch.evaluate.training import Training
+from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.settings import BlendSettings
 

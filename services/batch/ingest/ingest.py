@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from services.batch.numbering import number_books
-from services.batch.snapshot import Snapshot, current_snapshot, write_snapshot
-from services.batch.sources.events import EVENTS, event_files, last_stream_id, load_events, take_events
+from services.batch.ingest.event_log import EVENTS, event_files, last_stream_id, load_events, take_events
+from services.batch.ingest.item_index import number_books
+from services.batch.ingest.snapshot import Snapshot, current_snapshot, write_snapshot
 from services.batch.sources.interaction_rows import KIND_DTYPE, KINDS
 from services.batch.sources.rejects import RejectLog
 from shared.errors import SourceError

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.histories import Histories
-from services.batch.opinions import opinions
+from services.batch.ingest.feedback import opinions
+from services.batch.ingest.histories import Histories
 from shared.editions import edition_groups
 from shared.settings import UserStateSettings
 
@@ -27,7 +27,7 @@ class Training:
 
     Attributes:
         books, interactions, user_state: as given.
-        opinions: one row for each user and book, see `services.batch.opinions`.
+        opinions: one row for each user and book, see `services.batch.ingest.feedback`.
         users: ids of the users, in the order of the rows.
         seen: int8, (n_users, n_books), sparse: what each must not be recommended again.
         positives: float32, (n_users, n_books), sparse, 1 where the user liked the book.
