@@ -26,10 +26,7 @@ import pandas as pd
 
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import SplitFacts
-from services.batch.evaluate.given_split import read_given_split
-from services.batch.evaluate.list_measures import genre_shares
 from services.batch.evaluate.measured import BookFacts
-from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.factor_model import FactorModel
@@ -38,6 +35,9 @@ from services.batch.evaluate.systems.served import Served
 from services.batch.evaluate.systems.system import System
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
+from services.batch.metrics.beyond_accuracy import genre_shares
+from services.batch.metrics.published_split import read_given_split
+from services.batch.metrics.splits import Split, split_by_time
 from services.batch.night_parts import NightParts
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.batch.evaluate.bootstrap import Interval
 from services.batch.evaluate.evaluation import Evaluation, SplitFacts, SystemFacts
+from services.batch.metrics.bootstrap import Interval
 
 _ACCURACY = {
     "time": ("ndcg_at_10", "recall_at_20", "reciprocal_rank_at_10", "hit_rate_at_10"),

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from services.batch.evaluate.bootstrap import paired_difference
 from services.batch.evaluate.compare import compare, settings_of
 from services.batch.evaluate.evaluation import Evaluation, read_evaluation, write_evaluation
-from services.batch.evaluate.list_measures import genre_shares
 from services.batch.evaluate.measured import METRICS, BookFacts
-from services.batch.evaluate.metrics import ndcg_at
-from services.batch.evaluate.splits import split_by_time
 from services.batch.evaluate.systems.ease import Ease
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
 from services.batch.evaluate.systems.system import ScoreRanker
+from services.batch.metrics.beyond_accuracy import genre_shares
+from services.batch.metrics.bootstrap import paired_difference
+from services.batch.metrics.ranking import ndcg_at
+from services.batch.metrics.splits import split_by_time
 from services.batch.runtime.progress import SILENT
 from services.cli.evaluation_tables import evaluation_screen
 from shared.errors import ArtifactError, ModelError, NightshelfError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.list_measures import (
+from services.batch.metrics.beyond_accuracy import (
     coverage,
     genre_shares,
     gini,
@@ -60,7 +60,7 @@ def test_intra_list_similarity_is_the_mean_cosine_of_pairs():
 
 
 def test_intra_list_similarity_against_all_pairs(monkeypatch):
-    monkeypatch.setattr("services.batch.evaluate.list_measures._USERS_AT_ONCE", 7)
+    monkeypatch.setattr("services.batch.metrics.beyond_accuracy._USERS_AT_ONCE", 7)
     chance = np.random.default_rng(1)
     vectors = chance.normal(size=(40, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -7,7 +7,7 @@ import pytest
 import pytrec_eval
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.metrics import hit_rate_at, hits, ndcg_at, recall_at, reciprocal_rank_at
+from services.batch.metrics.ranking import hit_rate_at, hits, ndcg_at, recall_at, reciprocal_rank_at
 
 RANKED = np.array([[3, 1, 0, 4], [2, 5, -1, -1], [0, 1, 2, 3], [-1, -1, -1, -1]], np.int32)
 N_BOOKS = 6

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch.evaluate.splits import split_by_time, split_last_of_each_user
+from services.batch.metrics.splits import split_by_time, split_last_of_each_user
 from shared.settings import UserStateSettings
 
 RULES = UserStateSettings()

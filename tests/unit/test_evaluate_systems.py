@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.metrics import ndcg_at
-from services.batch.evaluate.splits import split_by_time
 from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.evaluate.systems.ease import Ease, weights_of
 from services.batch.evaluate.systems.item_knn import ItemKnn
@@ -16,6 +14,8 @@ from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.prototype import _favourites
 from services.batch.evaluate.systems.system import ScoreRanker, best
 from services.batch.ingest.training_data import Training
+from services.batch.metrics.ranking import ndcg_at
+from services.batch.metrics.splits import split_by_time
 from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 from shared.settings import BlendSettings, CollaborativeSettings, Settings, UserStateSettings

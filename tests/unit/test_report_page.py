@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.batch.evaluate.bootstrap import Interval
 from services.batch.evaluate.report.axis import Axis, axis_over, written
 from services.batch.evaluate.report.document import Report
 from services.batch.evaluate.report.headline import headline
@@ -17,6 +16,7 @@ from services.batch.evaluate.report.markup import Markup, joined, tag
 from services.batch.evaluate.report.page import page
 from services.batch.evaluate.report.tribe_facts import tribe_facts
 from services.batch.evaluate.report.write_report import write_report
+from services.batch.metrics.bootstrap import Interval
 from services.batch.tune.record import TuningRecord
 from tests.evaluate_world import INACTIVE, N_BOOKS, content_part
 from tests.evaluated_world import NASTY, evaluation_of_world, report_of_world, tuning_record

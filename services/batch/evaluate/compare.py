@@ -9,7 +9,6 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.bootstrap import Interval, mean_interval, mean_intervals
 from services.batch.evaluate.evaluation import Setting, SplitFacts, SystemFacts
 from services.batch.evaluate.groups import activity_groups, popularity_groups
 from services.batch.evaluate.measured import (
@@ -19,9 +18,10 @@ from services.batch.evaluate.measured import (
     lists_of_all,
     lists_of_users,
 )
-from services.batch.evaluate.metrics import recall_at
-from services.batch.evaluate.splits import Split
 from services.batch.evaluate.systems.system import System
+from services.batch.metrics.bootstrap import Interval, mean_interval, mean_intervals
+from services.batch.metrics.ranking import recall_at
+from services.batch.metrics.splits import Split
 from services.batch.runtime.progress import Progress
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.log import get_logger

@@ -14,19 +14,19 @@ import pandas as pd
 
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import Evaluation, SplitFacts
-from services.batch.evaluate.given_split import read_given_split
-from services.batch.evaluate.list_measures import genre_shares
 from services.batch.evaluate.measured import METRICS, BookFacts
-from services.batch.evaluate.splits import (
+from services.batch.evaluate.systems.all_systems import all_systems
+from services.batch.evaluate.systems.system import System
+from services.batch.ingest.snapshot import Snapshot
+from services.batch.metrics.beyond_accuracy import genre_shares
+from services.batch.metrics.published_split import read_given_split
+from services.batch.metrics.splits import (
     Split,
     split_by_time,
     split_cold_books,
     split_cold_users,
     split_last_of_each_user,
 )
-from services.batch.evaluate.systems.all_systems import all_systems
-from services.batch.evaluate.systems.system import System
-from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.errors import NightshelfError

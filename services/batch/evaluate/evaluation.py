@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from services.batch.evaluate.bootstrap import Interval
+from services.batch.metrics.bootstrap import Interval
 from shared.layout import write_durably
 
 Setting: TypeAlias = str | int | float | bool | None

@@ -15,8 +15,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.evaluate.bootstrap import paired_difference, unpaired_difference
 from services.batch.evaluate.nightly_evaluation import DataFacts, read_metrics
+from services.batch.metrics.bootstrap import paired_difference, unpaired_difference
 from shared.generation import GateVerdict
 from shared.settings import GateSettings
 

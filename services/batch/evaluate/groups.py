@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.evaluation import GroupFacts
-from services.batch.evaluate.splits import Split
+from services.batch.metrics.splits import Split
 
 _N_ACTIVITY_GROUPS = 4
 _SHARES = (0.01, 0.1, 0.5, 1.0)  # of the books anyone liked, the most popular first

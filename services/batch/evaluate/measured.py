@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.evaluation import MetricFacts
-from services.batch.evaluate.list_measures import (
+from services.batch.metrics.beyond_accuracy import (
     coverage,
     gini,
     intra_list_similarity,
@@ -19,8 +19,8 @@ from services.batch.evaluate.list_measures import (
     novelty,
     share_of_most_popular,
 )
-from services.batch.evaluate.metrics import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
-from services.batch.evaluate.splits import Split
+from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
+from services.batch.metrics.splits import Split
 
 LONGEST = 50  # places a system is asked to fill
 SHOWN = 10  # places a reader sees: what the measures of lists look at

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.batch.evaluate.splits import Split, split_by_time
 from services.batch.ingest.snapshot import Snapshot
+from services.batch.metrics.splits import Split, split_by_time
 from shared.errors import ArtifactError
 from shared.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.batch.evaluate.bootstrap import Interval
+from services.batch.metrics.bootstrap import Interval
 from shared.errors import ArtifactError
 from shared.layout import DataFolder, write_durably
 

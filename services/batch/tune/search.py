@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.bootstrap import paired_difference
+from services.batch.metrics.bootstrap import paired_difference
 from services.batch.tune.record import Trial, Value
 from services.batch.tune.space import FACTOR_SETTINGS, Range
 from shared.errors import ModelError

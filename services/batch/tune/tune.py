@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from services.batch.evaluate.bootstrap import mean_interval, paired_difference
 from services.batch.ingest.snapshot import Snapshot
+from services.batch.metrics.bootstrap import mean_interval, paired_difference
 from services.batch.runtime.threads import bound_threads
 from services.batch.tune.known_data import known_data
 from services.batch.tune.record import Trial, TuningRecord, Value, read_record

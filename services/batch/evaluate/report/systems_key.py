@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.batch.evaluate.bootstrap import Interval
 from services.batch.evaluate.evaluation import SplitFacts, SystemFacts
+from services.batch.metrics.bootstrap import Interval
 
 SERVED = "served"
 _HALVES = {"served-blend", "served-collaborative", "served-companions", "served-kin", "served-content"}

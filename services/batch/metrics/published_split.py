@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from services.batch.evaluate.splits import Split, held_out
 from services.batch.ingest.training_data import Training
+from services.batch.metrics.splits import Split, held_out
 from shared.errors import SourceError
 from shared.settings import UserStateSettings
 
