@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from load import Load, run_load
-from services.batch.catalog import build_catalog
-from services.batch.content import build_content
+from services.batch.content.catalog import build_catalog
+from services.batch.content.index import build_content
 from services.batch.popularity import build_popularity
 from services.batch.publish import flip, verify_generation, write_lists, write_manifest
 from services.batch.runtime.artifact_builder import build_part

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from services.batch.content import build_content
+from services.batch.content.index import build_content
 from services.batch.runtime.progress import SILENT
 from shared.settings import ContentSettings
 

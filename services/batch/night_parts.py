@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.batch.catalog import build_catalog
 from services.batch.collaborative import build_collaborative, build_without_withdrawn, names_withdrawn
-from services.batch.embed import Embedded, Embedder, embed_books, open_embedder
+from services.batch.content.catalog import build_catalog
+from services.batch.content.embed import Embedded, Embedder, embed_books, open_embedder
 from services.batch.evaluate.nightly_evaluation import build_evaluation
 from services.batch.factors import build_factors
 from services.batch.learn_ranker import build_ranker
@@ -214,7 +214,7 @@ class NightParts:
 
         def make(path: Path) -> Facts:
             # scikit-learn takes a second to import, and most steps, each a process of its own, do without it.
-            from services.batch.content import build_content  # noqa: PLC0415
+            from services.batch.content.index import build_content  # noqa: PLC0415
 
             vectors, content = self._embed().vectors, self._settings.content
             return build_content(path, vectors, self._books, content, threads=self._threads, progress=self._progress)

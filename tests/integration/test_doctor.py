@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.batch import embed
+from services.batch.content import embed
 from services.cli import doctor
 from services.embedded import embedded_valkey
 from shared import redis as connections

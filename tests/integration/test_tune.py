@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from services.batch.content import build_content
+from services.batch.content.index import build_content
 from services.batch.evaluate.evaluation import read_evaluation
 from services.batch.ingest.snapshot import write_snapshot
 from services.batch.runtime.progress import SILENT

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.batch.catalog import RECORD_FIELDS, build_catalog
+from services.batch.content.catalog import RECORD_FIELDS, build_catalog
 from shared.catalog import Catalog
 from shared.errors import UnknownBookError
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch import content
-from services.batch.content import build_content, choose_index
-from services.batch.projection import project
+from services.batch.content import index as content
+from services.batch.content.index import build_content, choose_index
+from services.batch.content.projection import project
 from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError
 from shared.neighbours import Neighbours

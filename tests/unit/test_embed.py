@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch import embed
-from services.batch.embed import book_text, embed_books, open_embedder, verify_model
+from services.batch.content import embed
+from services.batch.content.embed import book_text, embed_books, open_embedder, verify_model
 from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 
@@ -151,7 +151,7 @@ def test_the_model_is_identified_and_reused_without_importing_torch(packaged, tm
 import sys
 from pathlib import Path
 import pandas as pd
-from services.batch.embed import embed_books, open_embedder, verify_model
+from services.batch.content.embed import embed_books, open_embedder, verify_model
 from services.batch.runtime.progress import SILENT
 embedder = open_embedder("all-MiniLM-L6-v2", threads=1)
 books = pd.read_pickle({str(tmp_path / "books.pickle")!r})

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from services.batch.tribe_names import SEPARATOR, alike, name_tribes, singular
-from services.batch.tribes import find_tribes, n_tribes_for
+from services.batch.content.cluster_names import SEPARATOR, alike, name_tribes, singular
+from services.batch.content.clusters import find_tribes, n_tribes_for
 from shared.settings import ContentSettings
 
 # Each planted tribe: its genre, the words its descriptions share, and a name only one author uses.
@@ -86,7 +86,7 @@ def test_no_tribe_is_smaller_than_three_books():
 
 
 def test_centres_fitted_to_a_sample_still_place_every_book(monkeypatch):
-    monkeypatch.setattr("services.batch.tribes.SAMPLE", 60)
+    monkeypatch.setattr("services.batch.content.clusters.SAMPLE", 60)
     vectors = planted_vectors()
 
     tribe_of = find_tribes(vectors, np.arange(len(vectors)), ContentSettings(tribes=len(WORLD)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.vector_store import DIGEST, VectorStore, digest_of
+from services.batch.content.vectors import DIGEST, VectorStore, digest_of
 from shared.errors import ArtifactError
 
 DIMENSIONS = 3

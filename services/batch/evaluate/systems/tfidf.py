@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from services.batch.embed import book_text
+from services.batch.content.embed import book_text
 from services.batch.evaluate.systems.system import Ranker, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress

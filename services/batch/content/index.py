@@ -19,12 +19,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.projection import project
+from services.batch.content.cluster_names import name_tribes
+from services.batch.content.clusters import find_tribes
+from services.batch.content.projection import project
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from services.batch.tribe_names import name_tribes
-from services.batch.tribes import find_tribes
 from shared.errors import ArtifactError
 from shared.settings import ContentSettings
 

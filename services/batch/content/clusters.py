@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from services.batch.projection import project
+from services.batch.content.projection import project
 from shared.settings import ContentSettings
 
 FEWEST, MOST = 4, 60

@@ -21,9 +21,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.batch.content.vectors import DIGEST, VectorStore, digest_of
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import n_threads
-from services.batch.vector_store import DIGEST, VectorStore, digest_of
 from shared.errors import ModelError
 from shared.generation import content_id, sha256_of
 
