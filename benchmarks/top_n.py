@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from services.batch.top_n import top_n
+from services.batch.models.top_n import top_n
 
 TARGET = 0.5
 SEEN_ON_AVERAGE = 111  # readers of the full goodbooks-10k have rated as many

@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from services.batch.top_n import top_n
+from services.batch.models.top_n import top_n
 
 TARGET_GIB = 3.0
 SEEN_ON_AVERAGE = 111

@@ -1,8 +1,8 @@
-"""Companions, opened for serving: for each book what its readers went on to read (see `services.batch.companions`).
+"""Companions, opened for serving: for each book what its readers went on to read (see `services.batch.models.item_transitions`).
 
 Files, in the collaborative part: `companions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
 `companions.scores.npy`, float32, the same shape, above 0, padded with 0. The part may be older than the catalogue and
-then knows fewer books. The trend beside them is for everyone the same (`services.batch.trend`).
+then knows fewer books. The trend beside them is for everyone the same (`services.batch.models.trending`).
 """
 
 from __future__ import annotations

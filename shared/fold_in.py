@@ -1,7 +1,7 @@
 """Fold-in: the list the night would have made for a history, made at once from the factors of the night.
 
 A user's factor is the sum of the fold-in factors of the newest liked books, the r-th newest weighted decay^r; a book's
-score is its item factor times that. The night makes its lists by the same rule (`services.batch.factors`).
+score is its item factor times that. The night makes its lists by the same rule (`services.batch.models.factors`).
 """
 
 from __future__ import annotations

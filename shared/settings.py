@@ -72,7 +72,7 @@ class CollaborativeSettings(Group):
 
 
 class CompanionSettings(Group):
-    """What readers of a book went on to read; the letters are those of `services.batch.companions`."""
+    """What readers of a book went on to read; the letters are those of `services.batch.models.item_transitions`."""
 
     n_companions: int = Field(100, ge=10, le=1000, description="companions kept of each book")
     window: int = Field(100, ge=1, le=1000, description="books of one user further apart than this are no pair")

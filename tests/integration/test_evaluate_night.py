@@ -11,10 +11,10 @@ import orjson
 import pandas as pd
 import pytest
 
-from services.batch import factors
 from services.batch.evaluate.gate import judge
 from services.batch.evaluate.nightly_evaluation import build_evaluation, read_metrics
 from services.batch.ingest.snapshot import current_snapshot
+from services.batch.models import factors
 from services.batch.runtime.progress import SILENT
 from shared.generation import part_folder, read_manifest
 from shared.layout import DataFolder

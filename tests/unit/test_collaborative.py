@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch.collaborative import build_collaborative
-from services.batch.factors import build_factors
 from services.batch.ingest.feedback import opinions
+from services.batch.models.collaborative import build_collaborative
+from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch import companions
-from services.batch.companions import companions_of
 from services.batch.ingest.histories import Histories
+from services.batch.models import item_transitions as companions
+from services.batch.models.item_transitions import companions_of
 from services.batch.runtime.progress import SILENT
 from shared.companions import FILES, Companions
 from shared.errors import ArtifactError

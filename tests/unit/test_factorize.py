@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from services.batch.factorize import Factors
-from services.batch.factorizers import open_factorizer
+from services.batch.models.factor_model import Factors
+from services.batch.models.registry import open_factorizer
+from services.batch.models.svd import ScaledSvd, right_singular_vectors
 from services.batch.runtime.progress import SILENT
-from services.batch.svd import ScaledSvd, right_singular_vectors
 from shared.errors import ArtifactError, ModelError
 from shared.settings import CollaborativeSettings
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from services.batch.collaborative import build_collaborative
-from services.batch.factors import build_factors
+from services.batch.models.collaborative import build_collaborative
+from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
 from shared.fold_in import FoldIn

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.popularity import STRENGTH_BOUNDS, build_popularity, prior
+from services.batch.models.popularity import STRENGTH_BOUNDS, build_popularity, prior
 from shared.errors import ArtifactError
 from shared.popularity import Popularity
 from shared.settings import UserStateSettings

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from services.batch.top_n import top_n
+from services.batch.models.top_n import top_n
 from shared.errors import ArtifactError
 
 

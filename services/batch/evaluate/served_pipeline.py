@@ -1,6 +1,6 @@
 """The served pipeline, answering many users at once without Redis: what is measured is what is served.
 
-Nightly lists come from the factors by `services.batch.top_n`, the other lists from `shared.candidates`,
+Nightly lists come from the factors by `services.batch.models.top_n`, the other lists from `shared.candidates`,
 `shared.blend` makes one list of them, `shared.ranker` puts that into order if it is on, and `shared.popular_fill` fills
 it up, as for a request.
 Lists folded in by day are those of the night (`shared.fold_in`), so there is nothing of theirs to measure apart.
@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.companions import companions_of, without_withdrawn
-from services.batch.factorize import Factors
 from services.batch.ingest.training_data import Training
-from services.batch.popularity import N_OVERALL, rank_by_popularity
+from services.batch.models.factor_model import Factors
+from services.batch.models.item_transitions import companions_of, without_withdrawn
+from services.batch.models.popularity import N_OVERALL, rank_by_popularity
+from services.batch.models.top_n import top_n
+from services.batch.models.trending import trend_of
 from services.batch.runtime.progress import Progress
-from services.batch.top_n import top_n
-from services.batch.trend import trend_of
 from shared.blend import SOURCES, Blended, blend
 from shared.candidates import ListMaker
 from shared.companions import Companions

@@ -1,12 +1,12 @@
-"""A factor model behind the interface of the nightly one (`services.batch.factorize`), over all books, unblended."""
+"""A factor model behind the interface of the nightly one (`services.batch.models.factor_model`), over all books, unblended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
-from services.batch.factors import fit_factors
 from services.batch.ingest.training_data import Training
+from services.batch.models.factors import fit_factors
 from services.batch.runtime.progress import Progress
 from shared.settings import CollaborativeSettings
 

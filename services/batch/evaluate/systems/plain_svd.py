@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from services.batch.evaluate.systems.system import FactorRanker, Ranker
 from services.batch.ingest.training_data import Training
+from services.batch.models.svd import right_singular_vectors
 from services.batch.runtime.progress import Progress
-from services.batch.svd import right_singular_vectors
 
 
 @dataclass(frozen=True)

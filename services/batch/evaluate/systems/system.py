@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.ingest.training_data import Training
+from services.batch.models.top_n import top_n
 from services.batch.runtime.progress import Progress
-from services.batch.top_n import top_n
 
 _SCORES_AT_ONCE = 4_000_000
 

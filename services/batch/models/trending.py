@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.batch.companions import without_noise
 from services.batch.ingest.histories import Histories
+from services.batch.models.item_transitions import without_noise
 from shared.neighbour_lists import Candidates
 
 N_TRENDING = 200  # more than are blended: a reader has seen some

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.factorize import Factors, checked, no_factors
+from services.batch.models.factor_model import Factors, checked, no_factors
 from services.batch.runtime.progress import Progress
 
 _OVERSAMPLING = 32  # columns beyond the rank, cut at the end: they make the last directions wanted accurate

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.batch.factorize import Factorizer
-from services.batch.svd import ScaledSvd
+from services.batch.models.factor_model import Factorizer
+from services.batch.models.svd import ScaledSvd
 from shared.settings import CollaborativeSettings
 
 
@@ -14,7 +14,7 @@ def open_factorizer(settings: CollaborativeSettings, *, threads: int) -> Factori
         ModelError: the library behind it is not installed; names the extra that holds it.
     """
     if settings.algorithm == "als":
-        from services.batch.als import ImplicitAls  # noqa: PLC0415  # needs the extra `als`
+        from services.batch.models.als import ImplicitAls  # noqa: PLC0415  # needs the extra `als`
 
         return ImplicitAls(rank=settings.rank, seed=settings.seed, threads=threads)
     return ScaledSvd(

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from services.batch.factorize import Factors, checked, no_factors
+from services.batch.models.factor_model import Factors, checked, no_factors
 from services.batch.runtime.progress import Progress
 from shared.errors import ModelError
 

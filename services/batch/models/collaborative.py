@@ -6,7 +6,7 @@ Files, in a folder made by the caller:
 - `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
   `history_decay`^r, is the user's factor, so that a list can be made for someone the night did not know.
 - `companions.numbers.npy`, `companions.scores.npy`: see `shared.companions`; active books only.
-- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.trend`; active books only.
+- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`; active books only.
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
 - `lists.scores.npy`: float32, (n_users, list_length), their scores, padded with -inf.
@@ -23,11 +23,11 @@ import orjson
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, load_npz
 
-from services.batch.companions import without_withdrawn
+from services.batch.models.item_transitions import without_withdrawn
+from services.batch.models.top_n import TopNBlock, top_n
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from services.batch.top_n import TopNBlock, top_n
 from shared.companions import FILES as COMPANIONS
 from shared.companions import TREND_FILES as TREND
 from shared.generation import read_part
@@ -52,7 +52,7 @@ def build_collaborative(
 
     Args:
         folder: where to write; exists.
-        factors: a finished folder of `services.batch.factors`; may be older than the catalogue and have fewer books.
+        factors: a finished folder of `services.batch.models.factors`; may be older than the catalogue and have fewer books.
         active: bool, (n_books,): whether the source has the book now.
         list_length: books in a list at most.
         threads: threads to use, by default all cores.

@@ -4,9 +4,9 @@ A folder of its own, so that a run that dies while listing does not factor again
 serving needs of it is linked into the collaborative part. Files, in a folder made by the caller:
 
 - `user_factors.npy`: float32, (n_users, rank).
-- `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.factorize.Factors`.
-- `companions.numbers.npy`, `companions.scores.npy`: see `services.batch.companions`.
-- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.trend`.
+- `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.models.factor_model.Factors`.
+- `companions.numbers.npy`, `companions.scores.npy`: see `services.batch.models.item_transitions`.
+- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`.
 - `users.json`: ids of the users with a positive opinion, in the order of the rows.
 - `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
 """
@@ -22,15 +22,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, save_npz
 
-from services.batch.companions import companions_of
-from services.batch.factorize import Factors
-from services.batch.factorizers import open_factorizer
 from services.batch.ingest.feedback import opinions
 from services.batch.ingest.histories import Histories
+from services.batch.models.factor_model import Factors
+from services.batch.models.item_transitions import companions_of
+from services.batch.models.registry import open_factorizer
+from services.batch.models.trending import trend_of
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from services.batch.trend import trend_of
 from shared.companions import FILES, TREND_FILES
 from shared.errors import ArtifactError
 from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
