@@ -3,7 +3,7 @@
 Boosted trees (LightGBM; Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NIPS 2017) say how
 likely someone is to like a book from what each list says of it, how popular it is and since when, and what the reader
 has of its author and its series. Of a book that nobody has liked yet they cannot have learned anything: such a book
-keeps the place it has in the blend. `services.batch.learn_ranker` learns them; evaluation and serving rank here.
+keeps the place it has in the blend. `services.batch.pipeline.train_reranker` learns them; evaluation and serving rank here.
 
 Files, in the ranker part: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
 `facts.npy`, float32, (n_books, 6), see `BOOK_FACTS`; `groups.npy`, int32, (n_books, 2), which books share their first

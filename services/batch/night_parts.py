@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from services.batch.content.catalog import build_catalog
 from services.batch.content.embed import Embedded, Embedder, embed_books, open_embedder
 from services.batch.evaluate.nightly_evaluation import build_evaluation
-from services.batch.learn_ranker import build_ranker
 from services.batch.models.collaborative import build_collaborative, build_without_withdrawn, names_withdrawn
 from services.batch.models.factors import build_factors
 from services.batch.models.popularity import build_popularity
+from services.batch.pipeline.train_reranker import build_ranker
 from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_epoch
 from shared.errors import ArtifactError
 from shared.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part

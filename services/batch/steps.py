@@ -16,8 +16,8 @@ import orjson
 
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import open_snapshot
-from services.batch.learn_ranker import require_ranker
 from services.batch.night_parts import NightParts
+from services.batch.pipeline.train_reranker import require_ranker
 from services.batch.publish import collect
 from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation
 from services.batch.runtime.artifact_builder import start_epoch

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
+from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
 from shared.generation import part_folder, read_manifest

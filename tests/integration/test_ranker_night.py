@@ -12,9 +12,9 @@ import pytest
 from services.api.live import Live, open_served
 from services.api.store import Store
 from services.batch.evaluate.evaluation import SplitFacts
-from services.batch.evaluate.served_pipeline import ServedPipeline
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
+from services.batch.pipeline.served_pipeline import ServedPipeline
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
 from services.batch.steps import StepsOfRun

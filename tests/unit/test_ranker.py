@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker
 from services.batch.evaluate.systems.all_systems import all_systems
 from services.batch.ingest.histories import Histories
 from services.batch.ingest.training_data import Training
-from services.batch.learn_ranker import book_facts, build_ranker, learn_ranker
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
+from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
+from services.batch.pipeline.train_reranker import book_facts, build_ranker, learn_ranker
 from services.batch.runtime.progress import SILENT
 from shared.blend import NOTHING_BLENDED, SOURCES, Blended
 from shared.errors import ModelError, NightshelfError

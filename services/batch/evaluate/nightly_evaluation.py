@@ -27,15 +27,15 @@ from scipy.sparse import csr_matrix
 from services.batch.evaluate.compare import compare_lists, settings_of
 from services.batch.evaluate.evaluation import SplitFacts as EvaluationSplit
 from services.batch.evaluate.measured import LONGEST, BookFacts
-from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.evaluate.systems.popularity import MostPopular
 from services.batch.evaluate.systems.served import Served
-from services.batch.learn_ranker import learn_ranker
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_difference
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.metrics.splits import Split, split_by_time
 from services.batch.models.factors import fit_factors
+from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
+from services.batch.pipeline.train_reranker import learn_ranker
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import Split
 from services.batch.models.factor_model import Factors
 from services.batch.models.factors import fit_factors
+from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.runtime.progress import SILENT
 from shared.candidates import ListMaker
 from shared.generation import content_id

@@ -9,10 +9,10 @@ import orjson
 from numpy.typing import NDArray
 
 from services.batch.evaluate.report.document import BookLine, Recommendation, SampleReader
-from services.batch.evaluate.served_pipeline import ServedPipeline
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
+from services.batch.pipeline.served_pipeline import ServedPipeline
 from shared.blend import SOURCES, Blended
 from shared.catalog import Catalog
 from shared.generation import Generation, part_folder

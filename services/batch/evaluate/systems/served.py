@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.evaluate.systems.system import Ranker
 from services.batch.ingest.training_data import Training
-from services.batch.learn_ranker import learn_ranker
 from services.batch.models.factors import fit_factors
+from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
+from services.batch.pipeline.train_reranker import learn_ranker
 from services.batch.runtime.progress import Progress
 from shared.blend import SOURCES
 from shared.neighbours import Neighbours

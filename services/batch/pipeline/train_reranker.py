@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.batch.evaluate.served_pipeline import ServedPipeline, list_maker
 from services.batch.ingest.histories import Histories
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import hits
 from services.batch.metrics.splits import held_out
 from services.batch.models.factors import fit_factors
+from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads

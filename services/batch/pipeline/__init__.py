@@ -1,0 +1,1 @@
+"""The served pipeline offline, and the learning of its reranker."""
