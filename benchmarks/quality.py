@@ -24,15 +24,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from services.batch.evaluate.baselines.ease import Ease
+from services.batch.evaluate.baselines.factor_model import FactorModel
+from services.batch.evaluate.baselines.item_knn import ItemKnn
+from services.batch.evaluate.baselines.recommender import System
+from services.batch.evaluate.baselines.registry import all_systems
+from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import SplitFacts
-from services.batch.evaluate.measured import BookFacts
-from services.batch.evaluate.systems.all_systems import all_systems
-from services.batch.evaluate.systems.ease import Ease
-from services.batch.evaluate.systems.factor_model import FactorModel
-from services.batch.evaluate.systems.item_knn import ItemKnn
-from services.batch.evaluate.systems.served import Served
-from services.batch.evaluate.systems.system import System
+from services.batch.evaluate.metric_registry import BookFacts
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares

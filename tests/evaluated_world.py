@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from services.batch.evaluate.baselines.ease import Ease
+from services.batch.evaluate.baselines.item_knn import ItemKnn
+from services.batch.evaluate.baselines.popularity import MostPopular
+from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import Evaluation
-from services.batch.evaluate.measured import METRICS, BookFacts
+from services.batch.evaluate.metric_registry import METRICS, BookFacts
 from services.batch.evaluate.report.document import BookLine, Recommendation, Report, SampleReader, TribeFacts
-from services.batch.evaluate.systems.ease import Ease
-from services.batch.evaluate.systems.item_knn import ItemKnn
-from services.batch.evaluate.systems.popularity import MostPopular
-from services.batch.evaluate.systems.served import Served
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval
 from services.batch.metrics.splits import split_by_time

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from services.batch.evaluate.baselines.ease import Ease
+from services.batch.evaluate.baselines.popularity import MostPopular
+from services.batch.evaluate.baselines.recommender import ScoreRanker
+from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare, settings_of
 from services.batch.evaluate.evaluation import Evaluation, read_evaluation, write_evaluation
-from services.batch.evaluate.measured import METRICS, BookFacts
-from services.batch.evaluate.systems.ease import Ease
-from services.batch.evaluate.systems.popularity import MostPopular
-from services.batch.evaluate.systems.served import Served
-from services.batch.evaluate.systems.system import ScoreRanker
+from services.batch.evaluate.metric_registry import METRICS, BookFacts
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import paired_difference
 from services.batch.metrics.ranking import ndcg_at

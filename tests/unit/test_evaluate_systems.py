@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.systems.all_systems import all_systems
-from services.batch.evaluate.systems.ease import Ease, weights_of
-from services.batch.evaluate.systems.item_knn import ItemKnn
-from services.batch.evaluate.systems.popularity import MostPopular
-from services.batch.evaluate.systems.prototype import _favourites
-from services.batch.evaluate.systems.system import ScoreRanker, best
+from services.batch.evaluate.baselines.ease import Ease, weights_of
+from services.batch.evaluate.baselines.item_knn import ItemKnn
+from services.batch.evaluate.baselines.popularity import MostPopular
+from services.batch.evaluate.baselines.prototype import _favourites
+from services.batch.evaluate.baselines.recommender import ScoreRanker, best
+from services.batch.evaluate.baselines.registry import all_systems
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
@@ -184,7 +184,7 @@ def test_ease_is_the_same_from_users_and_from_books():
 
 
 def test_ease_says_when_there_are_too_many_books(monkeypatch, split):
-    monkeypatch.setattr("services.batch.evaluate.systems.ease.MOST_BOOKS", 10)
+    monkeypatch.setattr("services.batch.evaluate.baselines.ease.MOST_BOOKS", 10)
     with pytest.raises(ModelError, match="10 are the most"):
         Ease().fit(split.training, threads=1, progress=SILENT)
 

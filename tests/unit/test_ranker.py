@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.evaluate.systems.all_systems import all_systems
+from services.batch.evaluate.baselines.registry import all_systems
 from services.batch.ingest.histories import Histories
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at

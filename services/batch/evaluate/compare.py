@@ -9,16 +9,16 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.batch.evaluate.baselines.recommender import System
 from services.batch.evaluate.evaluation import Setting, SplitFacts, SystemFacts
 from services.batch.evaluate.groups import activity_groups, popularity_groups
-from services.batch.evaluate.measured import (
+from services.batch.evaluate.metric_registry import (
     LONGEST,
     BookFacts,
     accuracy_of_users,
     lists_of_all,
     lists_of_users,
 )
-from services.batch.evaluate.systems.system import System
 from services.batch.metrics.bootstrap import Interval, mean_interval, mean_intervals
 from services.batch.metrics.ranking import recall_at
 from services.batch.metrics.splits import Split

@@ -12,11 +12,11 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
+from services.batch.evaluate.baselines.recommender import System
+from services.batch.evaluate.baselines.registry import all_systems
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import Evaluation, SplitFacts
-from services.batch.evaluate.measured import METRICS, BookFacts
-from services.batch.evaluate.systems.all_systems import all_systems
-from services.batch.evaluate.systems.system import System
+from services.batch.evaluate.metric_registry import METRICS, BookFacts
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix
 
+from services.batch.evaluate.baselines.popularity import MostPopular
+from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare_lists, settings_of
 from services.batch.evaluate.evaluation import SplitFacts as EvaluationSplit
-from services.batch.evaluate.measured import LONGEST, BookFacts
-from services.batch.evaluate.systems.popularity import MostPopular
-from services.batch.evaluate.systems.served import Served
+from services.batch.evaluate.metric_registry import LONGEST, BookFacts
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_difference
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.batch.evaluate.evaluation import Evaluation
-from services.batch.evaluate.measured import METRICS
+from services.batch.evaluate.metric_registry import METRICS
 from services.batch.evaluate.nightly_evaluation import read_split
 from services.batch.evaluate.report.document import Report
 from services.batch.evaluate.report.page import page

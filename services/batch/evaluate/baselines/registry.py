@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.batch.evaluate.systems.ease import Ease
-from services.batch.evaluate.systems.factor_model import FactorModel
-from services.batch.evaluate.systems.item_knn import ItemKnn
-from services.batch.evaluate.systems.plain_svd import PlainSvd
-from services.batch.evaluate.systems.popularity import MostPopular
-from services.batch.evaluate.systems.prototype import PrototypeHybrid
-from services.batch.evaluate.systems.served import Served
-from services.batch.evaluate.systems.system import System
-from services.batch.evaluate.systems.tfidf import Tfidf
+from services.batch.evaluate.baselines.ease import Ease
+from services.batch.evaluate.baselines.factor_model import FactorModel
+from services.batch.evaluate.baselines.item_knn import ItemKnn
+from services.batch.evaluate.baselines.plain_svd import PlainSvd
+from services.batch.evaluate.baselines.popularity import MostPopular
+from services.batch.evaluate.baselines.prototype import PrototypeHybrid
+from services.batch.evaluate.baselines.recommender import System
+from services.batch.evaluate.baselines.served import Served
+from services.batch.evaluate.baselines.tfidf import Tfidf
 from shared.settings import CollaborativeSettings, Settings
 
 ALS_RANK = 64

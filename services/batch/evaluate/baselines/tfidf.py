@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from services.batch.content.embed import book_text
-from services.batch.evaluate.systems.system import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.settings import BlendSettings

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.systems.plain_svd import factors_of_stars
-from services.batch.evaluate.systems.system import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.plain_svd import factors_of_stars
+from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.batch.evaluate.systems.system import FactorRanker, Ranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, Ranker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 

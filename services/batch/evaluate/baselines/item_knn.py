@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from services.batch.evaluate.systems.system import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 

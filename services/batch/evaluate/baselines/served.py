@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from services.batch.evaluate.systems.system import Ranker
+from services.batch.evaluate.baselines.recommender import Ranker
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.systems.system import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.errors import ModelError

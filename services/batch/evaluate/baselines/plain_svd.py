@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.systems.system import FactorRanker, Ranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, Ranker
 from services.batch.ingest.training_data import Training
 from services.batch.models.svd import right_singular_vectors
 from services.batch.runtime.progress import Progress

@@ -1,0 +1,1 @@
+"""The systems that are scored side by side, one file each. `services.batch.evaluate.baselines.registry` names them."""
