@@ -11,10 +11,10 @@ from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import Evaluation
 from services.batch.evaluate.metric_registry import METRICS, BookFacts
-from services.batch.evaluate.report.document import BookLine, Recommendation, Report, SampleReader, TribeFacts
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval
 from services.batch.metrics.splits import split_by_time
+from services.batch.report.document import BookLine, Recommendation, Report, SampleReader, TribeFacts
 from services.batch.runtime.progress import SILENT
 from services.batch.tune.record import Trial, TuningRecord
 from shared.settings import Settings, UserStateSettings

@@ -90,9 +90,9 @@ def evaluate(
 
 def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) -> list[Path]:
     """The page beside the figures; that of a generation also into the data folder. Returns where they are."""
-    from services.batch.evaluate.report.document import Report
-    from services.batch.evaluate.report.page import page
-    from services.batch.evaluate.report.write_report import report_of_generation, write_report
+    from services.batch.report.document import Report
+    from services.batch.report.page import page
+    from services.batch.report.write_report import report_of_generation, write_report
     from shared.generation import open_generation
 
     beside = figures.with_suffix(".html")

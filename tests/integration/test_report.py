@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from services.batch import publish_night
 from services.batch.evaluate.evaluation import read_evaluation
-from services.batch.evaluate.report import sample_readers as drawing
-from services.batch.evaluate.report.document import Report
-from services.batch.evaluate.report.page import page
 from services.batch.publish import collect
+from services.batch.report import sample_readers as drawing
+from services.batch.report.document import Report
+from services.batch.report.page import page
 from services.cli.evaluate import evaluate
 from shared.generation import part_folder, read_manifest
 from shared.layout import DataFolder

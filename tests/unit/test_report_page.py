@@ -9,14 +9,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.batch.evaluate.report.axis import Axis, axis_over, written
-from services.batch.evaluate.report.document import Report
-from services.batch.evaluate.report.headline import headline
-from services.batch.evaluate.report.markup import Markup, joined, tag
-from services.batch.evaluate.report.page import page
-from services.batch.evaluate.report.tribe_facts import tribe_facts
-from services.batch.evaluate.report.write_report import write_report
 from services.batch.metrics.bootstrap import Interval
+from services.batch.report.cluster_map_data import tribe_facts
+from services.batch.report.document import Report
+from services.batch.report.headline import headline
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.page import page
+from services.batch.report.plots.axis import Axis, axis_over, written
+from services.batch.report.write_report import write_report
 from services.batch.tune.record import TuningRecord
 from tests.evaluate_world import INACTIVE, N_BOOKS, content_part
 from tests.evaluated_world import NASTY, evaluation_of_world, report_of_world, tuning_record

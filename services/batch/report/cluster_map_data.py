@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.evaluate.report.document import TribeFacts
+from services.batch.report.document import TribeFacts
 
 MOST_POINTS = 12_000
 _FULL = 1000

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from services.batch.evaluate.evaluation import GroupFacts
-from services.batch.evaluate.report.axis import Axis, axis_over, written
-from services.batch.evaluate.report.markup import Markup, joined, tag
-from services.batch.evaluate.report.systems_key import Keyed, value_of
 from services.batch.metrics.bootstrap import Interval
+from services.batch.report.legend import Keyed, value_of
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.axis import Axis, axis_over, written
 
 _TOP, _BOTTOM, _HEIGHT = 16.0, 236.0, 282
 _SHORT = {"less popular": "the rest", "never liked before": "new"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.batch.evaluate.report.axis import axis_over, written
-from services.batch.evaluate.report.markup import Markup, joined, tag
-from services.batch.evaluate.report.systems_key import Keyed, value_of
 from services.batch.metrics.bootstrap import Interval
+from services.batch.report.legend import Keyed, value_of
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.axis import axis_over, written
 
 _ROW, _LINE = 44, 30
 _DOT = 6

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.batch.evaluate.evaluation import MetricFacts
-from services.batch.evaluate.report.axis import axis_over, written
-from services.batch.evaluate.report.markup import Markup, joined, tag
-from services.batch.evaluate.report.systems_key import Keyed, value_of
+from services.batch.report.legend import Keyed, value_of
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.axis import axis_over, written
 
 _TOP, _BOTTOM, _HEIGHT = 14.0, 226.0, 268
 _FRONT = {"served": 2, "rival": 1}

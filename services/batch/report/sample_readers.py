@@ -8,11 +8,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.evaluate.report.document import BookLine, Recommendation, SampleReader
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
 from services.batch.pipeline.served_pipeline import ServedPipeline
+from services.batch.report.document import BookLine, Recommendation, SampleReader
 from shared.blend import SOURCES, Blended
 from shared.catalog import Catalog
 from shared.generation import Generation, part_folder

@@ -8,17 +8,17 @@ from functools import cache
 from pathlib import Path
 
 from services.batch.evaluate.evaluation import Evaluation, SplitFacts
-from services.batch.evaluate.report.document import Report
-from services.batch.evaluate.report.figure_tables import figure_tables, metric_notes
-from services.batch.evaluate.report.group_plot import group_plot
-from services.batch.evaluate.report.headline import foundation, headline
-from services.batch.evaluate.report.interval_plot import interval_plot
-from services.batch.evaluate.report.markup import Markup, joined, tag
-from services.batch.evaluate.report.reader_cards import reader_cards
-from services.batch.evaluate.report.systems_key import Keyed, keyed
-from services.batch.evaluate.report.tradeoff_plot import tradeoff_plot
-from services.batch.evaluate.report.tribe_map import tribe_map
-from services.batch.evaluate.report.tuning_section import tuning_section
+from services.batch.report.document import Report
+from services.batch.report.figure_tables import figure_tables, metric_notes
+from services.batch.report.headline import foundation, headline
+from services.batch.report.legend import Keyed, keyed
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.cluster_map import tribe_map
+from services.batch.report.plots.group_plot import group_plot
+from services.batch.report.plots.interval_plot import interval_plot
+from services.batch.report.plots.tradeoff_plot import tradeoff_plot
+from services.batch.report.reader_cards import reader_cards
+from services.batch.report.tuning_section import tuning_section
 
 _TRADED = ("coverage_at_10", "top_share_at_10", "novelty_at_10")
 _FOUND = {

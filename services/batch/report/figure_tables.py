@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.batch.evaluate.evaluation import Evaluation, GroupFacts, SplitFacts, SystemFacts
-from services.batch.evaluate.report.markup import Markup, joined, tag
 from services.batch.metrics.bootstrap import Interval
+from services.batch.report.markup import Markup, joined, tag
 
 
 def figure_tables(evaluation: Evaluation, split: SplitFacts) -> Markup:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.batch.evaluate.report.figure_tables import figure_text
-from services.batch.evaluate.report.markup import Markup, joined, tag
-from services.batch.evaluate.report.tuning_plot import search_plot, setting_plot
+from services.batch.report.figure_tables import figure_text
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.tuning_plot import search_plot, setting_plot
 from services.batch.tune.record import TuningRecord
 
 

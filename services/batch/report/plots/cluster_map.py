@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.batch.evaluate.report.document import TribeFacts
-from services.batch.evaluate.report.markup import Markup, joined, tag
+from services.batch.report.document import TribeFacts
+from services.batch.report.markup import Markup, joined, tag
 
 N_COLOURS = 12
 _FULL = 1000  # points are in tenths of a percent

@@ -7,11 +7,11 @@ from pathlib import Path
 from services.batch.evaluate.evaluation import Evaluation
 from services.batch.evaluate.metric_registry import METRICS
 from services.batch.evaluate.nightly_evaluation import read_split
-from services.batch.evaluate.report.document import Report
-from services.batch.evaluate.report.page import page
-from services.batch.evaluate.report.sample_readers import sample_readers
-from services.batch.evaluate.report.tribe_facts import tribe_facts
 from services.batch.ingest.snapshot import Snapshot, open_snapshot
+from services.batch.report.cluster_map_data import tribe_facts
+from services.batch.report.document import Report
+from services.batch.report.page import page
+from services.batch.report.sample_readers import sample_readers
 from services.batch.tune.record import read_record
 from shared.generation import Generation, part_folder
 from shared.layout import DataFolder, write_durably

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.batch.evaluate.evaluation import Evaluation, SplitFacts
-from services.batch.evaluate.report.systems_key import SERVED, best_usual, value_of
 from services.batch.metrics.bootstrap import Interval
+from services.batch.report.legend import SERVED, best_usual, value_of
 
 _METRIC = "ndcg_at_10"
 _WITH_A_TENTH = 9.95

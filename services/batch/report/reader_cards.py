@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.batch.evaluate.report.document import BookLine, Recommendation, SampleReader
-from services.batch.evaluate.report.markup import Markup, tag
+from services.batch.report.document import BookLine, Recommendation, SampleReader
+from services.batch.report.markup import Markup, tag
 
 _WHY = {
     "collaborative": "similar readers",

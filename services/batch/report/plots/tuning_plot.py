@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
-from services.batch.evaluate.report.axis import Axis, axis_over, written
-from services.batch.evaluate.report.markup import Markup, joined, tag
+from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.axis import Axis, axis_over, written
 from services.batch.tune.record import Trial
 
 _TOP, _BOTTOM, _HEIGHT = 14.0, 196.0, 238
