@@ -16,11 +16,11 @@ from services.batch.evaluate.evaluation import read_evaluation
 from services.batch.ingest.snapshot import write_snapshot
 from services.batch.runtime.progress import SILENT
 from services.batch.tune import tune as tuning
-from services.batch.tune.known_data import known_data
 from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import Range
-from services.batch.tune.trial_scores import TrialScores
+from services.batch.tune.trials import TrialScores
 from services.batch.tune.tune import tune
+from services.batch.tune.tuning_split import known_data
 from services.cli.main import app
 from shared.errors import ArtifactError, NightshelfError
 from shared.layout import DataFolder

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.metrics.bootstrap import mean_interval, paired_difference
 from services.batch.runtime.threads import bound_threads
-from services.batch.tune.known_data import known_data
 from services.batch.tune.record import Trial, TuningRecord, Value, read_record
 from services.batch.tune.search import N_PARTS, search
 from services.batch.tune.space import SPACE, Range
-from services.batch.tune.trial_scores import TrialScores
+from services.batch.tune.trials import TrialScores
 from services.batch.tune.tuned_settings import is_explicit, reason_of, value_of, with_tuned, with_values
+from services.batch.tune.tuning_split import known_data
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.settings import Settings
