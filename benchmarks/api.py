@@ -27,7 +27,7 @@ from load import Load, run_load
 from services.batch.content.catalog import build_catalog
 from services.batch.content.index import build_content
 from services.batch.models.popularity import build_popularity
-from services.batch.publish import flip, verify_generation, write_lists, write_manifest
+from services.batch.publish.publish import flip, verify_generation, write_lists, write_manifest
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
 from services.embedded import embedded_valkey

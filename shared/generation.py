@@ -1,7 +1,7 @@
 """Parts and generations: what a nightly run publishes and the API serves.
 
 A *part* is an immutable folder `<kind>-<id>` with its files and `part.json` (sizes, SHA-256), written last. A
-*generation* is a small manifest naming one part of each kind. This module reads and verifies; `services.batch.publish`
+*generation* is a small manifest naming one part of each kind. This module reads and verifies; `services.batch.publish.publish`
 writes.
 """
 

@@ -21,7 +21,7 @@ from services.batch.ingest.ingest import IngestReport, ingest
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.night_parts import NightParts
 from services.batch.pipeline.train_reranker import require_ranker
-from services.batch.publish_night import generation_id, make_manifest, pass_gate, publish_generation
+from services.batch.publish.generation import generation_id, make_manifest, pass_gate, publish_generation
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.run_log import accounted

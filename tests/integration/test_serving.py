@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.batch.publish import rollback
+from services.batch.publish.publish import rollback
 from services.batch.runtime.progress import SILENT
 from shared.keys import Keys
 from shared.layout import DataFolder

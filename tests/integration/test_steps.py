@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.api.live import open_served
-from services.batch.publish import manifests, verify_generation
+from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.artifact_builder import read_epoch
 from tests.integration.library import Library
 from tests.integration.server import run_command

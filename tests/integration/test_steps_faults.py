@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.batch.publish import manifests, verify_generation
+from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.lease import holder
 from shared.generation import open_generation, read_pointer_file
 from tests.integration.server import connect

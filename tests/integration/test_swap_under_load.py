@@ -11,7 +11,7 @@ import pytest
 
 from services.api import live
 from services.api.store import Store
-from services.batch.publish import current_generation, flip, rollback
+from services.batch.publish.publish import current_generation, flip, rollback
 from services.batch.runtime.progress import SILENT
 from shared.errors import NoGenerationError
 from shared.generation import read_manifest, read_pointer_file

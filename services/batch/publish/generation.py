@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.batch.evaluate.gate import judge
-from services.batch.publish import write_lists, write_manifest
+from services.batch.publish.publish import write_lists, write_manifest
+from services.batch.publish.user_state import merge_user_state
 from services.batch.report.write_report import write_night_report
 from services.batch.tune.tuned_settings import tuned_names
-from services.batch.user_state import merge_user_state
 from shared.errors import ArtifactError, GateRefusedError
 from shared.generation import (
     GateVerdict,
