@@ -38,7 +38,7 @@ from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
 from services.batch.metrics.splits import Split, split_by_time
-from services.batch.night_parts import NightParts
+from services.batch.night.artifacts import NightParts
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads
 from services.cli.options import open_source

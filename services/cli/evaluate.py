@@ -146,7 +146,7 @@ def _evaluated(
 def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, progress: Progress) -> Evaluated:
     from services.batch.evaluate.evaluate import Evaluated
     from services.batch.ingest.snapshot import current_snapshot, open_snapshot
-    from services.batch.night_parts import NightParts
+    from services.batch.night.artifacts import NightParts
     from shared.generation import part_folder, read_manifest
 
     if generation is not None:

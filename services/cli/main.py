@@ -163,7 +163,7 @@ def nightly(
 
 
 def _night(settings: Settings, source: Source | None, url: str, accept: str | None = None) -> None:
-    from services.batch.nightly import STEPS, run_night
+    from services.batch.night.nightly import STEPS, run_night
     from services.batch.runtime.progress import ConsoleProgress
     from services.cli.tables import night_screen
     from shared.redis import connect_for_batch

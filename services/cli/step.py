@@ -16,7 +16,7 @@ from services.cli.options import DataDir, SourceOption, batch_redis, err, open_s
 from shared.layout import DataFolder
 
 if TYPE_CHECKING:
-    from services.batch.steps import StepsOfRun
+    from services.batch.night.steps import StepsOfRun
     from shared.settings import Settings
 
 steps = typer.Typer(
@@ -42,8 +42,8 @@ def _tell(account: dict[str, Any]) -> None:
 
 
 def _steps(run: str, settings: Settings) -> StepsOfRun:
+    from services.batch.night.steps import StepsOfRun
     from services.batch.runtime.progress import ConsoleProgress
-    from services.batch.steps import StepsOfRun
 
     return StepsOfRun(run, settings, ConsoleProgress(err))
 

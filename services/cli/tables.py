@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.api.schemas import SimilarBook
     from services.batch.evaluate.nightly_evaluation import NightlyMetrics
     from services.batch.ingest.ingest import IngestReport
-    from services.batch.nightly import NightReport
+    from services.batch.night.nightly import NightReport
     from services.batch.synthetic.generate import GenerateReport
     from services.cli.doctor import Finding
     from shared.generation import GenerationManifest

@@ -51,7 +51,7 @@ def tune(
 
 def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials: int, seed: int) -> TuningRecord:
     from services.batch.ingest.snapshot import current_snapshot
-    from services.batch.night_parts import NightParts
+    from services.batch.night.artifacts import NightParts
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.tune.search import require_library
     from services.batch.tune.tune import tune as search

@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.api.app import create_app
-from services.batch.nightly import run_night
+from services.batch.night.nightly import run_night
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog

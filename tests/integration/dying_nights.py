@@ -23,7 +23,7 @@ import numpy as np
 import redis
 
 from services.batch import collaborative, content, night_parts, parts, publish, publish_night, snapshot, user_state
-from services.batch.nightly import STEPS, run_night
+from services.batch.night.nightly import STEPS, run_night
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
 from shared import publication

@@ -18,7 +18,7 @@ from services.api.recommend import Recommender
 from services.api.store import Store
 from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
-from services.batch.nightly import NightReport, run_night
+from services.batch.night.nightly import NightReport, run_night
 from services.batch.publish.publish import current_generation, history, verify_generation
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder

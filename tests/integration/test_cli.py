@@ -15,7 +15,7 @@ import typer
 from rich.cells import cell_len
 
 from services import cli, command_context
-from services.batch.nightly import STEPS
+from services.batch.night.nightly import STEPS
 from services.batch.runtime.lease import only_run
 from shared.layout import DataFolder
 from tests.integration.server import READER, copy_of, demo_folder

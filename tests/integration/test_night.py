@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.batch.ingest.feedback import opinions
-from services.batch.nightly import STEPS, run_night
+from services.batch.night.nightly import STEPS, run_night
 from services.batch.publish.publish import flip, manifests
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import SILENT

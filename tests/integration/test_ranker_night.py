@@ -14,10 +14,10 @@ from services.api.store import Store
 from services.batch.evaluate.evaluation import SplitFacts
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
+from services.batch.night.steps import StepsOfRun
 from services.batch.pipeline.served_pipeline import ServedPipeline
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
-from services.batch.steps import StepsOfRun
 from shared.blend import Blended
 from shared.errors import ModelError
 from shared.generation import part_folder

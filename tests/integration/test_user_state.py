@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.batch.ingest.ingest import store_events
-from services.batch.nightly import STEPS
+from services.batch.night.nightly import STEPS
 from services.batch.publish import user_state
 from services.batch.publish.publish import collect, rollback
 from services.batch.publish.user_state import replay_events, seed_user_state

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from services.batch.night.steps import StepsOfRun
 from services.batch.runtime.progress import SILENT
-from services.batch.steps import StepsOfRun
 from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import SPACE
 from services.batch.tune.tuned_settings import is_explicit, tuned_names, value_of, with_tuned, with_values

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.batch import night_parts
-from services.batch.nightly import run_night
+from services.batch.night import artifacts as night_parts
+from services.batch.night.nightly import run_night
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog

@@ -16,7 +16,7 @@ import orjson
 
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import open_snapshot
-from services.batch.night_parts import NightParts
+from services.batch.night.artifacts import NightParts
 from services.batch.pipeline.train_reranker import require_ranker
 from services.batch.publish.generation import (
     generation_id,

@@ -19,7 +19,7 @@ import redis
 from services.batch.evaluate.nightly_evaluation import NightlyMetrics, read_metrics
 from services.batch.ingest.ingest import IngestReport, ingest
 from services.batch.ingest.snapshot import current_snapshot
-from services.batch.night_parts import NightParts
+from services.batch.night.artifacts import NightParts
 from services.batch.pipeline.train_reranker import require_ranker
 from services.batch.publish.generation import generation_id, make_manifest, pass_gate, publish_generation
 from services.batch.runtime.lease import only_run
