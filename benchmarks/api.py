@@ -31,7 +31,7 @@ from services.batch.publish.publish import flip, verify_generation, write_lists,
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
 from services.embedded import embedded_valkey
-from shared.generation import GenerationManifest, PartKind
+from shared.artifacts.generation import GenerationManifest, PartKind
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.settings import load_settings

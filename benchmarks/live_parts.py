@@ -18,9 +18,9 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from shared.blend import SOURCES, blend
-from shared.fold_in import FoldIn
-from shared.ranker import BOOK_FACTS, FEATURES, BookFacts, Ranker, lightgbm
+from shared.recommend.blend import SOURCES, blend
+from shared.recommend.fold_in import FoldIn
+from shared.recommend.reranker import BOOK_FACTS, FEATURES, BookFacts, Ranker, lightgbm
 from shared.settings import BlendSettings, RankerSettings
 
 N_BOOKS, RANK, N_HISTORY, N_LISTED = 10_000, 128, 60, 100

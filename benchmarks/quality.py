@@ -42,7 +42,7 @@ from services.batch.night.artifacts import NightParts
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads
 from services.cli.options import open_source
-from shared.generation import part_folder
+from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, Group, RankerSettings, Settings, load_settings
 

@@ -39,7 +39,7 @@ class Keys:
         return f"{self.prefix}:event:{event_id}"
 
     def collaborative_list(self, part_id: str, user_id: str) -> str:
-        """String: a packed list (`shared.codec`). Written by publish; unlinked by collect with its part."""
+        """String: a packed list (`shared.recommend.codec`). Written by publish; unlinked by collect with its part."""
         return f"{self.collaborative_prefix(part_id)}{{{user_id}}}"
 
     def collaborative_prefix(self, part_id: str) -> str:

@@ -13,9 +13,7 @@ from typing import cast
 import numpy as np
 import redis
 
-from shared.codec import unpack
-from shared.errors import ArtifactError, PublishConflictError
-from shared.generation import (
+from shared.artifacts.generation import (
     Generation,
     GenerationManifest,
     PartManifest,
@@ -26,8 +24,10 @@ from shared.generation import (
     read_part,
     read_pointer_file,
 )
+from shared.errors import ArtifactError, PublishConflictError
 from shared.keys import Keys
 from shared.layout import DataFolder, write_durably
+from shared.recommend.codec import unpack
 
 _LIST_FILES = ("users.json", "lists.numbers.npy", "lists.scores.npy")
 _PROBES = 20

@@ -114,7 +114,7 @@ class BlendSettings(Group):
     )
 
     def weights(self, n_recent: int) -> tuple[float, ...]:
-        """For a user with so many recent books, in the order of `shared.blend.SOURCES`.
+        """For a user with so many recent books, in the order of `shared.recommend.blend.SOURCES`.
 
         A newcomer first sees what is next to the books named; then the trend stands in for what is not known yet.
         """
@@ -165,7 +165,7 @@ class BlendSettings(Group):
 
 
 class RankerSettings(Group):
-    """The optional ranker behind the blend, see `shared.ranker`; it needs the extra `ranker`, here and for serving."""
+    """The optional ranker behind the blend, see `shared.recommend.reranker`; it needs the extra `ranker`, here and for serving."""
 
     enabled: bool = False
     books: int = Field(100, ge=20, le=1000, description="first books of the blend that are put into order")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.generation import Generation, part_folder
+from shared.artifacts.generation import Generation, part_folder
 from shared.layout import DataFolder
 
 MAGIC = b"NSM1"

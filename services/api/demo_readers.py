@@ -10,7 +10,7 @@ from services.api.live import Served
 from services.api.page_schemas import DemoReader
 from services.api.present import reference
 from services.api.store import Store
-from shared.generation import part_folder
+from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
 
 _LOOKED_AT = 48

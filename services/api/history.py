@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import orjson
 
 from services.api.page_schemas import Figure, GenerationFacts
+from shared.artifacts.generation import GenerationManifest, part_folder, read_manifest
 from shared.errors import ArtifactError
-from shared.generation import GenerationManifest, part_folder, read_manifest
 from shared.layout import DataFolder
 
 _MOST_SHOWN = 30

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from services.api.problems import what_of, where_of
 from services.api.schemas import Event
 from services.api.store import AcceptedEvent
-from shared.catalog import Catalog
+from shared.artifacts.catalog import Catalog
 from shared.errors import InvalidRequestError, NightshelfError
 from shared.settings import UserStateSettings
 

@@ -27,13 +27,13 @@ from services.api.metrics import (
     GENERATION_FAILURES,
     REDIS_UP,
 )
+from services.api.search.titles import TitleIndex
 from services.api.store import Store
+from shared.artifacts.generation import Generation, open_generation, read_pointer_file
 from shared.errors import NoGenerationError, StoreUnavailableError
-from shared.generation import Generation, open_generation, read_pointer_file
 from shared.layout import DataFolder
 from shared.log import get_logger
-from shared.popular_fill import first_of_each_work, spread_over_tribes
-from shared.titles import TitleIndex
+from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes
 
 _WARMED_BOOKS = 4096
 _RETRY_REFUSED_SECONDS = 30.0

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from services.api.schemas import BookReference, Rated, Text
-from shared.generation import GateVerdict
-from shared.run_account import StepAccount
+from shared.artifacts.generation import GateVerdict
+from shared.run_log import StepAccount
 
 
 class PageFacts(BaseModel):

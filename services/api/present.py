@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.api.schemas import BookRecord, BookReference, Rated, TribeName
-from shared.generation import Generation
+from shared.artifacts.generation import Generation
 
 
 def reference(generation: Generation, number: int) -> BookReference:

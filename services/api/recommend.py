@@ -15,12 +15,12 @@ from services.api.batching import Batcher
 from services.api.live import Live, Served
 from services.api.metrics import DEGRADED
 from services.api.store import REMEMBERED_USERS, Store, UserState
-from shared.blend import NOTHING_BLENDED, SOURCES, Blended, blend
+from shared.artifacts.generation import Generation
 from shared.errors import StoreUnavailableError
-from shared.generation import Generation
-from shared.neighbour_lists import Candidates
-from shared.popular_fill import top_up
-from shared.reasons import NO_REASON, reasons_for
+from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended, blend
+from shared.recommend.explanations import NO_REASON, reasons_for
+from shared.recommend.neighbor_table import Candidates
+from shared.recommend.popularity_backfill import top_up
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
@@ -196,7 +196,7 @@ class Recommender:
 
 
 def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequence[Candidates], ...]:
-    """The candidate lists of each user, in the order of `shared.blend.SOURCES`."""
+    """The candidate lists of each user, in the order of `shared.recommend.blend.SOURCES`."""
     collaborative = [state.collaborative for state in states]
     live = [row for row, state in enumerate(states) if _is_outweighed(generation, state)]
     if live:

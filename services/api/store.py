@@ -21,11 +21,11 @@ from redis.exceptions import NoScriptError, ResponseError
 from services.api.metrics import REDIS_SECONDS, REDIS_UP
 from services.api.page_schemas import RedisFacts
 from services.api.scripts import READ, TAKE_EVENTS
-from shared.codec import unpack
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
 from shared.log import get_logger
-from shared.neighbour_lists import NO_CANDIDATES, Candidates
+from shared.recommend.codec import unpack
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.redis import UNAVAILABLE, connect_for_serving
 from shared.settings import InteractionKind, Settings
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from shared.artifacts.generation import open_generation, read_pointer_file
 from shared.errors import NightshelfError
-from shared.generation import open_generation, read_pointer_file
 from shared.layout import DataFolder
 from shared.settings import Settings
 

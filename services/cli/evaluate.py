@@ -93,7 +93,7 @@ def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) ->
     from services.batch.report.document import Report
     from services.batch.report.page import page
     from services.batch.report.write_report import report_of_generation, write_report
-    from shared.generation import open_generation
+    from shared.artifacts.generation import open_generation
 
     beside = figures.with_suffix(".html")
     if evaluation.generation is None:
@@ -111,7 +111,7 @@ def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) ->
 def _settings(data_dir: Path | None, generation: str | None) -> Settings:
     """Those of the next night, or of a generation."""
     from services.batch.tune.tuned_settings import with_tuned
-    from shared.generation import read_manifest
+    from shared.artifacts.generation import read_manifest
     from shared.settings import CollaborativeSettings
 
     settings = with_tuned(settings_for(data_dir))
@@ -147,7 +147,7 @@ def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, p
     from services.batch.evaluate.evaluate import Evaluated
     from services.batch.ingest.snapshot import current_snapshot, open_snapshot
     from services.batch.night.artifacts import NightParts
-    from shared.generation import part_folder, read_manifest
+    from shared.artifacts.generation import part_folder, read_manifest
 
     if generation is not None:
         manifest = read_manifest(folder, generation)

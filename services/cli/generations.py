@@ -47,7 +47,7 @@ def show_generation(
     generation: Annotated[str, typer.Argument(help="Its id, as in the list.")], data_dir: DataDir = None
 ) -> None:
     """Show a generation's manifest, as JSON."""
-    from shared.generation import read_manifest
+    from shared.artifacts.generation import read_manifest
 
     with _pointing_at_the_list():
         manifest = read_manifest(DataFolder(settings_for(data_dir).data_dir), generation)

@@ -186,7 +186,7 @@ def serve(
     embedded: Annotated[bool, typer.Option("--embedded", help="Run the data folder's own Valkey.")] = False,
 ) -> None:
     """Serve what is published."""
-    from shared.generation import read_pointer_file
+    from shared.artifacts.generation import read_pointer_file
 
     settings = settings_for(data_dir)
     if settings.redis_url is None and not embedded:
@@ -234,7 +234,7 @@ def recommend(
 
 def _published(folder: DataFolder) -> str:
     """The published generation's id, as the data folder has it."""
-    from shared.generation import read_pointer_file
+    from shared.artifacts.generation import read_pointer_file
 
     published = read_pointer_file(folder)
     if published is None:

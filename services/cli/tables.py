@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.batch.night.nightly import NightReport
     from services.batch.synthetic.generate import GenerateReport
     from services.cli.doctor import Finding
-    from shared.generation import GenerationManifest
+    from shared.artifacts.generation import GenerationManifest
     from shared.layout import DataFolder
 
 _MOST_REASONS = 6

@@ -56,7 +56,7 @@ def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials:
     from services.batch.tune.search import require_library
     from services.batch.tune.tune import tune as search
     from services.cli.tuning_tables import showing_trials
-    from shared.generation import part_folder
+    from shared.artifacts.generation import part_folder
 
     require_library()
     snapshot = current_snapshot(folder)

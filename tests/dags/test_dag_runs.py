@@ -14,7 +14,7 @@ from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.publish.publish import current_generation
 from services.batch.runtime.lease import holder, release, step_of
-from shared.generation import GenerationManifest, read_manifest
+from shared.artifacts.generation import GenerationManifest, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.integration.server import eventually, serving

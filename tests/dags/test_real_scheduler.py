@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.generation import read_pointer_file
+from shared.artifacts.generation import read_pointer_file
 from shared.layout import DataFolder
 from tests.dags.airflow_server import AirflowApi, airflow_running
 from tests.integration.server import READER, eventually, run_command, serving

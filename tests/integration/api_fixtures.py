@@ -13,8 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.batch.ingest.snapshot import current_snapshot
-from shared.catalog import Catalog
-from shared.generation import part_folder, read_manifest
+from shared.artifacts.catalog import Catalog
+from shared.artifacts.generation import part_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.integration.api_world import Api, World, publish_world, serving

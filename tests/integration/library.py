@@ -22,12 +22,12 @@ from services.batch.night.nightly import NightReport, run_night
 from services.batch.publish.publish import current_generation, history, verify_generation
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
-from shared.blend import Blended
-from shared.catalog import Catalog
-from shared.codec import unpack
-from shared.generation import Generation, GenerationManifest, part_folder, read_manifest, read_pointer_file
+from shared.artifacts.catalog import Catalog
+from shared.artifacts.generation import Generation, GenerationManifest, part_folder, read_manifest, read_pointer_file
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.recommend.blend import Blended
+from shared.recommend.codec import unpack
 from shared.settings import Settings, load_settings
 from tests.small_world import SmallWorld, small_world
 

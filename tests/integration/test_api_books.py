@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from shared.generation import part_folder, read_manifest
+from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.popularity import Popularity
 from shared.layout import DataFolder
-from shared.popularity import Popularity
 from tests.integration.api_world import ODD_IDS
 
 pytest_plugins = ["tests.integration.api_fixtures"]

@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
-from shared.blend import SOURCES
-from shared.generation import part_folder, read_manifest
+from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
+from shared.recommend.blend import SOURCES
 from shared.settings import BlendSettings
 from tests.integration.api_world import ODD_IDS, ODD_READER, serving
 

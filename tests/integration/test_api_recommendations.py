@@ -8,7 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from shared.generation import open_generation
+from shared.artifacts.generation import open_generation
 from shared.layout import DataFolder
 from tests.integration.api_world import ODD_READER
 

@@ -8,8 +8,8 @@ import pytest
 
 from services.batch.publish.publish import collect, manifests, rollback, verify_generation, write_manifest
 from services.batch.runtime.progress import SILENT
+from shared.artifacts.generation import part_folder, read_pointer_file
 from shared.errors import ArtifactError
-from shared.generation import part_folder, read_pointer_file
 from shared.layout import write_durably
 
 NOTHING = {"generations": 0, "parts": 0, "snapshots": 0, "lists": 0}

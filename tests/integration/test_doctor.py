@@ -15,7 +15,7 @@ from services.batch.content import embed
 from services.cli import doctor
 from services.embedded import embedded_valkey
 from shared import redis as connections
-from shared.generation import read_manifest, read_pointer_file
+from shared.artifacts.generation import read_manifest, read_pointer_file
 from shared.layout import DataFolder
 from shared.settings import Settings
 from tests.integration.server import answers, connect, copy_of, demo_folder, embedded_url, run_command

@@ -16,7 +16,7 @@ from services.batch.evaluate.nightly_evaluation import build_evaluation, read_me
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.models import factors
 from services.batch.runtime.progress import SILENT
-from shared.generation import part_folder, read_manifest
+from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 from shared.settings import EvaluationSettings, GateSettings
 

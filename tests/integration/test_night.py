@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.api.search.titles import TitleIndex
 from services.batch.ingest.feedback import opinions
 from services.batch.night.nightly import STEPS, run_night
 from services.batch.publish.publish import flip, manifests
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import SILENT
+from shared.artifacts.generation import OPTIONAL_PARTS, PART_KINDS, part_folder, read_pointer_file, verify_part
 from shared.errors import ArtifactError, PublishConflictError, RunActiveError
-from shared.generation import OPTIONAL_PARTS, PART_KINDS, part_folder, read_pointer_file, verify_part
 from shared.settings import BlendSettings, CollaborativeSettings
-from shared.titles import TitleIndex
 from tests.small_world import TASTES, Book
 
 ALL_PARTS = sorted(set(PART_KINDS) - OPTIONAL_PARTS)

@@ -20,10 +20,10 @@ from services.batch.publish.publish import (
     write_manifest,
 )
 from services.batch.runtime.progress import SILENT
-from shared.codec import pack, unpack
+from shared.artifacts.generation import FileFact, part_folder, read_manifest, read_pointer_file, sha256_of, verify_part
 from shared.errors import ArtifactError, PublishConflictError
-from shared.generation import FileFact, part_folder, read_manifest, read_pointer_file, sha256_of, verify_part
 from shared.keys import Keys
+from shared.recommend.codec import pack, unpack
 from tests.small_world import Book
 
 

@@ -18,11 +18,11 @@ from services.batch.night.steps import StepsOfRun
 from services.batch.pipeline.served_pipeline import ServedPipeline
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
-from shared.blend import Blended
+from shared.artifacts.generation import part_folder
 from shared.errors import ModelError
-from shared.generation import part_folder
 from shared.publication import flip
-from shared.ranker import Ranker
+from shared.recommend.blend import Blended
+from shared.recommend.reranker import Ranker
 from shared.settings import BlendSettings, CollaborativeSettings, EvaluationSettings, GateSettings, RankerSettings
 from tests.integration.library import Library
 from tests.small_world import FIRST_RATING_SECONDS, Book

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.batch.ingest.snapshot import current_snapshot
-from shared.catalog import Catalog
-from shared.generation import part_folder, read_manifest, read_pointer_file
+from shared.artifacts.catalog import Catalog
+from shared.artifacts.generation import part_folder, read_manifest, read_pointer_file
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.integration.server import (

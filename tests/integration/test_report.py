@@ -20,7 +20,7 @@ from services.batch.report import sample_readers as drawing
 from services.batch.report.document import Report
 from services.batch.report.page import page
 from services.cli.evaluate import evaluate
-from shared.generation import part_folder, read_manifest
+from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 
 pytest_plugins = ["tests.integration.api_fixtures"]

@@ -14,7 +14,7 @@ import pytest
 
 from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.lease import holder
-from shared.generation import open_generation, read_pointer_file
+from shared.artifacts.generation import open_generation, read_pointer_file
 from tests.integration.server import connect
 from tests.integration.step_processes import NIGHT, OUTAGES
 from tests.integration.valkey_process import running_valkey

@@ -6,9 +6,9 @@ import pytest
 import redis
 
 from services.api.store import LONGEST_SEEN, AcceptedEvent, Store
-from shared.codec import pack
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
+from shared.recommend.codec import pack
 from shared.settings import UserStateSettings, load_settings
 
 

@@ -13,8 +13,8 @@ from services.api import live
 from services.api.store import Store
 from services.batch.publish.publish import current_generation, flip, rollback
 from services.batch.runtime.progress import SILENT
+from shared.artifacts.generation import read_manifest, read_pointer_file
 from shared.errors import NoGenerationError
-from shared.generation import read_manifest, read_pointer_file
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.settings import load_settings

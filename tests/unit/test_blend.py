@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.blend import blend
+from shared.recommend.blend import blend
 
 N_BOOKS = 45
 NOTHING = (np.empty(0, np.int32), np.empty(0, np.float32))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.batch.content.catalog import RECORD_FIELDS, build_catalog
-from shared.catalog import Catalog
+from shared.artifacts.catalog import Catalog
 from shared.errors import UnknownBookError
 
 FULL = {

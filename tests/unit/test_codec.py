@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shared.codec import MAX_LENGTH, pack, unpack
 from shared.errors import ArtifactError
+from shared.recommend.codec import MAX_LENGTH, pack, unpack
 
 lists = st.integers(0, 300).flatmap(
     lambda n: st.tuples(

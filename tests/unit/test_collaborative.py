@@ -11,8 +11,8 @@ from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
+from shared.artifacts.generation import part_folder
 from shared.errors import ArtifactError
-from shared.generation import part_folder
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
 

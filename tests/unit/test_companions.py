@@ -11,7 +11,7 @@ from services.batch.ingest.histories import Histories
 from services.batch.models import item_transitions as companions
 from services.batch.models.item_transitions import companions_of
 from services.batch.runtime.progress import SILENT
-from shared.companions import FILES, Companions
+from shared.artifacts.item_transitions import FILES, Companions
 from shared.errors import ArtifactError
 from shared.settings import CompanionSettings
 

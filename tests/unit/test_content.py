@@ -1,4 +1,4 @@
-"""The content part: what is written is what `shared.neighbours` opens, and recall is what it is said to be."""
+"""The content part: what is written is what `shared.artifacts.content` opens, and recall is what it is said to be."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from services.batch.content import index as content
 from services.batch.content.index import build_content, choose_index
 from services.batch.content.projection import project
 from services.batch.runtime.progress import SILENT
+from shared.artifacts.content import Neighbours
 from shared.errors import ArtifactError
-from shared.neighbours import Neighbours
 from shared.settings import ContentSettings
 
 DIMENSIONS = 24

@@ -11,9 +11,9 @@ from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_part
 from services.batch.runtime.progress import SILENT
-from shared.fold_in import FoldIn
-from shared.generation import part_folder
+from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
+from shared.recommend.fold_in import FoldIn
 from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
 from tests.unit.test_collaborative import interactions_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.candidates import ListMaker
-from shared.kin import KinLists
-from shared.neighbour_lists import NO_CANDIDATES
+from shared.recommend.candidates import ListMaker
+from shared.recommend.neighbor_table import NO_CANDIDATES
+from shared.recommend.same_series_author import KinLists
 from shared.settings import BlendSettings
 
 #           0      1      2      3      4     5     6     7

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.artifacts.content import Neighbours
 from shared.errors import ArtifactError
-from shared.neighbours import Neighbours
 
 N_BOOKS = 60
 

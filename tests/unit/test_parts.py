@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from services.batch.runtime import artifact_builder as parts
 from services.batch.runtime.artifact_builder import build_part, part_id, remove_part
+from shared.artifacts.generation import part_folder, sha256_of, verify_part
 from shared.errors import ArtifactError
-from shared.generation import part_folder, sha256_of, verify_part
 from shared.layout import DataFolder, write_durably
 
 FILES = {"a.npy": b"numbers", "b.json": b'{"more": true}'}

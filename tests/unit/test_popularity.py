@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.batch.models.popularity import STRENGTH_BOUNDS, build_popularity, prior
+from shared.artifacts.popularity import Popularity
 from shared.errors import ArtifactError
-from shared.popularity import Popularity
 from shared.settings import UserStateSettings
 
 NOBODY = pd.DataFrame({"user_id": [], "book_number": np.array([], np.int32), "kind": [], "value": np.array([], float)})

@@ -19,10 +19,10 @@ from services.batch.metrics.splits import split_by_time
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
 from services.batch.pipeline.train_reranker import book_facts, build_ranker, learn_ranker
 from services.batch.runtime.progress import SILENT
-from shared.blend import NOTHING_BLENDED, SOURCES, Blended
+from shared.artifacts.generation import GenerationManifest
 from shared.errors import ModelError, NightshelfError
-from shared.generation import GenerationManifest
-from shared.ranker import FEATURES, BookFacts, Ranker
+from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
+from shared.recommend.reranker import FEATURES, BookFacts, Ranker
 from shared.settings import BlendSettings, RankerSettings, Settings, UserStateSettings, load_settings
 from tests.evaluate_world import books, content_part, interactions
 

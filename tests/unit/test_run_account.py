@@ -7,7 +7,7 @@ import pytest
 from services.batch.runtime.run_log import accounted
 from shared.errors import SourceError
 from shared.layout import DataFolder
-from shared.run_account import read_last_run
+from shared.run_log import read_last_run
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
-from shared.blend import SOURCES
 from shared.errors import NightshelfError
+from shared.recommend.blend import SOURCES
 from shared.settings import BlendSettings, load_settings
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.api.search.titles import TitleIndex, edition_groups, edition_key, title_key
 from shared.title_keys import last_name, name_words, parse_title
-from shared.titles import TitleIndex, edition_groups, edition_key, title_key
 
 ANYTHING = st.text(max_size=250)
 TITLE_LIKE = st.text(" .,:;-()[]#&+*'123aAbIVİéß½本\x00\u200d🐉\ud800ن", max_size=40) | st.lists(

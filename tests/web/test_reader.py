@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from shared.blend import SOURCES
+from shared.recommend.blend import SOURCES
 from shared.settings import BlendSettings
 
 

@@ -25,8 +25,8 @@ from services.api.schemas import (
     SimilarBook,
     Text,
 )
+from services.api.search.titles import Resolution
 from shared.errors import InvalidRequestError, UnknownTitleError
-from shared.titles import Resolution
 
 router = APIRouter(tags=["books"])
 _MOST_IDS = 100

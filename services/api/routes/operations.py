@@ -19,7 +19,7 @@ from services.api.rollback import roll_back
 from services.api.schemas import Health, Readiness
 from shared.errors import StoreUnavailableError
 from shared.layout import DataFolder
-from shared.run_account import read_last_run
+from shared.run_log import read_last_run
 
 router = APIRouter(tags=["operations"])
 

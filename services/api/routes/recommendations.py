@@ -14,7 +14,7 @@ from services.api.problems import documented
 from services.api.recommend import write_json
 from services.api.schemas import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
 from shared.errors import InvalidRequestError, UnknownListError
-from shared.popular_fill import first_of_each_work
+from shared.recommend.popularity_backfill import first_of_each_work
 
 router = APIRouter(tags=["recommendations"])
 

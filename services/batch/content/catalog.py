@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 
 from services.batch.runtime.artifact_builder import Facts
-from shared.editions import edition_groups
+from shared.work_id import edition_groups
 
 RECORD_FIELDS = (
     "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
@@ -18,7 +18,7 @@ RECORD_FIELDS = (
 
 
 def build_catalog(folder: Path, books: pd.DataFrame) -> Facts:
-    """Write the files described in `shared.catalog` for the books of a snapshot, in order of book number."""
+    """Write the files described in `shared.artifacts.catalog` for the books of a snapshot, in order of book number."""
     records = [
         {field: _plain(value) for field, value in zip(RECORD_FIELDS, row, strict=True)}
         for row in books[list(RECORD_FIELDS)].itertuples(index=False, name=None)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from shared.neighbours import Tribe
+from shared.artifacts.content import Tribe
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from services.batch.content.vectors import DIGEST, VectorStore, digest_of
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import n_threads
+from shared.artifacts.generation import content_id, sha256_of
 from shared.errors import ModelError
-from shared.generation import content_id, sha256_of
 
 if TYPE_CHECKING:
     import pandas as pd

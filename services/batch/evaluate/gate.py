@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from services.batch.evaluate.nightly_evaluation import DataFacts, read_metrics
 from services.batch.metrics.bootstrap import paired_difference, unpaired_difference
-from shared.generation import GateVerdict
+from shared.artifacts.generation import GateVerdict
 from shared.settings import GateSettings
 
 METRIC = "ndcg_at_10"

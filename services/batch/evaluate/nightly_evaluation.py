@@ -39,9 +39,9 @@ from services.batch.pipeline.train_reranker import learn_ranker
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.candidates import ListMaker
-from shared.neighbour_lists import NO_CANDIDATES
-from shared.neighbours import Neighbours
+from shared.artifacts.content import Neighbours
+from shared.recommend.candidates import ListMaker
+from shared.recommend.neighbor_table import NO_CANDIDATES
 from shared.settings import RankerSettings, Settings
 
 K = 10

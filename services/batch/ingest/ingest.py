@@ -22,7 +22,7 @@ from services.batch.sources.interaction_rows import KIND_DTYPE, KINDS
 from services.batch.sources.rejects import RejectLog
 from shared.errors import SourceError
 from shared.keys import Keys
-from shared.run_account import Fact
+from shared.run_log import Fact
 
 if TYPE_CHECKING:
     from redis import Redis

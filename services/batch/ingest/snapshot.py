@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared.artifacts.generation import canonical_json, content_id, sha256_of
 from shared.errors import ArtifactError
-from shared.generation import canonical_json, content_id, sha256_of
 from shared.layout import DataFolder, fsync_folder, write_durably
 
 if TYPE_CHECKING:

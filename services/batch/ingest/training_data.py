@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 
 from services.batch.ingest.feedback import opinions
 from services.batch.ingest.histories import Histories
-from shared.editions import edition_groups
 from shared.settings import UserStateSettings
+from shared.work_id import edition_groups
 
 
 class Training:

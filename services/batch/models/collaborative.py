@@ -5,7 +5,7 @@ Files, in a folder made by the caller:
 - `item_factors.npy`: float32, (n_books, rank). Rows of books without positives are zeros.
 - `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
   `history_decay`^r, is the user's factor, so that a list can be made for someone the night did not know.
-- `companions.numbers.npy`, `companions.scores.npy`: see `shared.companions`; active books only.
+- `companions.numbers.npy`, `companions.scores.npy`: see `shared.artifacts.item_transitions`; active books only.
 - `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`; active books only.
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
@@ -28,9 +28,9 @@ from services.batch.models.top_n import TopNBlock, top_n
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.companions import FILES as COMPANIONS
-from shared.companions import TREND_FILES as TREND
-from shared.generation import read_part
+from shared.artifacts.generation import read_part
+from shared.artifacts.item_transitions import FILES as COMPANIONS
+from shared.artifacts.item_transitions import TREND_FILES as TREND
 
 _LISTS = ("lists.numbers.npy", "lists.scores.npy")
 _FACTORS = ("item_factors.npy", "fold_in_factors.npy")

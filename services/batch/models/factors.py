@@ -31,7 +31,7 @@ from services.batch.models.trending import trend_of
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.companions import FILES, TREND_FILES
+from shared.artifacts.item_transitions import FILES, TREND_FILES
 from shared.errors import ArtifactError
 from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
 

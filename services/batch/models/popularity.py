@@ -1,4 +1,4 @@
-"""The popularity part: counts, averages and popular lists, as `shared.popularity` describes the files.
+"""The popularity part: counts, averages and popular lists, as `shared.artifacts.popularity` describes the files.
 
 What a source publishes of a book (average rating, number of ratings) is taken as it is, field by field; the rest is
 counted from the ratings at hand. Ratings are on the scale 1-5.

@@ -9,7 +9,7 @@ import numpy as np
 
 from services.batch.ingest.histories import Histories
 from services.batch.models.item_transitions import without_noise
-from shared.neighbour_lists import Candidates
+from shared.recommend.neighbor_table import Candidates
 
 N_TRENDING = 200  # more than are blended: a reader has seen some
 

@@ -23,8 +23,8 @@ from services.batch.models.factors import build_factors
 from services.batch.models.popularity import build_popularity
 from services.batch.pipeline.train_reranker import build_ranker
 from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_epoch
+from shared.artifacts.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 from shared.errors import ArtifactError
-from shared.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 
 if TYPE_CHECKING:
     from services.batch.ingest.snapshot import Snapshot

@@ -29,12 +29,12 @@ from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import faults_in_plain_words
 from services.batch.sources.source import Source
 from services.batch.tune.tuned_settings import with_tuned
+from shared.artifacts.generation import GateVerdict, part_folder
 from shared.errors import ArtifactError
-from shared.generation import GateVerdict, part_folder
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.publication import current_generation
-from shared.run_account import Fact
+from shared.run_log import Fact
 from shared.settings import Settings
 
 MAKE: dict[str, Callable[[NightParts], object]] = {

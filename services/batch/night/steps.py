@@ -32,12 +32,12 @@ from services.batch.runtime.run_log import accounted
 from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import faults_in_plain_words
 from services.batch.tune.tuned_settings import with_tuned
+from shared.artifacts.generation import part_folder, read_manifest
 from shared.errors import ArtifactError
-from shared.generation import part_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.publication import current_generation
-from shared.run_account import Fact
+from shared.run_log import Fact
 
 if TYPE_CHECKING:
     import redis

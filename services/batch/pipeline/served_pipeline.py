@@ -1,9 +1,9 @@
 """The served pipeline, answering many users at once without Redis: what is measured is what is served.
 
-Nightly lists come from the factors by `services.batch.models.top_n`, the other lists from `shared.candidates`,
-`shared.blend` makes one list of them, `shared.ranker` puts that into order if it is on, and `shared.popular_fill` fills
+Nightly lists come from the factors by `services.batch.models.top_n`, the other lists from `shared.recommend.candidates`,
+`shared.recommend.blend` makes one list of them, `shared.recommend.reranker` puts that into order if it is on, and `shared.recommend.popularity_backfill` fills
 it up, as for a request.
-Lists folded in by day are those of the night (`shared.fold_in`), so there is nothing of theirs to measure apart.
+Lists folded in by day are those of the night (`shared.recommend.fold_in`), so there is nothing of theirs to measure apart.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from services.batch.models.popularity import N_OVERALL, rank_by_popularity
 from services.batch.models.top_n import top_n
 from services.batch.models.trending import trend_of
 from services.batch.runtime.progress import Progress
-from shared.blend import SOURCES, Blended, blend
-from shared.candidates import ListMaker
-from shared.companions import Companions
-from shared.kin import KinLists
-from shared.neighbour_lists import NO_CANDIDATES, Candidates
-from shared.neighbours import Neighbours
-from shared.popular_fill import first_of_each_work, spread_over_tribes, top_up
-from shared.ranker import Ranker
+from shared.artifacts.content import Neighbours
+from shared.artifacts.item_transitions import Companions
+from shared.recommend.blend import SOURCES, Blended, blend
+from shared.recommend.candidates import ListMaker
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
+from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes, top_up
+from shared.recommend.reranker import Ranker
+from shared.recommend.same_series_author import KinLists
 from shared.settings import Settings
 
 _USERS_AT_ONCE = 256

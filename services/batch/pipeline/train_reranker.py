@@ -3,7 +3,7 @@
 The last interactions known are cut into windows. For each, everything is made as the night before it would have left it
 (factors, companions, trend), and the books that readers came to like in it are what the ranker should put first. A
 window is like the split by time of an evaluation, one step earlier; an evaluation learns from what its training part
-knows alone. The files are described in `shared.ranker`.
+knows alone. The files are described in `shared.recommend.reranker`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.neighbours import Neighbours
-from shared.ranker import FEATURES, FILES, HALF_LIVES, BookFacts, Ranker, is_liked, lightgbm
+from shared.artifacts.content import Neighbours
+from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookFacts, Ranker, is_liked, lightgbm
 from shared.settings import Settings
 
 _LEAST_LIKED = 100  # books that readers came to like, below which there is nothing to learn

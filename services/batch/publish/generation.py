@@ -13,8 +13,7 @@ from services.batch.publish.publish import write_lists, write_manifest
 from services.batch.publish.user_state import merge_user_state
 from services.batch.report.write_report import write_night_report
 from services.batch.tune.tuned_settings import tuned_names
-from shared.errors import ArtifactError, GateRefusedError
-from shared.generation import (
+from shared.artifacts.generation import (
     GateVerdict,
     Generation,
     GenerationManifest,
@@ -25,6 +24,7 @@ from shared.generation import (
     read_manifest,
     verify_part,
 )
+from shared.errors import ArtifactError, GateRefusedError
 from shared.log import get_logger
 from shared.publication import current_generation, flip, verify_generation, write_pointer_file
 

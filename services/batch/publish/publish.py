@@ -17,9 +17,7 @@ import redis
 
 from services.batch.runtime.artifact_builder import read_epoch, remove_part
 from services.batch.runtime.progress import Progress
-from shared.codec import pack
-from shared.errors import ArtifactError
-from shared.generation import (
+from shared.artifacts.generation import (
     GenerationManifest,
     part_folder,
     read_manifest,
@@ -27,6 +25,7 @@ from shared.generation import (
     read_pointer_file,
     verify_part,
 )
+from shared.errors import ArtifactError
 from shared.keys import Keys
 from shared.layout import DataFolder, write_durably
 from shared.publication import (
@@ -39,6 +38,7 @@ from shared.publication import (
     manifests,
     verify_generation,
 )
+from shared.recommend.codec import pack
 
 _LISTS_PER_PIPELINE = 1000
 

@@ -25,7 +25,7 @@ from services.batch.ingest.feedback import opinions
 from services.batch.ingest.ingest import events_stand_still
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
-from shared.generation import content_id
+from shared.artifacts.generation import content_id
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.settings import UserStateSettings

@@ -48,7 +48,7 @@ class Recommendation(_Record):
 
     Attributes:
         book: the book.
-        lists: the sources that carried it, see `shared.blend.SOURCES`; none for a popular book that fills a list.
+        lists: the sources that carried it, see `shared.recommend.blend.SOURCES`; none for a popular book that fills a list.
         because: title of the reader's own book that speaks most for it.
     """
 

@@ -13,12 +13,12 @@ from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
 from services.batch.pipeline.served_pipeline import ServedPipeline
 from services.batch.report.document import BookLine, Recommendation, SampleReader
-from shared.blend import SOURCES, Blended
-from shared.catalog import Catalog
-from shared.generation import Generation, part_folder
+from shared.artifacts.catalog import Catalog
+from shared.artifacts.generation import Generation, part_folder
 from shared.layout import DataFolder
-from shared.popular_fill import first_of_each_work, spread_over_tribes
-from shared.reasons import reasons_for
+from shared.recommend.blend import SOURCES, Blended
+from shared.recommend.explanations import reasons_for
+from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes
 from shared.settings import Settings
 
 N_READERS = 20

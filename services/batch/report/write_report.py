@@ -13,7 +13,7 @@ from services.batch.report.document import Report
 from services.batch.report.page import page
 from services.batch.report.sample_readers import sample_readers
 from services.batch.tune.record import read_record
-from shared.generation import Generation, part_folder
+from shared.artifacts.generation import Generation, part_folder
 from shared.layout import DataFolder, write_durably
 from shared.settings import Settings
 

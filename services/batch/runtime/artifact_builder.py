@@ -8,8 +8,16 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from shared.artifacts.generation import (
+    AnyPartKind,
+    FileFact,
+    PartManifest,
+    content_id,
+    part_folder,
+    sha256_of,
+    verify_part,
+)
 from shared.errors import ArtifactError
-from shared.generation import AnyPartKind, FileFact, PartManifest, content_id, part_folder, sha256_of, verify_part
 from shared.layout import DataFolder, fsync_folder, write_durably
 from shared.log import get_logger
 

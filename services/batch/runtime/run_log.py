@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.log import get_logger
-from shared.run_account import Fact, StepAccount, write_account
+from shared.run_log import Fact, StepAccount, write_account
 
 
 @contextmanager

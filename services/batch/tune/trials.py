@@ -16,9 +16,9 @@ from services.batch.models.factor_model import Factors
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.runtime.progress import SILENT
-from shared.candidates import ListMaker
-from shared.generation import content_id
-from shared.neighbours import Neighbours
+from shared.artifacts.content import Neighbours
+from shared.artifacts.generation import content_id
+from shared.recommend.candidates import ListMaker
 from shared.settings import CollaborativeSettings, CompanionSettings, Settings
 
 K = 10

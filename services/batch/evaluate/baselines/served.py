@@ -14,8 +14,8 @@ from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
 from services.batch.pipeline.train_reranker import learn_ranker
 from services.batch.runtime.progress import Progress
-from shared.blend import SOURCES
-from shared.neighbours import Neighbours
+from shared.artifacts.content import Neighbours
+from shared.recommend.blend import SOURCES
 from shared.settings import Settings
 
 Source: TypeAlias = Literal["collaborative", "content", "companions", "kin"]

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.batch.sources.files.csv_rows import CsvRows, Dialect, sniff, text_blocks
+from shared.artifacts.generation import sha256_of
 from shared.errors import SourceError
-from shared.generation import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

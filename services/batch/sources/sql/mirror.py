@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.batch.sources.sql.tables import DELETED, KEY_PREFIX
+from shared.artifacts.generation import canonical_json, sha256_of
 from shared.errors import SourceError
-from shared.generation import canonical_json, sha256_of
 from shared.layout import fsync_folder, write_durably
 from shared.log import get_logger
 

@@ -1,7 +1,7 @@
 """Books next to a book, and what follows from that for someone who has read several: one rule for every such list.
 
-What is next to a book is for a subclass to say: by description (`shared.neighbours`) or by who read on to what
-(`shared.companions`). Evaluation and serving look candidates up here, so that what is measured is what is served.
+What is next to a book is for a subclass to say: by description (`shared.artifacts.content`) or by who read on to what
+(`shared.artifacts.item_transitions`). Evaluation and serving look candidates up here, so that what is measured is what is served.
 """
 
 from __future__ import annotations

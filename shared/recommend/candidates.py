@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 from shared.settings import BlendSettings
 
 
@@ -34,7 +34,7 @@ class ListMaker:
     def lists(
         self, collaborative: Sequence[Candidates], recents: Sequence[NDArray[np.int32]]
     ) -> tuple[Sequence[Candidates], ...]:
-        """The lists of several users, in the order of `shared.blend.SOURCES`.
+        """The lists of several users, in the order of `shared.recommend.blend.SOURCES`.
 
         The trend is for those of whom something is known; nobody is shown the trend and nothing else.
 

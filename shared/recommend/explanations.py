@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.blend import Blended
-from shared.generation import Generation
+from shared.artifacts.generation import Generation
+from shared.recommend.blend import Blended
 
 NO_REASON = np.int32(-1)
 _NEWEST = 20  # books that can be a reason in the factor model; older ones have next to no weight there

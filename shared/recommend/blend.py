@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.neighbour_lists import Candidates
+from shared.recommend.neighbor_table import Candidates
 
 SOURCES = (
     "collaborative",

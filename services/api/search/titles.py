@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from shared.editions import edition_groups, edition_key, groups_of_parsed
+from services.api.search.title_words import Meaning, WordIndex
 from shared.title_keys import ParsedTitle, fold, name_words, parse_title, search_words, title_key
-from shared.title_search import Meaning, WordIndex
+from shared.work_id import edition_groups, edition_key, groups_of_parsed
 
 __all__ = ["Resolution", "TitleIndex", "edition_groups", "edition_key", "title_key"]
 

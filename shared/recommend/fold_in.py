@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ArtifactError
-from shared.neighbour_lists import NO_CANDIDATES, Candidates
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 
 FILES = ("item_factors.npy", "fold_in_factors.npy")
 

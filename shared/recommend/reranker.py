@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.blend import SOURCES, Blended
 from shared.errors import ModelError
+from shared.recommend.blend import SOURCES, Blended
 
 HALF_LIVES = (0.1, 0.02, 0.005)  # shares of all likes after which one counts half
 BOOK_FACTS = ("likes", *(f"likes_of_late_{half_life:g}" for half_life in HALF_LIVES), "age", "volume")

@@ -21,7 +21,7 @@ import orjson
 from numpy.typing import NDArray
 
 from shared.errors import ArtifactError
-from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
 _MARGIN = 12  # fetched beyond what is asked for, so that the book itself and its other editions can be left out
 

@@ -16,17 +16,17 @@ from typing import Literal, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from shared.candidates import ListMaker
-from shared.catalog import Catalog
-from shared.companions import Companions, open_trend
+from shared.artifacts.catalog import Catalog
+from shared.artifacts.content import Neighbours
+from shared.artifacts.item_transitions import Companions, open_trend
+from shared.artifacts.popularity import Popularity
 from shared.errors import ArtifactError
-from shared.fold_in import FoldIn
-from shared.kin import KinLists
 from shared.layout import DataFolder
-from shared.neighbour_lists import Candidates
-from shared.neighbours import Neighbours
-from shared.popularity import Popularity
-from shared.ranker import Ranker
+from shared.recommend.candidates import ListMaker
+from shared.recommend.fold_in import FoldIn
+from shared.recommend.neighbor_table import Candidates
+from shared.recommend.reranker import Ranker
+from shared.recommend.same_series_author import KinLists
 from shared.settings import BlendSettings
 
 PartKind = Literal["catalog", "content", "collaborative", "popularity", "ranker"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
 _BACK = 0.2
 _SAME_AUTHOR = 0.1

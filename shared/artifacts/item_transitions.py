@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ArtifactError
-from shared.neighbour_lists import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
 FILES = ("companions.numbers.npy", "companions.scores.npy")
 TREND_FILES = ("trend.numbers.npy", "trend.scores.npy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.blend import Blended
+from shared.recommend.blend import Blended
 
 
 def first_of_each_work(numbers: NDArray[np.int32], works: NDArray[np.int32]) -> NDArray[np.int32]:

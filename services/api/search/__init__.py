@@ -1,0 +1,1 @@
+"""Titles: what a person means who types one."""

@@ -1,0 +1,1 @@
+"""What the night writes and the API opens, one class an artifact."""
