@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import problems
-from services.api.book_map import MapKeeper
-from services.api.demo_readers import DemoReaders
 from services.api.deps import LifespanState, State
-from services.api.live import Live
 from services.api.metrics import REQUEST_SECONDS
-from services.api.recommend import Recommender
+from services.api.page.book_map import MapKeeper
+from services.api.page.demo_readers import DemoReaders
+from services.api.page.web_assets import Assets
+from services.api.recommend.recommender import Recommender
 from services.api.routes import (
     books,
     documentation,
@@ -31,8 +31,8 @@ from services.api.routes import (
     report,
     tribes,
 )
-from services.api.store import Store
-from services.api.web_assets import Assets
+from services.api.state.generation_manager import Live
+from services.api.state.store import Store
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.log import configure_logging

@@ -13,13 +13,13 @@ from fastapi import Depends, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from services.api.book_map import MapKeeper
-from services.api.demo_readers import DemoReaders
-from services.api.live import Live, Served
-from services.api.recommend import Recommender
-from services.api.schemas import Text
-from services.api.store import Store
-from services.api.web_assets import Assets
+from services.api.page.book_map import MapKeeper
+from services.api.page.demo_readers import DemoReaders
+from services.api.page.web_assets import Assets
+from services.api.recommend.recommender import Recommender
+from services.api.schemas.answers import Text
+from services.api.state.generation_manager import Live, Served
+from services.api.state.store import Store
 from shared.settings import Settings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.api.schemas import BookRecord, BookReference, Rated, TribeName
+from services.api.schemas.answers import BookRecord, BookReference, Rated, TribeName
 from shared.artifacts.generation import Generation
 
 

@@ -30,7 +30,7 @@ def consume_kafka(
 ) -> None:
     """Take events from a Kafka topic, as the API takes them over HTTP, until stopped."""
     try:
-        from services.api.consume import consume
+        from services.api.events.consume import consume
     except ModuleNotFoundError as error:
         raise NightshelfError(
             f"The Kafka intake needs {error.name}, which is not installed.", hint="Install `nightshelf[api,kafka]`."

@@ -210,9 +210,9 @@ def recommend(
     data_dir: DataDir = None,
 ) -> None:
     """Recommend to one user, as the API would."""
-    from services.api.live import Live
-    from services.api.recommend import Recommended, Recommender
-    from services.api.store import Store
+    from services.api.recommend.recommender import Recommended, Recommender
+    from services.api.state.generation_manager import Live
+    from services.api.state.store import Store
     from services.cli.tables import recommendations_screen
 
     settings = settings_for(data_dir)
@@ -251,8 +251,8 @@ def similar(
     data_dir: DataDir = None,
 ) -> None:
     """Find books like one; suggestions when no book is called that."""
-    from services.api.live import open_served
     from services.api.routes.books import resolve, similar_books
+    from services.api.state.generation_manager import open_served
     from services.cli.tables import similar_screen, suggestions_screen
 
     folder = DataFolder(settings_for(data_dir).data_dir)

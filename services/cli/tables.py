@@ -12,9 +12,9 @@ from rich.text import Text
 from shared.errors import UnknownTitleError
 
 if TYPE_CHECKING:
-    from services.api.live import Served
-    from services.api.recommend import Recommended
-    from services.api.schemas import SimilarBook
+    from services.api.recommend.recommender import Recommended
+    from services.api.schemas.answers import SimilarBook
+    from services.api.state.generation_manager import Served
     from services.batch.evaluate.nightly_evaluation import NightlyMetrics
     from services.batch.ingest.ingest import IngestReport
     from services.batch.night.nightly import NightReport

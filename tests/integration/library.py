@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import redis
 
-from services.api.intake import accept
-from services.api.live import Live
-from services.api.recommend import Recommender
-from services.api.store import Store
+from services.api.events.event_validation import accept
+from services.api.recommend.recommender import Recommender
+from services.api.state.generation_manager import Live
+from services.api.state.store import Store
 from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.night.nightly import NightReport, run_night

@@ -8,7 +8,7 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.api import live
+from services.api.state import generation_manager as live
 from services.embedded import embedded_valkey, socket_path
 from shared.layout import DataFolder
 from shared.settings import RedisSettings

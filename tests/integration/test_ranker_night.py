@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from services.api.live import Live, open_served
-from services.api.store import Store
+from services.api.state.generation_manager import Live, open_served
+from services.api.state.store import Store
 from services.batch.evaluate.evaluation import SplitFacts
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from services.api.live import open_served
+from services.api.state.generation_manager import open_served
 from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.artifact_builder import read_epoch
 from tests.integration.library import Library

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import redis
 
-from services.api.store import LONGEST_SEEN, AcceptedEvent, Store
+from services.api.state.store import LONGEST_SEEN, AcceptedEvent, Store
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
 from shared.recommend.codec import pack

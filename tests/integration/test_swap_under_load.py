@@ -9,8 +9,8 @@ import shutil
 
 import pytest
 
-from services.api import live
-from services.api.store import Store
+from services.api.state import generation_manager as live
+from services.api.state.store import Store
 from services.batch.publish.publish import current_generation, flip, rollback
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import read_manifest, read_pointer_file

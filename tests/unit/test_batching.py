@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.api.batching import Batcher
+from services.api.recommend.batching import Batcher
 
 
 def run(main):

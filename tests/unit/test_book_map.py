@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from services.api.book_map import MAGIC, NO_TRIBE, make_map
+from services.api.page.book_map import MAGIC, NO_TRIBE, make_map
 from shared.layout import DataFolder
 
 PLACES = np.array([[0, 0], [9, 9], [1, -1], [-1, 1]], np.float32)  # the second is of an inactive book

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from services.api.latency import percentile_ms
+from services.api.operations.latency import percentile_ms
 
 BUCKETS = [(0.001, 50.0), (0.002, 90.0), (0.004, 90.0), (math.inf, 100.0)]
 

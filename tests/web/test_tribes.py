@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from services.api.book_map import MAGIC
+from services.api.page.book_map import MAGIC
 
 MANY = 100_000
 
 
 def map_of(n):
-    """A map of many books, laid out as services/api/book_map.py says."""
+    """A map of many books, laid out as services/api/page/book_map.py says."""
     books = np.arange(n)
     columns = [books.astype("<u4"), (books * 40503 % 65536).astype("<u2"), (books * 30011 % 65536).astype("<u2")]
     columns += [(books % 20).astype("<u2"), (books % 40).astype("u1")]

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import StringConstraints, TypeAdapter, WithJsonSchema
 
 from services.api.deps import JSON_ONLY, BookPath, Limit, ServedDep, TitlePath
-from services.api.live import Served
 from services.api.present import rated, record, reference
 from services.api.problems import documented
-from services.api.schemas import (
+from services.api.schemas.answers import (
     LONGEST_TEXT,
     PRINTABLE,
     BookRecord,
@@ -26,6 +25,7 @@ from services.api.schemas import (
     Text,
 )
 from services.api.search.titles import Resolution
+from services.api.state.generation_manager import Served
 from shared.errors import InvalidRequestError, UnknownTitleError
 
 router = APIRouter(tags=["books"])

@@ -10,10 +10,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from services.api.deps import JSON_ONLY, ServedDep, StateDep
-from services.api.intake import MOST_EVENTS, accept_all, batch_of
+from services.api.events.event_validation import MOST_EVENTS, accept_all, batch_of
 from services.api.metrics import EVENTS
 from services.api.problems import documented
-from services.api.schemas import Event, EventsAnswer, RejectedEvent
+from services.api.schemas.answers import Event, EventsAnswer, RejectedEvent
 
 router = APIRouter(tags=["events"])
 

@@ -7,11 +7,11 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.api.deps import BookPath, Limit, ServedDep
-from services.api.live import Served
-from services.api.page_schemas import AlikeByContent, AlikeByReaders, NeighboursAnswer
 from services.api.present import rated, reference
 from services.api.problems import documented
 from services.api.routes.books import similar_books
+from services.api.schemas.page import AlikeByContent, AlikeByReaders, NeighboursAnswer
+from services.api.state.generation_manager import Served
 
 router = APIRouter(tags=["books"])
 

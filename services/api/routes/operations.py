@@ -10,13 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.api import history
 from services.api.deps import JSON_ONLY, ServedDep, StateDep
-from services.api.latency import latencies, registry
-from services.api.page_schemas import OperationsAnswer, RollbackAnswer, RollbackRequest
+from services.api.operations import history
+from services.api.operations.latency import latencies, registry
+from services.api.operations.rollback import roll_back
 from services.api.problems import documented
-from services.api.rollback import roll_back
-from services.api.schemas import Health, Readiness
+from services.api.schemas.answers import Health, Readiness
+from services.api.schemas.page import OperationsAnswer, RollbackAnswer, RollbackRequest
 from shared.errors import StoreUnavailableError
 from shared.layout import DataFolder
 from shared.run_log import read_last_run

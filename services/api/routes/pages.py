@@ -8,9 +8,9 @@ from importlib.metadata import version
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from services.api.deps import StateDep
-from services.api.live import Served
-from services.api.page_schemas import PageFacts
-from services.api.web_assets import Asset, accepts_gzip, has_tag
+from services.api.page.web_assets import Asset, accepts_gzip, has_tag
+from services.api.schemas.page import PageFacts
+from services.api.state.generation_manager import Served
 from shared.errors import NoGenerationError
 from shared.settings import BlendSettings, Settings
 

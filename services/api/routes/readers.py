@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.api.deps import ServedDep, StateDep
-from services.api.page_schemas import ReadersAnswer
 from services.api.problems import documented
+from services.api.schemas.page import ReadersAnswer
 
 router = APIRouter(tags=["readers"])
 

@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from services.api.deps import Limit, RecommendationQuery, ServedDep, state_of
 from services.api.present import rated
 from services.api.problems import documented
-from services.api.recommend import write_json
-from services.api.schemas import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
+from services.api.recommend.recommender import write_json
+from services.api.schemas.answers import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
 from shared.errors import InvalidRequestError, UnknownListError
 from shared.recommend.popularity_backfill import first_of_each_work
 

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from services.api.deps import ServedDep, StateDep
-from services.api.page_schemas import MappedBook
+from services.api.page.web_assets import accepts_gzip, has_tag
 from services.api.present import rated
 from services.api.problems import documented
-from services.api.web_assets import accepts_gzip, has_tag
+from services.api.schemas.page import MappedBook
 from shared.errors import UnknownBookError
 
 router = APIRouter(tags=["tribes"])
 _LARGEST_NUMBER = 2**31 - 1
 _BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "services/api/book_map.py has the layout"}
+    200: {"content": {"application/octet-stream": {}}, "description": "services/api/page/book_map.py has the layout"}
 }
 
 

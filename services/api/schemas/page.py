@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.api.schemas import BookReference, Rated, Text
+from services.api.schemas.answers import BookReference, Rated, Text
 from shared.artifacts.generation import GateVerdict
 from shared.run_log import StepAccount
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.api.problems import what_of, where_of
-from services.api.schemas import Event
-from services.api.store import AcceptedEvent
+from services.api.schemas.answers import Event
+from services.api.state.store import AcceptedEvent
 from shared.artifacts.catalog import Catalog
 from shared.errors import InvalidRequestError, NightshelfError
 from shared.settings import UserStateSettings

@@ -11,10 +11,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.api.batching import Batcher
-from services.api.live import Live, Served
 from services.api.metrics import DEGRADED
-from services.api.store import REMEMBERED_USERS, Store, UserState
+from services.api.recommend.batching import Batcher
+from services.api.state.generation_manager import Live, Served
+from services.api.state.store import REMEMBERED_USERS, Store, UserState
 from shared.artifacts.generation import Generation
 from shared.errors import StoreUnavailableError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended, blend

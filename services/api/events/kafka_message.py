@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from services.api.intake import batch_of
+from services.api.events.event_validation import batch_of
 from shared.errors import InvalidRequestError, NightshelfError
 
 _LONGEST_TOPIC_IN_AN_ID = 100

@@ -19,11 +19,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
 from redis.exceptions import RedisError
 
-from services.api.intake import MOST_EVENTS, accept_all
-from services.api.kafka_client import ClientLog, consumer_of, producer_of, security_options
-from services.api.kafka_message import Refused, encoded, events_of
-from services.api.live import Live
-from services.api.store import AcceptedEvent, Store
+from services.api.events.event_validation import MOST_EVENTS, accept_all
+from services.api.events.kafka_client import ClientLog, consumer_of, producer_of, security_options
+from services.api.events.kafka_message import Refused, encoded, events_of
+from services.api.state.generation_manager import Live
+from services.api.state.store import AcceptedEvent, Store
 from shared.errors import InvalidRequestError, NightshelfError, NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder
 from shared.log import get_logger

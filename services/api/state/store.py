@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from redis.exceptions import NoScriptError, ResponseError
 
 from services.api.metrics import REDIS_SECONDS, REDIS_UP
-from services.api.page_schemas import RedisFacts
-from services.api.scripts import READ, TAKE_EVENTS
+from services.api.schemas.page import RedisFacts
+from services.api.state.scripts import READ, TAKE_EVENTS
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
 from shared.log import get_logger

@@ -6,10 +6,10 @@ import asyncio
 
 import orjson
 
-from services.api.live import Served
-from services.api.page_schemas import DemoReader
 from services.api.present import reference
-from services.api.store import Store
+from services.api.schemas.page import DemoReader
+from services.api.state.generation_manager import Served
+from services.api.state.store import Store
 from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
 

@@ -28,7 +28,7 @@ from services.api.metrics import (
     REDIS_UP,
 )
 from services.api.search.titles import TitleIndex
-from services.api.store import Store
+from services.api.state.store import Store
 from shared.artifacts.generation import Generation, open_generation, read_pointer_file
 from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder

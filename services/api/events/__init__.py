@@ -1,0 +1,1 @@
+"""Events, whichever way they come in: over HTTP or from Kafka."""

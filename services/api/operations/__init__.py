@@ -1,0 +1,1 @@
+"""For those who run it: latency, published generations, rolling back."""

@@ -1,0 +1,1 @@
+"""What the page shows besides recommendations: its files, the map of books, demo readers."""

@@ -1,0 +1,1 @@
+"""One recommendation: gather, blend, explain."""

@@ -1,0 +1,1 @@
+"""Request and response models, nothing else. They are the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""What the process holds: the served generation, and the way to Redis."""
