@@ -14,7 +14,8 @@ import pytest
 import typer
 from rich.cells import cell_len
 
-from services import cli, command_context
+from services.cli import main as cli
+from services.cli import options
 from services.batch.night.nightly import STEPS
 from services.batch.runtime.lease import only_run
 from shared.layout import DataFolder
@@ -40,7 +41,7 @@ def nightshelf(monkeypatch, capsys):
     for name in ("NIGHTSHELF_DATA_DIR", "NIGHTSHELF_REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", str(WIDTH))
-    for console in (command_context.out, command_context.err):
+    for console in (options.out, options.err):
         monkeypatch.setattr(console, "width", WIDTH)
     terminated = signal.getsignal(signal.SIGTERM)
 
