@@ -14,10 +14,10 @@ import pytest
 import typer
 from rich.cells import cell_len
 
-from services.cli import main as cli
-from services.cli import options
 from services.batch.night.nightly import STEPS
 from services.batch.runtime.lease import only_run
+from services.cli import main as cli
+from services.cli import options
 from shared.layout import DataFolder
 from tests.integration.server import READER, copy_of, demo_folder
 

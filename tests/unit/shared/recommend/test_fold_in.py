@@ -15,7 +15,7 @@ from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
 from shared.recommend.fold_in import FoldIn
 from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
-from tests.unit.test_collaborative import interactions_of
+from tests.unit.batch.models.test_collaborative import interactions_of
 
 N_BOOKS = 40
 ACTIVE = np.arange(N_BOOKS) != 11
