@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 import redis
@@ -17,9 +16,9 @@ from redis.retry import Retry
 
 from services.embedded import embedded_valkey
 from shared.layout import DataFolder
+from tests.paths import DATASETS
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-DATASETS = Path(os.environ.get("NIGHTSHELF_DATASETS", Path(__file__).parents[2] / "shared" / "data"))
 _prefixes = itertools.count()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from tests.dags.airflow_world import AIRFLOW, environment
-from tests.integration.server import eventually, free_port
+from tests.servers.server import eventually, free_port
 
 COMPONENTS = (["api-server"], ["dag-processor"], ["scheduler", "--skip-serve-logs"])
 START_SECONDS = 300.0  # on a machine that may be busy

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.integration.server import COMMAND
+from tests.servers.server import COMMAND
 
 DAGS = Path(__file__).parents[2] / "dags"
 CHILD = Path(__file__).with_name("airflow_child.py")

@@ -16,7 +16,7 @@ import pytest
 from shared.layout import DataFolder
 from tests.conftest import absent
 from tests.dags.airflow_world import DAGS, AirflowChild, migrated
-from tests.integration.server import demo_folder
+from tests.servers.server import demo_folder
 
 sys.path.insert(0, str(DAGS))  # as Airflow does
 

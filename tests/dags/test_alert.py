@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.integration.server import free_port
+from tests.servers.server import free_port
 
 COUNTED = [["nightshelf.task_failed", {"dag_id": "nightly_recommendations", "task_id": "gate"}]]
 

@@ -17,7 +17,7 @@ from services.batch.runtime.lease import holder, release, step_of
 from shared.artifacts.generation import GenerationManifest, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
-from tests.integration.server import eventually, serving
+from tests.servers.server import eventually, serving
 
 pytestmark = pytest.mark.slow
 READER = "reader-0042"

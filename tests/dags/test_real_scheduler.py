@@ -10,7 +10,7 @@ import pytest
 from shared.artifacts.generation import read_pointer_file
 from shared.layout import DataFolder
 from tests.dags.airflow_server import AirflowApi, airflow_running
-from tests.integration.server import READER, eventually, run_command, serving
+from tests.servers.server import READER, eventually, run_command, serving
 
 pytestmark = pytest.mark.slow
 NIGHTLY = "nightly_recommendations"

@@ -22,7 +22,7 @@ from nightshelf_command import (
 )
 from tests.conftest import absent
 from tests.dags.airflow_world import DAGS
-from tests.integration.server import alive, eventually
+from tests.servers.server import alive, eventually
 
 
 class TimedOutError(BaseException):

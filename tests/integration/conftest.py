@@ -13,8 +13,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.integration.library import Library
-from tests.integration.step_processes import Run, step_processes
+from tests.servers.step_processes import Run, step_processes
+from tests.worlds.library import Library
 
 
 @pytest.fixture(scope="session")

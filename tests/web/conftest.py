@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from services.embedded import socket_path
 from shared.layout import DataFolder
 from tests.conftest import absent
-from tests.integration.api_world import Api, serving
 from tests.web.shelf_world import open_shop
+from tests.worlds.api_world import Api, serving
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.api_world import serving
 from tests.web.shelf_world import COVER_URL
+from tests.worlds.api_world import serving
 
 FIRST_LOAD_BYTES = 150_000
 

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from services.batch.runtime.lease import only_run, release, step_of
 from shared.layout import DataFolder
-from tests.integration.api_world import serving
 from tests.web.shelf_world import OPERATOR_KEY
+from tests.worlds.api_world import serving
 
 
 def short(generation):

@@ -9,9 +9,9 @@ import pytest
 from shared.artifacts.generation import part_folder, read_manifest
 from shared.artifacts.popularity import Popularity
 from shared.layout import DataFolder
-from tests.integration.api_world import ODD_IDS
+from tests.worlds.api_world import ODD_IDS
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 RECORD = {
     "book_id", "title", "authors", "average_rating", "n_ratings", "year", "genres", "series", "series_position",

@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_from_bytes
 
 import pytest
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 # Where text is taken, in a path or a query.
 PLACES = [

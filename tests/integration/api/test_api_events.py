@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 POSITIVE = [("read", None), ("purchase", None), ("rating", 4), ("rating", 5.0)]
 NEGATIVE = [("dismiss", None), ("rating", 1), ("rating", 3.5)]

@@ -12,9 +12,9 @@ from services.api.state import generation_manager as live
 from services.embedded import embedded_valkey, socket_path
 from shared.layout import DataFolder
 from shared.settings import RedisSettings
-from tests.integration.api_world import serving
+from tests.worlds.api_world import serving
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 EVENT = {"event_id": "away", "user_id": "away", "book_id": "dune", "kind": "read"}
 NEEDS_A_GENERATION = [

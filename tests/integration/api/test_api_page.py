@@ -15,9 +15,9 @@ from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 from shared.recommend.blend import SOURCES
 from shared.settings import BlendSettings
-from tests.integration.api_world import ODD_IDS, ODD_READER, serving
+from tests.worlds.api_world import ODD_IDS, ODD_READER, serving
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 KEY = "0123456789 abcdef"
 

@@ -10,9 +10,9 @@ import pytest
 
 from shared.artifacts.generation import open_generation
 from shared.layout import DataFolder
-from tests.integration.api_world import ODD_READER
+from tests.worlds.api_world import ODD_READER
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 FIELDS = {"book_id", "title", "authors", "score"}
 EXPLAINED = FIELDS | {"sources", "because"}

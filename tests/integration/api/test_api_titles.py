@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 POTTERS = 7
 

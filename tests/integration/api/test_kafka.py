@@ -17,10 +17,10 @@ import redis
 from services.embedded import embedded_valkey
 from shared.keys import Keys
 from shared.layout import DataFolder
-from tests.integration.server import COMMAND, connect, environment, eventually, free_port, process_of
-from tests.kafka_broker import Relay, running_broker
+from tests.servers.kafka_broker import Relay, running_broker
+from tests.servers.server import COMMAND, connect, environment, eventually, free_port, process_of
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 pytestmark = pytest.mark.slow
 
 WAIT_SECONDS = 60.0

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import redis
 
-from tests.integration.server import (
+from tests.servers.server import (
     READER,
     Load,
     alive,
@@ -22,7 +22,7 @@ from tests.integration.server import (
     run_command,
     serving,
 )
-from tests.integration.valkey_process import running_valkey
+from tests.servers.valkey_process import running_valkey
 
 pytestmark = pytest.mark.slow
 RECOVERY_SECONDS = 5.0

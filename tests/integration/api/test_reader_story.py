@@ -13,7 +13,7 @@ from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import part_folder, read_manifest, read_pointer_file
 from shared.keys import Keys
 from shared.layout import DataFolder
-from tests.integration.server import (
+from tests.servers.server import (
     alive,
     answers,
     connect,

@@ -8,7 +8,7 @@ from schemathesis.checks import negative_data_rejection, positive_data_acceptanc
 from services.api.app import create_app
 from shared.settings import load_settings
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 # The same requests in every run: boundary values of every parameter, then this many at random for each operation.
 CONFIGURATION = {

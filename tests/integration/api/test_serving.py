@@ -16,7 +16,7 @@ from services.batch.publish.publish import rollback
 from services.batch.runtime.progress import SILENT
 from shared.keys import Keys
 from shared.layout import DataFolder
-from tests.integration.server import (
+from tests.servers.server import (
     COMMAND,
     READER,
     Load,

@@ -18,7 +18,7 @@ from shared.errors import NoGenerationError
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.settings import load_settings
-from tests.integration.server import (
+from tests.servers.server import (
     PICK_UP_SECONDS,
     READER,
     Load,

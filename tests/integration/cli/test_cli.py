@@ -19,7 +19,7 @@ from services.batch.runtime.lease import only_run
 from services.cli import main as cli
 from services.cli import options
 from shared.layout import DataFolder
-from tests.integration.server import READER, copy_of, demo_folder
+from tests.servers.server import READER, copy_of, demo_folder
 
 pytestmark = pytest.mark.slow
 WIDTH = 80

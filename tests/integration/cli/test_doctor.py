@@ -18,7 +18,7 @@ from shared import redis as connections
 from shared.artifacts.generation import read_manifest, read_pointer_file
 from shared.layout import DataFolder
 from shared.settings import Settings
-from tests.integration.server import answers, connect, copy_of, demo_folder, embedded_url, run_command
+from tests.servers.server import answers, connect, copy_of, demo_folder, embedded_url, run_command
 
 pytestmark = pytest.mark.slow
 CHECKS = [

@@ -23,7 +23,7 @@ from services.cli.evaluate import evaluate
 from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 RUN = CliRunner()
 

@@ -25,8 +25,8 @@ from services.cli.main import app
 from shared.errors import ArtifactError, NightshelfError
 from shared.layout import DataFolder
 from shared.settings import BlendSettings, CollaborativeSettings, ContentSettings, EvaluationSettings, Settings
-from tests.evaluated_world import tuning_record
-from tests.small_world import SmallWorld
+from tests.worlds.evaluated_world import tuning_record
+from tests.worlds.small_world import SmallWorld
 
 N_PAIRS, N_READERS, N_TURNS = 60, 240, 8
 SPACE = {"blend.recent_books": Range(1, 8, log=True)}

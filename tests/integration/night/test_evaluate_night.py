@@ -20,7 +20,7 @@ from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 from shared.settings import EvaluationSettings, GateSettings
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 DAY = 0.98  # what was known the day before
 

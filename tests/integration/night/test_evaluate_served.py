@@ -16,7 +16,7 @@ from shared.artifacts.content import Neighbours
 from shared.artifacts.generation import part_folder, read_manifest
 from shared.layout import DataFolder
 
-pytest_plugins = ["tests.integration.api_fixtures"]
+pytest_plugins = ["tests.worlds.api_fixtures"]
 
 N_READERS = 60
 

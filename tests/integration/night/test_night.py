@@ -18,7 +18,7 @@ from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import OPTIONAL_PARTS, PART_KINDS, part_folder, read_pointer_file, verify_part
 from shared.errors import ArtifactError, PublishConflictError, RunActiveError
 from shared.settings import BlendSettings, CollaborativeSettings
-from tests.small_world import TASTES, Book
+from tests.worlds.small_world import TASTES, Book
 
 ALL_PARTS = sorted(set(PART_KINDS) - OPTIONAL_PARTS)
 

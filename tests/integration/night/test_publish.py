@@ -24,7 +24,7 @@ from shared.artifacts.generation import FileFact, part_folder, read_manifest, re
 from shared.errors import ArtifactError, PublishConflictError
 from shared.keys import Keys
 from shared.recommend.codec import pack, unpack
-from tests.small_world import Book
+from tests.worlds.small_world import Book
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from shared.publication import flip
 from shared.recommend.blend import Blended
 from shared.recommend.reranker import Ranker
 from shared.settings import BlendSettings, CollaborativeSettings, EvaluationSettings, GateSettings, RankerSettings
-from tests.integration.library import Library
-from tests.small_world import FIRST_RATING_SECONDS, Book
+from tests.worlds.library import Library
+from tests.worlds.small_world import FIRST_RATING_SECONDS, Book
 
 ON = RankerSettings(enabled=True, books=40)
 READERS = [f"r{number:03}" for number in range(0, 120, 7)]

@@ -11,10 +11,10 @@ import pytest
 from services.api.state.generation_manager import open_served
 from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.artifact_builder import read_epoch
-from tests.integration.library import Library
-from tests.integration.server import run_command
-from tests.integration.step_processes import NIGHT, variables
-from tests.small_world import FIRST_RATING_SECONDS, Book
+from tests.servers.server import run_command
+from tests.servers.step_processes import NIGHT, variables
+from tests.worlds.library import Library
+from tests.worlds.small_world import FIRST_RATING_SECONDS, Book
 
 REFUSED, BUSY, FAILED, KILLED = 3, 75, 1, -9
 FERRY = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")

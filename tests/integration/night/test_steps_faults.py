@@ -15,10 +15,10 @@ import pytest
 from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.lease import holder
 from shared.artifacts.generation import open_generation, read_pointer_file
-from tests.integration.server import connect
-from tests.integration.step_processes import NIGHT, OUTAGES
-from tests.integration.valkey_process import running_valkey
-from tests.small_world import Book
+from tests.servers.server import connect
+from tests.servers.step_processes import NIGHT, OUTAGES
+from tests.servers.valkey_process import running_valkey
+from tests.worlds.small_world import Book
 
 EVENTS = (
     ("e1", "r003", "b06", "rating", 5.0),

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-_PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+from tests.paths import ROOT
+
+_PAGE = ROOT / "docs" / "operations.md"
 
 
 def commands(heading):

@@ -18,10 +18,10 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 import services.api.metrics
+from tests.paths import ROOT
 
-PROJECT = Path(__file__).resolve().parents[2]
-DOCKER = PROJECT / "docker"
-COMPOSE_TEXT = (PROJECT / "docker-compose.yml").read_text()
+DOCKER = ROOT / "docker"
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 SERVICES = COMPOSE["services"]
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(:[-?][^}]*)?\}")
@@ -107,7 +107,7 @@ def test_an_image_is_pinned(service):
 
 
 def test_our_images_carry_the_version_of_the_project():
-    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert set(re.findall(r"NIGHTSHELF_VERSION:-([^}]*)", COMPOSE_TEXT)) == {version}
 
 
@@ -133,7 +133,7 @@ def test_the_api_cannot_write_to_the_data_folder():
 def test_every_file_that_is_mounted_is_there():
     mounted = re.findall(r'"(\./[^:]+):', COMPOSE_TEXT)
     assert len(mounted) >= 6
-    assert [path for path in mounted if not (PROJECT / path).exists()] == []
+    assert [path for path in mounted if not (ROOT / path).exists()] == []
 
 
 def test_the_gateway_knows_where_the_replicas_are():
@@ -161,7 +161,7 @@ def test_prometheus_accepts_its_configuration(tmp_path):
 
 
 def test_each_alert_fires_when_it_should():
-    checked = run_tool("promtool", "test", "rules", PROJECT / "tests" / "compose" / "alerts_test.yml")
+    checked = run_tool("promtool", "test", "rules", ROOT / "tests" / "compose" / "alerts_test.yml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -198,7 +198,7 @@ def test_an_image_is_built_from_the_given_base_with_pinned_packages_and_runs_as_
 
 
 def test_what_the_api_image_installs_names_no_package_of_the_night():
-    described = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = described["dependencies"] + described["optional-dependencies"]["api"]
     names = {re.split(r"[\[<>=! ]", requirement)[0] for requirement in needed}
     assert names.isdisjoint({"torch", "pandas", "apache-airflow", "scipy", "scikit-learn", "sentence-transformers"})

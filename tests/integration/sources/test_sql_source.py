@@ -31,9 +31,10 @@ from shared.errors import SourceError
 from shared.layout import DataFolder
 from shared.settings import Settings
 from tests.conftest import absent
-from tests.postgres_server import PASSWORD, PostgresServer, postgres_server
+from tests.paths import ROOT
+from tests.servers.postgres_server import PASSWORD, PostgresServer, postgres_server
 
-SHOP = Path(__file__).parents[2] / "docker" / "shop"
+SHOP = ROOT / "docker" / "shop"
 VARIABLE = "TEST_SHOP_URL"
 WRONG, GUEST = "a wrong secret", "guest"
 TABLES = """
@@ -644,6 +645,7 @@ def test_files_need_no_sqlalchemy_and_a_database_says_that_it_does(shop) -> None
 import sys
 from pathlib import Path
 from services.batch.sources.folder import open_folder
+from tests.paths import ROOT
 assert "sqlalchemy" not in sys.modules
 sys.modules["sqlalchemy"] = None
 open_folder(Path(sys.argv[1]), Path(sys.argv[1]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.api.search.titles import TitleIndex, edition_groups, edition_key, title_key
 from shared.title_keys import last_name, name_words, parse_title
+from tests.paths import DATASETS
 
 ANYTHING = st.text(max_size=250)
 TITLE_LIKE = st.text(" .,:;-()[]#&+*'123aAbIVİéß½本\x00\u200d🐉\ud800ن", max_size=40) | st.lists(
@@ -348,11 +347,7 @@ EVERY_KIND = index_of(*TestSuggestAndSearch.BOOKS, inactive=(11,))
 
 @pytest.fixture(scope="module")
 def goodbooks() -> tuple[TitleIndex, list[str]]:
-    path = (
-        Path(os.environ.get("NIGHTSHELF_DATASETS", Path(__file__).parents[3] / "shared" / "data"))
-        / "goodbooks-10k"
-        / "books.csv"
-    )
+    path = DATASETS / "goodbooks-10k" / "books.csv"
     if not path.is_file():
         pytest.skip(f"goodbooks-10k is not at {path}; set NIGHTSHELF_DATASETS to the folder that holds it")
     with path.open(encoding="utf-8", newline="") as file:

@@ -18,7 +18,7 @@ from services.batch.runtime.progress import SILENT
 from services.cli.evaluation_tables import evaluation_screen
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.settings import Settings, UserStateSettings
-from tests.evaluate_world import N_BOOKS, books, interactions
+from tests.worlds.evaluate_world import N_BOOKS, books, interactions
 
 
 class Oracle:

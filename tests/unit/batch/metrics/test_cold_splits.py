@@ -10,7 +10,7 @@ from services.batch.metrics.published_split import read_given_split
 from services.batch.metrics.splits import split_by_time, split_cold_books, split_cold_users
 from shared.errors import SourceError
 from shared.settings import UserStateSettings
-from tests.evaluate_world import INACTIVE, N_BOOKS, books, interactions
+from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, books, interactions
 
 RULES = UserStateSettings()
 

@@ -24,7 +24,7 @@ from shared.errors import ModelError, NightshelfError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
 from shared.recommend.reranker import FEATURES, BookFacts, Ranker
 from shared.settings import BlendSettings, RankerSettings, Settings, UserStateSettings, load_settings
-from tests.evaluate_world import books, content_part, interactions
+from tests.worlds.evaluate_world import books, content_part, interactions
 
 NAN = float("nan")
 ON = RankerSettings(enabled=True, windows=2, window_share=0.1, trees=40)

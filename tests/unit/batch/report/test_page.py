@@ -18,8 +18,8 @@ from services.batch.report.page import page
 from services.batch.report.plots.axis import Axis, axis_over, written
 from services.batch.report.write_report import write_report
 from services.batch.tune.record import TuningRecord
-from tests.evaluate_world import INACTIVE, N_BOOKS, content_part
-from tests.evaluated_world import NASTY, evaluation_of_world, report_of_world, tuning_record
+from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, content_part
+from tests.worlds.evaluated_world import NASTY, evaluation_of_world, report_of_world, tuning_record
 
 VOID = {"meta", "br", "link"}
 

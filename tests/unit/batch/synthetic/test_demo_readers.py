@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from services.batch.sources.demo.source import DemoSource, read_catalogue
 from services.batch.sources.rejects import RejectLog
 from services.batch.sources.source import INTERACTION_COLUMNS
 from services.batch.synthetic.demo_readers import END_TIME_SECONDS, SPAN_SECONDS, simulate_readers
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,10 +59,9 @@ def test_the_hash_seed_of_the_process_changes_nothing(books: pd.DataFrame) -> No
         "from services.batch.synthetic.demo_readers import simulate_readers\n"
         "import sys; sys.stdout.write(simulate_readers(read_catalogue(), n_readers=60).to_csv(index=False))"
     )
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONHASHSEED": "1234", "PYTHONPATH": str(root)}
+    environment = {**os.environ, "PYTHONHASHSEED": "1234", "PYTHONPATH": str(ROOT)}
     text = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, cwd=root
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
     ).stdout
     assert text == simulate_readers(books, n_readers=60).to_csv(index=False)
 

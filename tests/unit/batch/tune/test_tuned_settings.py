@@ -13,7 +13,7 @@ from services.batch.tune.tuned_settings import is_explicit, tuned_names, value_o
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from shared.settings import Settings, load_settings
-from tests.evaluated_world import tuning_record
+from tests.worlds.evaluated_world import tuning_record
 
 TUNED = {"collaborative.rank": 24, "blend.recent_books": 3, "blend.recency_decay": 0.9}
 

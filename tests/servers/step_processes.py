@@ -25,13 +25,16 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from services.batch import embed, night_parts, parts, publish, publish_night, steps, user_state, vector_store
+from services.batch.content import embed, vectors
+from services.batch.night import artifacts, steps
+from services.batch.publish import generation, publish, user_state
+from services.batch.runtime import artifact_builder
 from services.cli import main as cli
-from tests.integration.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, die, dying
-from tests.integration.library import Library
-from tests.integration.server import connect, environment, process_of
+from tests.paths import ROOT
+from tests.servers.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, die, dying
+from tests.servers.server import connect, environment, process_of
+from tests.worlds.library import Library
 
-_ROOT = Path(__file__).parents[2]
 _DIMENSIONS = 384
 
 
@@ -43,7 +46,7 @@ class QuickEmbedder:
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
         """See `services.batch.content.embed.Embedder`."""
-        seeds = [int.from_bytes(vector_store.digest_of(text)[:8], "big") for text in texts]
+        seeds = [int.from_bytes(vectors.digest_of(text)[:8], "big") for text in texts]
         vectors = np.array([np.random.default_rng(seed).normal(size=_DIMENSIONS) for seed in seeds], np.float32)
         advance(len(texts))
         unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -74,14 +77,14 @@ def _between_flip_and_answer() -> None:
 
 OF_STEPS: dict[str, Callable[[], None]] = {
     "lease taken": lambda: dying(steps, "current_generation"),
-    "one book embedded": lambda: _with_few_texts_at_a_time(vector_store.VectorStore, "append", 2),
-    "one vector without its hash": lambda: _with_few_texts_at_a_time(vector_store, "_write", 2),
-    "judging": lambda: dying(publish_night, "judge"),
+    "one book embedded": lambda: _with_few_texts_at_a_time(vectors.VectorStore, "append", 2),
+    "one vector without its hash": lambda: _with_few_texts_at_a_time(vectors, "_write", 2),
+    "judging": lambda: dying(generation, "judge"),
     "flipped, not answered": _between_flip_and_answer,
     "generations collected, lists not": lambda: dying(publish, "_unlink_lists"),
     "lists unmarked": lambda: dying(redis.Redis, "unlink", 2),
     "parts not collected": lambda: dying(publish, "_remove_unused"),
-    "a part out of sight": lambda: dying(parts.shutil, "rmtree", 2, _is_there),
+    "a part out of sight": lambda: dying(artifact_builder.shutil, "rmtree", 2, _is_there),
     "snapshots not collected": lambda: dying(publish, "_remove_unused", 2),
 }
 
@@ -163,7 +166,7 @@ def _set_clock(hours: float) -> None:
             moment = super().now(tz) + timedelta(hours=hours)
             return cls.fromtimestamp(moment.timestamp(), tz)
 
-    for module in (steps, publish, publish_night):
+    for module in (steps, publish, generation):
         module.datetime = OtherClock
 
 
@@ -195,7 +198,7 @@ def _run(order: dict[str, Any], number: int) -> int:
 
 
 def _serve() -> None:
-    night_parts.open_embedder = lambda _name, **_options: QuickEmbedder()
+    artifacts.open_embedder = lambda _name, **_options: QuickEmbedder()
     for line in sys.stdin:
         order = json.loads(line)
         gate, go = os.pipe()
@@ -280,13 +283,13 @@ def variables(library: Library) -> dict[str, str]:
 @contextmanager
 def step_processes(folder: Path) -> Iterator[StepProcesses]:
     """Start the script; outputs of commands go to files in this folder."""
-    surroundings = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=_ROOT,
+        cwd=ROOT,
         env=surroundings,
     ) as process:
         yield StepProcesses(process, folder)

@@ -17,8 +17,8 @@ from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import part_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
-from tests.integration.api_world import Api, World, publish_world, serving
-from tests.integration.server import demo_folder
+from tests.servers.server import demo_folder
+from tests.worlds.api_world import Api, World, publish_world, serving
 
 
 @pytest.fixture(scope="session")

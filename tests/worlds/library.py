@@ -29,7 +29,7 @@ from shared.layout import DataFolder
 from shared.recommend.blend import Blended
 from shared.recommend.codec import unpack
 from shared.settings import Settings, load_settings
-from tests.small_world import SmallWorld, small_world
+from tests.worlds.small_world import SmallWorld, small_world
 
 EVENT_TIME = "2024-05-01T12:00:00Z"  # of every event reported: after all ratings of the small world
 

@@ -18,7 +18,7 @@ from services.batch.report.document import BookLine, Recommendation, Report, Sam
 from services.batch.runtime.progress import SILENT
 from services.batch.tune.record import Trial, TuningRecord
 from shared.settings import Settings, UserStateSettings
-from tests.evaluate_world import N_BOOKS, books, interactions
+from tests.worlds.evaluate_world import N_BOOKS, books, interactions
 
 NASTY = '<script>alert("1")</script> & "Sons" </style></svg>'
 

