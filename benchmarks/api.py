@@ -80,9 +80,9 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     def collaborative(path: Path) -> dict[str, str | int | float | bool | None]:
         for name in ("item_factors", "fold_in_factors"):
             np.save(path / f"{name}.npy", rng.standard_normal((N_BOOKS, RANK)).astype(np.float32))
-        companions = rng.integers(0, N_BOOKS, (N_BOOKS, 100), dtype=np.int32)
-        np.save(path / "companions.numbers.npy", companions)
-        np.save(path / "companions.scores.npy", rng.random(companions.shape, np.float32) + np.float32(0.01))
+        item_transitions = rng.integers(0, N_BOOKS, (N_BOOKS, 100), dtype=np.int32)
+        np.save(path / "item_transitions.numbers.npy", item_transitions)
+        np.save(path / "item_transitions.scores.npy", rng.random(item_transitions.shape, np.float32) + np.float32(0.01))
         np.save(path / "lists.numbers.npy", lists)
         np.save(path / "lists.scores.npy", scores)
         (path / "users.json").write_text(json.dumps(users))

@@ -167,20 +167,20 @@ def _svd(rank: int, exponent: float, decay: float) -> FactorModel:
 
 def steps(settings: Settings, content: Path | None) -> list[System]:
     """What is served, the first system, and what came before it, step by step."""
-    ageless = settings.companions.model_copy(update={"half_life": None})
-    short = settings.blend.model_copy(update={"companion_recent_books": 20, "companion_decay": 0.85})
+    ageless = settings.item_transitions.model_copy(update={"half_life": None})
+    short = settings.blend.model_copy(update={"item_transitions_recent_books": 20, "item_transitions_decay": 0.85})
     return [
         Served("served", settings, content),
         _svd(64, 0.2, 1.0),
         _svd(128, 0.3, 0.82),
         Served(
-            "companions, all ages alike, last 20 books",
-            _with(settings, companions=ageless, blend=short),
+            "item transitions, all ages alike, last 20 books",
+            _with(settings, item_transitions=ageless, blend=short),
             None,
-            "companions",
+            "item_transitions",
         ),
-        Served("… newer likes counting more", _with(settings, blend=short), None, "companions"),
-        Served("… last 60 books", settings, None, "companions"),
+        Served("… newer likes counting more", _with(settings, blend=short), None, "item_transitions"),
+        Served("… last 60 books", settings, None, "item_transitions"),
         Served("blend", _with(settings, ranker=RankerSettings()), content),
     ]
 
@@ -208,7 +208,10 @@ def amazon_split(settings: Settings) -> Split:
 def amazon_steps(settings: Settings) -> list[System]:
     """What is served there, and its halves."""
     off = _with(settings, ranker=RankerSettings())
-    return [Served("served", off, None), *(Served(one, off, None, one) for one in ("collaborative", "companions"))]
+    return [
+        Served("served", off, None),
+        *(Served(one, off, None, one) for one in ("collaborative", "item_transitions")),
+    ]
 
 
 def tell(found: SplitFacts, shown: tuple[str, ...]) -> None:

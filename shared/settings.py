@@ -71,10 +71,10 @@ class CollaborativeSettings(Group):
     seed: int = 7
 
 
-class CompanionSettings(Group):
+class ItemTransitionSettings(Group):
     """What readers of a book went on to read; the letters are those of `services.batch.models.item_transitions`."""
 
-    n_companions: int = Field(100, ge=10, le=1000, description="companions kept of each book")
+    n_neighbors: int = Field(100, ge=10, le=1000, description="item transitions kept of each book")
     window: int = Field(100, ge=1, le=1000, description="books of one user further apart than this are no pair")
     distance_exponent: float = Field(0.4, ge=0, le=3, description="e: how fast a pair loses weight with distance")
     backward: Share = Field(0.0, description="how much a pair counts for the book that came before")
@@ -83,7 +83,7 @@ class CompanionSettings(Group):
     )
     user_exponent: Share = Field(0.0, description="c: above 0, readers of much count less for each pair")
     from_exponent: Share = Field(0.5, description="a: dampens popular books as starting points")
-    to_exponent: Share = Field(0.2, description="b: dampens popular books as companions")
+    to_exponent: Share = Field(0.2, description="b: dampens popular books as item transitions")
     trend_half_life: float = Field(0.01, gt=0, description="share of all likes after which one counts half for a trend")
 
 
@@ -92,7 +92,7 @@ class BlendSettings(Group):
 
     collaborative_weight: float = Field(0.1, ge=0)
     content_weight: float = Field(0.05, ge=0)
-    companion_weight: float = Field(0.47, ge=0)
+    item_transitions_weight: float = Field(0.47, ge=0)
     kin_weight: float = Field(0.28, ge=0)
     trend_weight: float = Field(0.1, ge=0)
     newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
@@ -101,11 +101,15 @@ class BlendSettings(Group):
         0.9, ge=0, description="added to the trend's weight past newcomers, shared out among the recent books"
     )
     content_candidates: int = Field(100, ge=10, le=1000)
-    companion_candidates: int = Field(100, ge=10, le=1000)
+    item_transitions_candidates: int = Field(100, ge=10, le=1000)
     recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
-    companion_recent_books: int = Field(60, ge=1, le=100, description="recent books whose companions become candidates")
-    companion_decay: float = Field(0.95, gt=0, le=1, description="weight of each of those relative to the one newer")
+    item_transitions_recent_books: int = Field(
+        60, ge=1, le=100, description="recent books whose item transitions become candidates"
+    )
+    item_transitions_decay: float = Field(
+        0.95, gt=0, le=1, description="weight of each of those relative to the one newer"
+    )
     kin_candidates: int = Field(100, ge=10, le=1000)
     kin_recent_books: int = Field(30, ge=1, le=100, description="recent books whose kin become candidates")
     kin_decay: float = Field(0.9, gt=0, le=1, description="weight of each of those relative to the one newer")
@@ -122,7 +126,7 @@ class BlendSettings(Group):
         return (
             self.collaborative_weight,
             self.newcomer_content_weight if is_newcomer else self.content_weight,
-            self.companion_weight,
+            self.item_transitions_weight,
             self.kin_weight,
             self.trend_weight + (0.0 if is_newcomer else self.few_books_trend_weight / n_recent),
         )
@@ -130,13 +134,13 @@ class BlendSettings(Group):
     @property
     def n_recent(self) -> int:
         """Recent books that any of the lists looks at."""
-        return max(self.recent_books, self.companion_recent_books, self.kin_recent_books)
+        return max(self.recent_books, self.item_transitions_recent_books, self.kin_recent_books)
 
     @property
     def content_share(self) -> float:
         """The share that what is known of the books themselves, content and kin, has of the weights, in [0, 1]."""
         of_books = self.content_weight + self.kin_weight
-        total = of_books + self.collaborative_weight + self.companion_weight + self.trend_weight
+        total = of_books + self.collaborative_weight + self.item_transitions_weight + self.trend_weight
         return of_books / total if total else 0.5
 
     def with_content_share(self, share: float | None) -> BlendSettings:
@@ -147,8 +151,8 @@ class BlendSettings(Group):
         if share is None:
             return self
         of_books = self._scaled(share, "content_weight", "kin_weight")
-        of_readers = self._scaled(1 - share, "collaborative_weight", "companion_weight", "trend_weight")
-        readers = self.collaborative_weight + self.companion_weight + self.trend_weight
+        of_readers = self._scaled(1 - share, "collaborative_weight", "item_transitions_weight", "trend_weight")
+        readers = self.collaborative_weight + self.item_transitions_weight + self.trend_weight
         of_newcomers = {
             "newcomer_content_weight": of_books["content_weight"],
             "few_books_trend_weight": self.few_books_trend_weight * (1 - share) / readers if readers else 0.0,
@@ -278,7 +282,7 @@ class Settings(BaseSettings):
     user_state: UserStateSettings = UserStateSettings()
     content: ContentSettings = ContentSettings()
     collaborative: CollaborativeSettings = CollaborativeSettings()
-    companions: CompanionSettings = CompanionSettings()
+    item_transitions: ItemTransitionSettings = ItemTransitionSettings()
     blend: BlendSettings = BlendSettings()
     ranker: RankerSettings = RankerSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

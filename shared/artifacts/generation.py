@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from shared.artifacts.catalog import Catalog
 from shared.artifacts.content import Neighbours
-from shared.artifacts.item_transitions import Companions, open_trend
+from shared.artifacts.item_transitions import ItemTransitions, open_trend
 from shared.artifacts.popularity import Popularity
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
@@ -79,7 +79,7 @@ class GenerationManifest(BaseModel):
 
     There is a ranker part only where the ranker is on.
 
-    `collaborative` and `companions` are what those were made with, and `tuned` names the settings of them and of the
+    `collaborative` and `item_transitions` are what those were made with, and `tuned` names the settings of them and of the
     blend that a search found; all are for people. `night` is the date it was made for, if it was made on a schedule,
     `evaluation` the part that holds how good it is, user by user, and `gate` what came of that.
     """
@@ -95,7 +95,7 @@ class GenerationManifest(BaseModel):
     counts: dict[str, int]
     blend: BlendSettings
     collaborative: dict[str, str | int | float | bool | None] | None = None
-    companions: dict[str, str | int | float | bool | None] | None = None
+    item_transitions: dict[str, str | int | float | bool | None] | None = None
     tuned: list[str] = []
     night: str | None = None
     evaluation: str | None = None
@@ -174,7 +174,7 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    The collaborative part (`companions` and `fold_in`) and the ranker may be older than the catalogue and then know
+    The collaborative part (`item_transitions` and `fold_in`) and the ranker may be older than the catalogue and then know
     fewer books.
     """
 
@@ -182,7 +182,7 @@ class Generation:
     catalog: Catalog
     neighbours: Neighbours
     popularity: Popularity
-    companions: Companions
+    item_transitions: ItemTransitions
     kin: KinLists
     trend: Candidates
     fold_in: FoldIn
@@ -196,7 +196,7 @@ class Generation:
     @property
     def list_maker(self) -> ListMaker:
         """What makes lists of recent books."""
-        return ListMaker(self.neighbours, self.companions, self.kin, self.trend, self.manifest.blend)
+        return ListMaker(self.neighbours, self.item_transitions, self.kin, self.trend, self.manifest.blend)
 
     @property
     def collaborative_id(self) -> str:
@@ -227,9 +227,9 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     kin = previous.kin if previous and "catalog" in opened else _kin_of(catalog)
     popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
     if previous and "collaborative" in opened:
-        companions, trend, fold_in = previous.companions, previous.trend, previous.fold_in
+        item_transitions, trend, fold_in = previous.item_transitions, previous.trend, previous.fold_in
     else:
-        companions, trend = Companions.open(paths["collaborative"]), open_trend(paths["collaborative"])
+        item_transitions, trend = ItemTransitions.open(paths["collaborative"]), open_trend(paths["collaborative"])
         fold_in = FoldIn.open(paths["collaborative"], facts["collaborative"])
     ranker = previous.ranker if previous and "ranker" in opened else None
     if "ranker" in facts:
@@ -238,7 +238,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         ("vectors", neighbours.n_books, True),
         ("ratings", popularity.n_books, True),
         ("item factors", fold_in.n_books, False),
-        ("companions", companions.n_books, False),
+        ("item_transitions", item_transitions.n_books, False),
         ("the ranker", 0 if ranker is None else ranker.books.n_books, False),
     ):
         if n_rows > catalog.n_books or (exact and n_rows != catalog.n_books):
@@ -246,7 +246,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
                 f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-    return Generation(manifest, catalog, neighbours, popularity, companions, kin, trend, fold_in, ranker)
+    return Generation(manifest, catalog, neighbours, popularity, item_transitions, kin, trend, fold_in, ranker)
 
 
 def _kin_of(catalog: Catalog) -> KinLists:

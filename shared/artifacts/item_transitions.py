@@ -1,7 +1,7 @@
-"""Companions, opened for serving: for each book what its readers went on to read (see `services.batch.models.item_transitions`).
+"""Item transitions, opened for serving: for each book what its readers went on to read (see `services.batch.models.item_transitions`).
 
-Files, in the collaborative part: `companions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
-`companions.scores.npy`, float32, the same shape, above 0, padded with 0. The part may be older than the catalogue and
+Files, in the collaborative part: `item_transitions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
+`item_transitions.scores.npy`, float32, the same shape, above 0, padded with 0. The part may be older than the catalogue and
 then knows fewer books. The trend beside them is for everyone the same (`services.batch.models.trending`).
 """
 
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from shared.errors import ArtifactError
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
-FILES = ("companions.numbers.npy", "companions.scores.npy")
+FILES = ("item_transitions.numbers.npy", "item_transitions.scores.npy")
 TREND_FILES = ("trend.numbers.npy", "trend.scores.npy")
 
 
-class Companions(NeighbourLists):
+class ItemTransitions(NeighbourLists):
     """What readers of a book went on to read.
 
     Args:
@@ -35,10 +35,10 @@ class Companions(NeighbourLists):
         self._lengths = (numbers >= 0).sum(axis=1).tolist()
 
     @classmethod
-    def open(cls, path: Path) -> Companions:
+    def open(cls, path: Path) -> ItemTransitions:
         """Open those of a collaborative part's folder; the lists stay on disk.
 
-        A part made by a Nightshelf that knew no companions has none, and is served without them.
+        A part made by a Nightshelf that knew no item transitions has none, and is served without them.
 
         Raises:
             ArtifactError: the files do not belong together.
@@ -47,7 +47,7 @@ class Companions(NeighbourLists):
             return cls(np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
         numbers, scores = (np.asarray(np.load(path / name, mmap_mode="r")) for name in FILES)
         if numbers.shape != scores.shape:
-            raise ArtifactError("Companions and their scores do not belong together.", where=str(path))
+            raise ArtifactError("Item transitions and their scores do not belong together.", where=str(path))
         return cls(numbers, scores)
 
     @property
@@ -56,7 +56,7 @@ class Companions(NeighbourLists):
         return len(self._numbers)
 
     def of(self, number: int) -> Candidates:
-        """Companions of one book, best first."""
+        """Item transitions of one book, best first."""
         n = self._lengths[number]
         return self._numbers[number, :n], self._scores[number, :n]
 

@@ -16,7 +16,7 @@ from shared.recommend.neighbor_table import Candidates
 SOURCES = (
     "collaborative",
     "content",
-    "companions",
+    "item_transitions",
     "kin",
     "trend",
 )  # the lists that are blended, in this order everywhere

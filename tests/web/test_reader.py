@@ -124,7 +124,7 @@ class TestDemoReader:
         by_content = chosen.changes_by(lambda: slider.fill("100"))
         assert_ranked_by(chosen, 1, "content", "kin")
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
-        assert_ranked_by(chosen, 0, "collaborative", "companions", "trend")
+        assert_ranked_by(chosen, 0, "collaborative", "item_transitions", "trend")
         assert by_content != by_readers
         expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % content")
         assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="As evaluated").click()) == usual
@@ -132,7 +132,7 @@ class TestDemoReader:
     def test_a_list_this_page_has_never_heard_of_is_named_all_the_same(self, visitor, api):
         def with_another(route):
             answer = route.fetch().json()
-            answer["items"][0]["sources"] = {"companions": 0.9, "night_owls": 0.4, "content": None}
+            answer["items"][0]["sources"] = {"item_transitions": 0.9, "night_owls": 0.4, "content": None}
             route.fulfill(json=answer)
 
         visitor.page.route("**/api/recommendations/**", with_another)

@@ -54,20 +54,20 @@ def _in_both(record: dict[str, Any], other: dict[str, Any], field: str) -> list[
 
 
 def _by_readers(served: Served, number: int, limit: int) -> list[AlikeByReaders]:
-    """Companions, one edition of each work; a book younger than the night's lists has none."""
+    """Item transitions, one edition of each work; a book younger than the night's lists has none."""
     generation = served.generation
-    if number >= generation.companions.n_books:
+    if number >= generation.item_transitions.n_books:
         return []
-    numbers, scores = generation.companions.of(number)
+    numbers, scores = generation.item_transitions.of(number)
     works = {int(generation.catalog.editions[number])}
     books: list[AlikeByReaders] = []
-    for companion, score in zip(numbers.tolist(), scores.tolist(), strict=True):
-        work = int(generation.catalog.editions[companion])
+    for item_transition, score in zip(numbers.tolist(), scores.tolist(), strict=True):
+        work = int(generation.catalog.editions[item_transition])
         if work in works:
             continue
         works.add(work)
         closeness = score / scores[0].item()
-        books.append(AlikeByReaders(**rated(generation, companion).model_dump(), closeness=closeness))
+        books.append(AlikeByReaders(**rated(generation, item_transition).model_dump(), closeness=closeness))
         if len(books) == limit:
             break
     return books

@@ -31,7 +31,7 @@ TITLES = {
     "served": "Served pipeline",
     "served-blend": "Its blend, not ranked anew",
     "served-collaborative": "Its collaborative list",
-    "served-companions": "Its companions",
+    "served-item_transitions": "Its item transitions",
     "served-kin": "Its series and authors",
     "served-content": "Its content list",
     "popularity": "Popularity",
@@ -202,7 +202,7 @@ def settings_of(system: System) -> dict[str, Setting]:
     for name in names:
         value = getattr(system, name)
         if isinstance(value, Settings):
-            found |= value.collaborative.model_dump(mode="json") | value.companions.model_dump(mode="json")
+            found |= value.collaborative.model_dump(mode="json") | value.item_transitions.model_dump(mode="json")
             found |= value.blend.model_dump(mode="json")
             if value.ranker.enabled:
                 found |= {f"ranker_{name}": of for name, of in value.ranker.model_dump(mode="json").items()}

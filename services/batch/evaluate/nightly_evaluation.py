@@ -7,7 +7,7 @@ made by the caller:
 - `split.json`: the same systems with everything else that is measured, see `services.batch.evaluate.evaluation`.
 - `users.json`: ids of the users scored, in the order of the rows below.
 - `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy` and
-  `content_ndcg_at_10.npy` and `companions_ndcg_at_10.npy` of its lists, each alone.
+  `content_ndcg_at_10.npy` and `item_transitions_ndcg_at_10.npy` of its lists, each alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _NAMES = {  # as in a whole evaluation
     "blend": "served-blend",
     "collaborative": "served-collaborative",
     "content": "served-content",
-    "companions": "served-companions",
+    "item_transitions": "served-item_transitions",
 }
 METRICS = {
     "ndcg_at_10": ndcg_at,
@@ -57,7 +57,7 @@ METRICS = {
     "reciprocal_rank_at_10": reciprocal_rank_at,
     "hit_rate_at_10": hit_rate_at,
 }
-MEASURED_ALONE = ("collaborative", "content", "companions")
+MEASURED_ALONE = ("collaborative", "content", "item_transitions")
 SYSTEMS = ("served", *MEASURED_ALONE, "popularity")
 # Kept user by user, for the gate: system and metric by file name.
 KEPT = {
@@ -97,7 +97,7 @@ class NightlyMetrics(BaseModel):
         split: how the test users came about.
         data: the size of the snapshot.
         systems: figures by system and metric, empty where nobody could be scored: `served`, its lists `collaborative`,
-            `content` and `companions` each alone, and `popularity`, the most liked books the user has not seen; with a
+            `content` and `item_transitions` each alone, and `popularity`, the most liked books the user has not seen; with a
             ranker also `blend`, what is served without it.
     """
 
@@ -219,7 +219,7 @@ def _lists(
             "served" if ranker is None else "blend": (factors, maker, spread),
             "collaborative": (factors, nothing, None),
             "content": (None, replace(nothing, content=neighbours), None),
-            "companions": (None, replace(nothing, companions=maker.companions), None),
+            "item_transitions": (None, replace(nothing, item_transitions=maker.item_transitions), None),
         }.items():
             lists[name] = pipeline(*pieces).rank(split.rows, LONGEST)
             advance(1)

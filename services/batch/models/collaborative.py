@@ -5,7 +5,7 @@ Files, in a folder made by the caller:
 - `item_factors.npy`: float32, (n_books, rank). Rows of books without positives are zeros.
 - `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
   `history_decay`^r, is the user's factor, so that a list can be made for someone the night did not know.
-- `companions.numbers.npy`, `companions.scores.npy`: see `shared.artifacts.item_transitions`; active books only.
+- `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `shared.artifacts.item_transitions`; active books only.
 - `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`; active books only.
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
@@ -60,7 +60,7 @@ def build_collaborative(
     """
     for name in _FACTORS:
         os.link(factors / name, folder / name)
-    _save_companions(folder, factors, active)
+    _save_item_transitions(folder, factors, active)
     user_factors = np.load(factors / "user_factors.npy", mmap_mode="r")
     item_factors = np.load(factors / "item_factors.npy", mmap_mode="r")
     seen = csr_matrix(load_npz(factors / "seen.npz"))
@@ -100,18 +100,18 @@ def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_])
     """
     for name in (*_FACTORS, "users.json"):
         os.link(part / name, folder / name)
-    _save_companions(folder, part, active)
+    _save_item_transitions(folder, part, active)
     lists = without_withdrawn(active, -np.inf, *(np.load(part / name) for name in _LISTS))
     for name, array in zip(_LISTS, lists, strict=True):
         np.save(folder / name, array)
     return read_part(part).facts
 
 
-def _save_companions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:
+def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:
     if not (made / COMPANIONS[0]).exists():
         return  # a part made before there were any
-    companions = without_withdrawn(active, 0, *(np.load(made / name) for name in COMPANIONS))
-    for name, array in zip(COMPANIONS, companions, strict=True):
+    item_transitions = without_withdrawn(active, 0, *(np.load(made / name) for name in COMPANIONS))
+    for name, array in zip(COMPANIONS, item_transitions, strict=True):
         np.save(folder / name, array)
     numbers, scores = (np.load(made / name) for name in TREND)
     for name, array in zip(TREND, (numbers[active[numbers]], scores[active[numbers]]), strict=True):

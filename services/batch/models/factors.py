@@ -1,11 +1,11 @@
-"""What the collaborative part is made of, before lists are: interactions -> factors and companions.
+"""What the collaborative part is made of, before lists are: interactions -> factors and item transitions.
 
 A folder of its own, so that a run that dies while listing does not factor again. It belongs to no generation: what
 serving needs of it is linked into the collaborative part. Files, in a folder made by the caller:
 
 - `user_factors.npy`: float32, (n_users, rank).
 - `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.models.factor_model.Factors`.
-- `companions.numbers.npy`, `companions.scores.npy`: see `services.batch.models.item_transitions`.
+- `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `services.batch.models.item_transitions`.
 - `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`.
 - `users.json`: ids of the users with a positive opinion, in the order of the rows.
 - `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
@@ -25,7 +25,7 @@ from scipy.sparse import csr_matrix, save_npz
 from services.batch.ingest.feedback import opinions
 from services.batch.ingest.histories import Histories
 from services.batch.models.factor_model import Factors
-from services.batch.models.item_transitions import companions_of
+from services.batch.models.item_transitions import item_transitions_of
 from services.batch.models.registry import open_factorizer
 from services.batch.models.trending import trend_of
 from services.batch.runtime.artifact_builder import Facts
@@ -33,7 +33,7 @@ from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.item_transitions import FILES, TREND_FILES
 from shared.errors import ArtifactError
-from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
+from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
 
 
 def build_factors(
@@ -41,20 +41,20 @@ def build_factors(
     interactions: pd.DataFrame,
     n_books: int,
     settings: CollaborativeSettings,
-    companions: CompanionSettings,
+    item_transitions: ItemTransitionSettings,
     user_state: UserStateSettings,
     *,
     threads: int | None,
     progress: Progress,
 ) -> Facts:
-    """Factor the positive opinions, find companions, and return facts about it.
+    """Factor the positive opinions, find item transitions, and return facts about it.
 
     Args:
         folder: where to write; exists.
         interactions: as in the snapshot.
         n_books: rows of the catalogue.
         settings: algorithm, rank, scaling, what of a user's history counts.
-        companions: how companions are found.
+        item transitions: how item transitions are found.
         user_state: which kinds are seen and positive.
         threads: threads to use, by default all cores.
         progress: told how far factoring is.
@@ -67,8 +67,8 @@ def build_factors(
     with bound_threads(threads) as n_threads:
         factors = fit_factors(settings, positives, histories, threads=n_threads, progress=progress)
     found = (
-        *companions_of(histories, companions, progress=progress),
-        *trend_of(histories, companions.trend_half_life),
+        *item_transitions_of(histories, item_transitions, progress=progress),
+        *trend_of(histories, item_transitions.trend_half_life),
     )
     for name, array in zip((*FILES, *TREND_FILES), found, strict=True):
         np.save(folder / name, array)

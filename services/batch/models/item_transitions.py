@@ -1,12 +1,12 @@
-"""Companions: for each book the books that its readers went on to read.
+"""Item transitions: for each book the books that its readers went on to read.
 
 Every pair of books that a user liked counts, the more the nearer they stand in the order of liking: a pair that is
 d places apart adds n_u^-c · d^-e · 2^-(age / h), n_u being how many books the user liked and the age the share of all
 likes that are newer than the later book's: what readers do now counts more than what they did long ago. The book that
-came later is a companion of the one before; the other way round a pair counts `backward` as much. Sums are dampened by
+came later is a item transition of the one before; the other way round a pair counts `backward` as much. Sums are dampened by
 how popular both books are:
 
-    companion score (i -> j) = n_i^-a · n_j^-b · sum over users of their pairs
+    item transition score (i -> j) = n_i^-a · n_j^-b · sum over users of their pairs
 
 With e = 0, `backward` = 1, no h and no bound on d this is a scaled co-occurrence, D^-a A^T D_u^-c A D^-b, of which
 cosine (Deshpande and Karypis, ACM TOIS 22, 2004) and RP3beta (Paudel et al., ACM TiiS 7, 2016) are cases; direction and
@@ -23,24 +23,24 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from services.batch.ingest.histories import Histories
 from services.batch.runtime.progress import Progress
-from shared.settings import CompanionSettings
+from shared.settings import ItemTransitionSettings
 
 _PAIRS_AT_ONCE = 8_000_000
 
 
-def companions_of(
-    histories: Histories, settings: CompanionSettings, *, progress: Progress
+def item_transitions_of(
+    histories: Histories, settings: ItemTransitionSettings, *, progress: Progress
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The companions of every book, both (n_books, `settings.n_companions`), best first, ties by book number.
+    """The item transitions of every book, both (n_books, `settings.n_neighbors`), best first, ties by book number.
 
     Returns:
         int32 book numbers, padded with -1, and float32 scores above 0, padded with 0.
     """
-    n_books, n = histories.n_books, settings.n_companions
+    n_books, n = histories.n_books, settings.n_neighbors
     numbers, scores = np.full((n_books, n), -1, np.int32), np.zeros((n_books, n), np.float32)
     times_liked = np.maximum(np.bincount(histories.books, minlength=n_books), 1).astype(np.float64)
     pairs = _Pairs(histories, settings)
-    with progress.task("Companions of books", n_books) as advance:
+    with progress.task("Item transitions of books", n_books) as advance:
         for books in pairs.blocks():
             block = pairs.sums(books)
             rows = np.repeat(np.arange(len(books)), np.diff(block.indptr))
@@ -75,7 +75,7 @@ def without_withdrawn(
 class _Pairs:
     """Pairs of books of one user, for some books at a time."""
 
-    def __init__(self, histories: Histories, settings: CompanionSettings) -> None:
+    def __init__(self, histories: Histories, settings: ItemTransitionSettings) -> None:
         self._settings = settings
         self._n_books = histories.n_books
         self._books = histories.books

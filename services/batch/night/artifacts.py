@@ -109,7 +109,7 @@ class NightParts:
             "factors",
             interactions=self._files["interactions"],
             settings=settings,
-            companions=self._companions,
+            item_transitions=self._item_transitions,
             kinds=self._kinds,
         )
 
@@ -121,7 +121,7 @@ class NightParts:
             interactions=self._files["interactions"],
             withdrawn=self._withdrawn,
             settings=self._settings.collaborative.model_dump(mode="json"),
-            companions=self._companions,
+            item_transitions=self._item_transitions,
             kinds=self._kinds,
         )
 
@@ -139,7 +139,7 @@ class NightParts:
 
     @property
     def _whole_pipeline(self) -> dict[str, object]:
-        settings = self._settings.model_dump(mode="json", include={"collaborative", "companions", "blend"})
+        settings = self._settings.model_dump(mode="json", include={"collaborative", "item_transitions", "blend"})
         if self._settings.ranker.enabled:
             settings["ranker"] = self._settings.ranker.model_dump(mode="json")
         kinds = self._kinds | {"max_recent": self._settings.user_state.max_recent}
@@ -164,7 +164,7 @@ class NightParts:
                 self._interactions,
                 len(self._books),
                 self._settings.collaborative,
-                self._settings.companions,
+                self._settings.item_transitions,
                 self._settings.user_state,
                 threads=self._threads,
                 progress=self._progress,
@@ -304,8 +304,8 @@ class NightParts:
         return open_embedder(self._settings.embedder, threads=self._threads)
 
     @property
-    def _companions(self) -> dict[str, object]:
-        return self._settings.companions.model_dump(mode="json")
+    def _item_transitions(self) -> dict[str, object]:
+        return self._settings.item_transitions.model_dump(mode="json")
 
     @cached_property
     def _kinds(self) -> dict[str, object]:

@@ -176,7 +176,9 @@ class StepsOfRun:
                 gate=gate,
             )
             if keep_collaborative and served is not None:
-                as_measured = {name: getattr(kept, name) for name in ("blend", "collaborative", "companions", "tuned")}
+                as_measured = {
+                    name: getattr(kept, name) for name in ("blend", "collaborative", "item_transitions", "tuned")
+                }
                 manifest = manifest.model_copy(update=as_measured)
             published = publish_generation(
                 client,

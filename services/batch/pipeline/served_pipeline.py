@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
-from services.batch.models.item_transitions import companions_of, without_withdrawn
+from services.batch.models.item_transitions import item_transitions_of, without_withdrawn
 from services.batch.models.popularity import N_OVERALL, rank_by_popularity
 from services.batch.models.top_n import top_n
 from services.batch.models.trending import trend_of
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
-from shared.artifacts.item_transitions import Companions
+from shared.artifacts.item_transitions import ItemTransitions
 from shared.recommend.blend import SOURCES, Blended, blend
 from shared.recommend.candidates import ListMaker
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
@@ -132,23 +132,23 @@ def list_maker(
     Args:
         training: what is known.
         content: the content part, opened with the training part's `works`; `None` to do without it.
-        settings: how companions are found and lists are made.
+        settings: how item transitions are found and lists are made.
         only: the sources wanted.
         progress: told how far it is.
     """
-    companions = kin = None
+    item_transitions = kin = None
     trend = NO_CANDIDATES
-    if "companions" in only:
-        found = companions_of(training.histories, settings.companions, progress=progress)
-        companions = Companions(*without_withdrawn(training.active, 0, *found))
+    if "item_transitions" in only:
+        found = item_transitions_of(training.histories, settings.item_transitions, progress=progress)
+        item_transitions = ItemTransitions(*without_withdrawn(training.active, 0, *found))
     if "kin" in only and "series" in training.books:
         books = training.books
         series, positions, authors = (books[name].tolist() for name in ("series", "series_position", "authors"))
         kin = KinLists(series, positions, authors, training.active)
     if "trend" in only:
-        numbers, scores = trend_of(training.histories, settings.companions.trend_half_life)
+        numbers, scores = trend_of(training.histories, settings.item_transitions.trend_half_life)
         trend = numbers[training.active[numbers]], scores[training.active[numbers]]
-    return ListMaker(content if "content" in only else None, companions, kin, trend, settings.blend)
+    return ListMaker(content if "content" in only else None, item_transitions, kin, trend, settings.blend)
 
 
 def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -1,7 +1,7 @@
 """The ranker is learned here: from what readers came to like, and what the blend would have offered them before.
 
 The last interactions known are cut into windows. For each, everything is made as the night before it would have left it
-(factors, companions, trend), and the books that readers came to like in it are what the ranker should put first. A
+(factors, item transitions, trend), and the books that readers came to like in it are what the ranker should put first. A
 window is like the split by time of an evaluation, one step earlier; an evaluation learns from what its training part
 knows alone. The files are described in `shared.recommend.reranker`.
 """

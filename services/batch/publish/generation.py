@@ -158,7 +158,7 @@ def make_manifest(
         counts={"books": counts["active_books"], "users": counts["users"], "interactions": counts["interactions"]},
         blend=settings.blend,
         collaborative=settings.collaborative.model_dump(mode="json"),
-        companions=settings.companions.model_dump(mode="json"),
+        item_transitions=settings.item_transitions.model_dump(mode="json"),
         tuned=tuned_names(settings),
         night=night,
         evaluation=evaluation,

@@ -8,7 +8,7 @@ from services.batch.report.markup import Markup, tag
 _WHY = {
     "collaborative": "similar readers",
     "content": "descriptions",
-    "companions": "what readers went on to read",
+    "item_transitions": "what readers went on to read",
     "kin": "series and authors",
     "trend": "the trend",
 }

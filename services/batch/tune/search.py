@@ -1,7 +1,7 @@
 """The search: a tree-structured Parzen estimator (Optuna) proposes settings, hopeless ones are given up early.
 
 Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS 2011. Two trials of three keep factors and
-companions of the best so far and vary the blend alone, which costs nothing new.
+item transitions of the best so far and vary the blend alone, which costs nothing new.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ SPACE: dict[str, Range] = {
     "collaborative.user_exponent": Range(0.0, 0.6),
     "collaborative.book_exponent": Range(0.0, 0.6),
     "collaborative.history_decay": Range(0.7, 1.0),
-    "companions.half_life": Range(0.03, 10.0, log=True),
-    "companions.distance_exponent": Range(0.0, 1.0),
-    "companions.to_exponent": Range(0.0, 0.6),
+    "item_transitions.half_life": Range(0.03, 10.0, log=True),
+    "item_transitions.distance_exponent": Range(0.0, 1.0),
+    "item_transitions.to_exponent": Range(0.0, 0.6),
     "blend.collaborative_weight": Range(0.0, 1.0),
     "blend.content_weight": Range(0.0, 1.0),
     "blend.kin_weight": Range(0.0, 1.0),
@@ -43,9 +43,9 @@ SPACE: dict[str, Range] = {
     "blend.few_books_trend_weight": Range(0.0, 5.0, step=0.1),
     "blend.recent_books": Range(1, 50, log=True),
     "blend.recency_decay": Range(0.5, 1.0),
-    "blend.companion_recent_books": Range(1, 100, log=True),
-    "blend.companion_decay": Range(0.5, 1.0),
+    "blend.item_transitions_recent_books": Range(1, 100, log=True),
+    "blend.item_transitions_decay": Range(0.5, 1.0),
     "blend.kin_recent_books": Range(1, 60, log=True),
 }
-FACTOR_SETTINGS = ("collaborative.", "companions.")
-"""Settings that a change of which takes new factors or companions begin with one of these."""
+FACTOR_SETTINGS = ("collaborative.", "item_transitions.")
+"""Settings that a change of which takes new factors or item transitions begin with one of these."""

@@ -19,7 +19,7 @@ from services.batch.runtime.progress import SILENT
 from shared.artifacts.content import Neighbours
 from shared.artifacts.generation import content_id
 from shared.recommend.candidates import ListMaker
-from shared.settings import CollaborativeSettings, CompanionSettings, Settings
+from shared.settings import CollaborativeSettings, ItemTransitionSettings, Settings
 
 K = 10
 _KEPT_FACTORS = 8
@@ -41,7 +41,7 @@ class TrialScores:
         self._neighbours = Neighbours.open(content_part, split.training.works)
         self._spread = popular_spread(split.training, self._neighbours.tribe_of)
         self._factors: OrderedDict[str, Factors] = OrderedDict()
-        self._maker: tuple[CompanionSettings, ListMaker] | None = None
+        self._maker: tuple[ItemTransitionSettings, ListMaker] | None = None
         self.n_factored = 0
 
     def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
@@ -76,8 +76,8 @@ class TrialScores:
         return self._factors[key]
 
     def _maker_for(self, settings: Settings) -> ListMaker:
-        """What is next to a book is the same under any blend; only with other companions is it found anew."""
-        if self._maker is None or self._maker[0] != settings.companions:
+        """What is next to a book is the same under any blend; only with other item transitions is it found anew."""
+        if self._maker is None or self._maker[0] != settings.item_transitions:
             maker = list_maker(self._training, self._neighbours, settings, progress=SILENT)
-            self._maker = (settings.companions, maker)
+            self._maker = (settings.item_transitions, maker)
         return replace(self._maker[1], settings=settings.blend)

@@ -43,7 +43,7 @@ def test_a_night_leaves_a_report_and_it_is_served(api, odd_world, night_page):
     assert page(report) == answer.content
     assert (report.scope, report.evaluation.generation) == ("night", odd_world.generation_id)
     assert list(report.evaluation.splits[0].systems) == [
-        "served", "served-collaborative", "served-content", "served-companions", "popularity",
+        "served", "served-collaborative", "served-content", "served-item_transitions", "popularity",
     ]  # fmt: skip
     assert len(report.readers) == 20
     assert "better than the best usual method beside it, Popularity" in answer.text

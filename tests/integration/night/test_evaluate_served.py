@@ -80,7 +80,7 @@ def test_offline_lists_are_the_answers_of_the_api(api, catalog, training, pipeli
 
 def test_recent_books_are_those_of_the_store(state, odd_world, training, readers):
     client, keys = state
-    n = odd_world.settings.blend.companion_recent_books
+    n = odd_world.settings.blend.item_transitions_recent_books
     for row in readers.tolist():
         stored = client.zrevrange(keys.recent(str(training.users[row])), 0, n - 1)
         assert training.recent_of(row, n).tolist() == [int(number) for number in stored]

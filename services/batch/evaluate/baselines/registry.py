@@ -26,7 +26,7 @@ def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
     systems: list[System] = [
         Served("served", settings, content_part),
         Served("served-collaborative", settings, content_part, "collaborative"),
-        Served("served-companions", settings, content_part, "companions"),
+        Served("served-item_transitions", settings, content_part, "item_transitions"),
         Served("served-kin", settings, content_part, "kin"),
     ]
     if settings.ranker.enabled:

@@ -149,7 +149,7 @@ def test_chance_is_what_lists_at_random_find(split, facts):
 def test_settings_are_told_by_name():
     assert settings_of(Ease(regularization=3.0)) == {"regularization": 3.0, "history_decay": 1.0}
     told = settings_of(Served("served", Settings(), None))
-    assert (told["rank"], told["companion_weight"], told["window"]) == (128, 0.47, 100)
+    assert (told["rank"], told["item_transitions_weight"], told["window"]) == (128, 0.47, 100)
     assert settings_of(Unable()) == {}
 
 

@@ -14,7 +14,7 @@ from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import part_folder
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
-from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
+from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
 
 COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
 
@@ -103,7 +103,7 @@ def build(tmp_path, rows, *, active=None, **chosen):
             interactions_of(*rows),
             N_BOOKS,
             settings,
-            CompanionSettings(n_companions=10),
+            ItemTransitionSettings(n_neighbors=10),
             UserStateSettings(),
             threads=2,
             progress=SILENT,
@@ -120,7 +120,7 @@ def build(tmp_path, rows, *, active=None, **chosen):
         progress=SILENT,
     )
     names = (
-        "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "companions.numbers", "companions.scores",
+        "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "item_transitions.numbers", "item_transitions.scores",
         "trend.numbers", "trend.scores",
     )  # fmt: skip
     arrays = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in names}
@@ -164,7 +164,7 @@ def test_withdrawn_books_and_books_nobody_likes_are_not_listed(tmp_path):
     _, _, arrays = build(tmp_path, rows, active=active)
     listed = set(arrays["lists.numbers"].ravel().tolist())
     assert not listed & {5, 8}
-    assert not set(arrays["companions.numbers"].ravel().tolist()) & {5, 8}
+    assert not set(arrays["item_transitions.numbers"].ravel().tolist()) & {5, 8}
     assert not arrays["item_factors"][8].any()
     assert arrays["item_factors"][5].any()
 

@@ -1,4 +1,4 @@
-"""Companions, held against a slow version of their definition, and in worlds with one right answer."""
+"""Item transitions, held against a slow version of their definition, and in worlds with one right answer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.batch.ingest.histories import Histories
-from services.batch.models import item_transitions as companions
-from services.batch.models.item_transitions import companions_of
+from services.batch.models import item_transitions as item_transitions
+from services.batch.models.item_transitions import item_transitions_of
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.item_transitions import FILES, Companions
+from shared.artifacts.item_transitions import FILES, ItemTransitions
 from shared.errors import ArtifactError
-from shared.settings import CompanionSettings
+from shared.settings import ItemTransitionSettings
 
 N_BOOKS = 12
 readings = st.lists(st.lists(st.integers(0, N_BOOKS - 1), unique=True, max_size=8), min_size=1, max_size=6)
@@ -29,7 +29,7 @@ def histories_of(read):
 
 
 def found(read, **settings):
-    return companions_of(histories_of(read), CompanionSettings(n_companions=10, **settings), progress=SILENT)
+    return item_transitions_of(histories_of(read), ItemTransitionSettings(n_neighbors=10, **settings), progress=SILENT)
 
 
 def slowly(read, settings):
@@ -60,11 +60,11 @@ def slowly(read, settings):
     st.sampled_from([None, 0.1, 1.0]),
 )
 def test_companions_are_what_they_say(read, distance, user, from_book, to_book, backward, window, half_life):
-    settings = CompanionSettings(
-        n_companions=10, window=window, distance_exponent=distance, backward=backward, user_exponent=user,
+    settings = ItemTransitionSettings(
+        n_neighbors=10, window=window, distance_exponent=distance, backward=backward, user_exponent=user,
         from_exponent=from_book, to_exponent=to_book, half_life=half_life,
     )  # fmt: skip
-    numbers, scores = companions_of(histories_of(read), settings, progress=SILENT)
+    numbers, scores = item_transitions_of(histories_of(read), settings, progress=SILENT)
     expected = slowly(read, settings)
     assert (numbers.shape, numbers.dtype, scores.dtype) == ((N_BOOKS, 10), np.int32, np.float32)
     for book in range(N_BOOKS):
@@ -86,7 +86,7 @@ def test_the_next_volume_is_the_first_companion_and_the_one_before_is_none():
 def test_blocks_of_books_give_what_one_block_gives(monkeypatch):
     read = [np.random.default_rng(reader).permutation(N_BOOKS)[:8].tolist() for reader in range(20)]
     at_once = found(read, backward=0.5)
-    monkeypatch.setattr(companions, "_PAIRS_AT_ONCE", 50)
+    monkeypatch.setattr(item_transitions, "_PAIRS_AT_ONCE", 50)
     for one, other in zip(at_once, found(read, backward=0.5), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -100,7 +100,7 @@ def test_nobody_liked_anything():
 def test_they_are_served_as_they_were_found(tmp_path):
     for name, array in zip(FILES, found([[0, 1, 2], [0, 2]]), strict=True):
         np.save(tmp_path / name, array)
-    opened = Companions.open(tmp_path)
+    opened = ItemTransitions.open(tmp_path)
     assert opened.of(0)[0].tolist() == [2, 1]
     candidates, scores = opened.candidates(np.array([1, 0, 99, -1], np.int32), limit=5, decay=0.5)
     assert candidates.tolist() == [2, 1]
@@ -109,8 +109,8 @@ def test_they_are_served_as_they_were_found(tmp_path):
 
 
 def test_a_part_of_before_has_none_and_halves_of_two_are_refused(tmp_path):
-    assert Companions.open(tmp_path).candidates(np.array([0], np.int32), limit=5, decay=0.5)[0].tolist() == []
+    assert ItemTransitions.open(tmp_path).candidates(np.array([0], np.int32), limit=5, decay=0.5)[0].tolist() == []
     np.save(tmp_path / FILES[0], np.zeros((3, 2), np.int32))
     np.save(tmp_path / FILES[1], np.zeros((3, 1), np.float32))
     with pytest.raises(ArtifactError, match="do not belong together"):
-        Companions.open(tmp_path)
+        ItemTransitions.open(tmp_path)

@@ -14,7 +14,7 @@ from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
 from shared.recommend.fold_in import FoldIn
-from shared.settings import CollaborativeSettings, CompanionSettings, UserStateSettings
+from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
 from tests.unit.batch.models.test_collaborative import interactions_of
 
 N_BOOKS = 40
@@ -36,7 +36,7 @@ def night(request, tmp_path_factory):
 
     def factor(folder):
         return build_factors(
-            folder, interactions_of(*rows), N_BOOKS, settings, CompanionSettings(), UserStateSettings(),
+            folder, interactions_of(*rows), N_BOOKS, settings, ItemTransitionSettings(), UserStateSettings(),
             threads=1, progress=SILENT,
         )  # fmt: skip
 

@@ -44,8 +44,8 @@ def test_nobody_is_shown_the_trend_and_nothing_else(kin):
     trend = (np.array([5], np.int32), np.array([1], np.float32))
     maker = ListMaker(None, None, kin, trend, BlendSettings())
     recents = [np.array(own, np.int32) for own in ([0], [7], [])]
-    nightly, content, companions, of_kin, trends = maker.lists([NO_CANDIDATES] * 3, recents)
+    nightly, content, item_transitions, of_kin, trends = maker.lists([NO_CANDIDATES] * 3, recents)
     assert [len(one[0]) for one in of_kin] == [4, 0, 0]
     assert [len(one[0]) for one in trends] == [1, 0, 0]
-    assert not any(len(one[0]) for kind in (nightly, content, companions) for one in kind)
+    assert not any(len(one[0]) for kind in (nightly, content, item_transitions) for one in kind)
     assert maker.reasons(recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
