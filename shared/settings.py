@@ -93,7 +93,7 @@ class BlendSettings(Group):
     collaborative_weight: float = Field(0.1, ge=0)
     content_weight: float = Field(0.05, ge=0)
     item_transitions_weight: float = Field(0.47, ge=0)
-    kin_weight: float = Field(0.28, ge=0)
+    same_series_author_weight: float = Field(0.28, ge=0)
     trend_weight: float = Field(0.1, ge=0)
     newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
     newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
@@ -110,9 +110,13 @@ class BlendSettings(Group):
     item_transitions_decay: float = Field(
         0.95, gt=0, le=1, description="weight of each of those relative to the one newer"
     )
-    kin_candidates: int = Field(100, ge=10, le=1000)
-    kin_recent_books: int = Field(30, ge=1, le=100, description="recent books whose kin become candidates")
-    kin_decay: float = Field(0.9, gt=0, le=1, description="weight of each of those relative to the one newer")
+    same_series_author_candidates: int = Field(100, ge=10, le=1000)
+    same_series_author_recent_books: int = Field(
+        30, ge=1, le=100, description="recent books whose same series or author become candidates"
+    )
+    same_series_author_decay: float = Field(
+        0.9, gt=0, le=1, description="weight of each of those relative to the one newer"
+    )
     fold_in_share: Share = Field(
         0.25, description="a live list replaces the nightly one when books liked since have this share of the weight"
     )
@@ -127,19 +131,19 @@ class BlendSettings(Group):
             self.collaborative_weight,
             self.newcomer_content_weight if is_newcomer else self.content_weight,
             self.item_transitions_weight,
-            self.kin_weight,
+            self.same_series_author_weight,
             self.trend_weight + (0.0 if is_newcomer else self.few_books_trend_weight / n_recent),
         )
 
     @property
     def n_recent(self) -> int:
         """Recent books that any of the lists looks at."""
-        return max(self.recent_books, self.item_transitions_recent_books, self.kin_recent_books)
+        return max(self.recent_books, self.item_transitions_recent_books, self.same_series_author_recent_books)
 
     @property
     def content_share(self) -> float:
-        """The share that what is known of the books themselves, content and kin, has of the weights, in [0, 1]."""
-        of_books = self.content_weight + self.kin_weight
+        """The share that what is known of the books themselves, content and same series or author, has of the weights, in [0, 1]."""
+        of_books = self.content_weight + self.same_series_author_weight
         total = of_books + self.collaborative_weight + self.item_transitions_weight + self.trend_weight
         return of_books / total if total else 0.5
 
@@ -150,7 +154,7 @@ class BlendSettings(Group):
         """
         if share is None:
             return self
-        of_books = self._scaled(share, "content_weight", "kin_weight")
+        of_books = self._scaled(share, "content_weight", "same_series_author_weight")
         of_readers = self._scaled(1 - share, "collaborative_weight", "item_transitions_weight", "trend_weight")
         readers = self.collaborative_weight + self.item_transitions_weight + self.trend_weight
         of_newcomers = {

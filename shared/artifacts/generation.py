@@ -26,7 +26,7 @@ from shared.recommend.candidates import ListMaker
 from shared.recommend.fold_in import FoldIn
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.reranker import Ranker
-from shared.recommend.same_series_author import KinLists
+from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import BlendSettings
 
 PartKind = Literal["catalog", "content", "collaborative", "popularity", "ranker"]
@@ -183,7 +183,7 @@ class Generation:
     neighbours: Neighbours
     popularity: Popularity
     item_transitions: ItemTransitions
-    kin: KinLists
+    same_series_author: SameSeriesAuthor
     trend: Candidates
     fold_in: FoldIn
     ranker: Ranker | None = None
@@ -196,7 +196,9 @@ class Generation:
     @property
     def list_maker(self) -> ListMaker:
         """What makes lists of recent books."""
-        return ListMaker(self.neighbours, self.item_transitions, self.kin, self.trend, self.manifest.blend)
+        return ListMaker(
+            self.neighbours, self.item_transitions, self.same_series_author, self.trend, self.manifest.blend
+        )
 
     @property
     def collaborative_id(self) -> str:
@@ -224,7 +226,9 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         neighbours = previous.neighbours
     else:
         neighbours = Neighbours.open(paths["content"], catalog.editions)
-    kin = previous.kin if previous and "catalog" in opened else _kin_of(catalog)
+    same_series_author = (
+        previous.same_series_author if previous and "catalog" in opened else _same_series_author_of(catalog)
+    )
     popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
     if previous and "collaborative" in opened:
         item_transitions, trend, fold_in = previous.item_transitions, previous.trend, previous.fold_in
@@ -246,12 +250,14 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
                 f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-    return Generation(manifest, catalog, neighbours, popularity, item_transitions, kin, trend, fold_in, ranker)
+    return Generation(
+        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trend, fold_in, ranker
+    )
 
 
-def _kin_of(catalog: Catalog) -> KinLists:
+def _same_series_author_of(catalog: Catalog) -> SameSeriesAuthor:
     records = [catalog.record(number) for number in range(catalog.n_books)]
-    return KinLists(
+    return SameSeriesAuthor(
         [record["series"] for record in records],
         [record["series_position"] for record in records],
         catalog.authors,

@@ -17,7 +17,7 @@ SOURCES = (
     "collaborative",
     "content",
     "item_transitions",
-    "kin",
+    "same_series_author",
     "trend",
 )  # the lists that are blended, in this order everywhere
 

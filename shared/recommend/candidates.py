@@ -20,14 +20,14 @@ class ListMaker:
     """Where candidates come from besides the collaborative list; `None` for a source to do without.
 
     Attributes:
-        content, item transitions, kin: what is next to a book.
+        content, item transitions, same series or author: what is next to a book.
         trend: what is liked most just now.
         settings: how many recent books count, how much each, and how many candidates are kept.
     """
 
     content: NeighbourLists | None
     item_transitions: NeighbourLists | None
-    kin: NeighbourLists | None
+    same_series_author: NeighbourLists | None
     trend: Candidates
     settings: BlendSettings
 
@@ -50,7 +50,7 @@ class ListMaker:
         return (collaborative, *of_recents, [self.trend if is_known else NO_CANDIDATES for is_known in known])
 
     def reasons(self, recent: NDArray[np.int32]) -> dict[int, int]:
-        """For each candidate of these recent books the one that speaks most for it: as a item transition, kin, or content."""
+        """For each candidate of these recent books the one that speaks most for it: as a item transition, same series or author, or content."""
         found: dict[int, int] = {}
         for source, (n, limit, decay) in (self._sources[0], self._sources[2], self._sources[1]):
             if source is not None:
@@ -66,7 +66,10 @@ class ListMaker:
                 self.item_transitions,
                 (how.item_transitions_recent_books, how.item_transitions_candidates, how.item_transitions_decay),
             ),
-            (self.kin, (how.kin_recent_books, how.kin_candidates, how.kin_decay)),
+            (
+                self.same_series_author,
+                (how.same_series_author_recent_books, how.same_series_author_candidates, how.same_series_author_decay),
+            ),
         )
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Kin: the other volumes of a book's series and the other books of its authors, from the catalogue alone.
+"""Same series or author: the other volumes of a book's series and the other books of its authors, from the catalogue alone.
 
 The one list that reaches a book on the day it comes in, described or not. A volume further on in the series scores one
 over how much further, one further back `_BACK`, another book of an author `_SAME_AUTHOR`.
@@ -19,8 +19,8 @@ _SAME_AUTHOR = 0.1
 _MOST = 100
 
 
-class KinLists(NeighbourLists):
-    """The kin of each book, put together when first asked for.
+class SameSeriesAuthor(NeighbourLists):
+    """The same series or author of each book, put together when first asked for.
 
     Args:
         series: of each book the name of its series, `None` for none.
@@ -60,15 +60,15 @@ class KinLists(NeighbourLists):
         return len(self._series)
 
     def of(self, number: int) -> Candidates:
-        """Kin of one book, best first, ties by book number."""
+        """Same series or author of one book, best first, ties by book number."""
         remembered = self._remembered.get(number)
         if remembered is None:
-            remembered = self._remembered[number] = self._kin_of(number)
+            remembered = self._remembered[number] = self._same_series_author_of(number)
             if len(self._remembered) > self._n_remembered:
                 self._remembered.popitem(last=False)
         return remembered
 
-    def _kin_of(self, number: int) -> Candidates:
+    def _same_series_author_of(self, number: int) -> Candidates:
         by_author = {other for name in self._authors[number] for other in self._books_of.get(name, ())}
         scores = dict.fromkeys(by_author, _SAME_AUTHOR)
         name = self._series[number]

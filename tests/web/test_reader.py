@@ -122,7 +122,7 @@ class TestDemoReader:
         slider = chosen.page.get_by_role("slider", name="What counts")
         usual = chosen.books
         by_content = chosen.changes_by(lambda: slider.fill("100"))
-        assert_ranked_by(chosen, 1, "content", "kin")
+        assert_ranked_by(chosen, 1, "content", "same_series_author")
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
         assert_ranked_by(chosen, 0, "collaborative", "item_transitions", "trend")
         assert by_content != by_readers

@@ -229,12 +229,14 @@ def _known_seen(state: UserState) -> NDArray[np.int32]:
 
 def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
     """Which lists there were: readers' ways are `collaborative`, what is known of the books themselves `content`."""
-    collaborative, content, item_transitions, kin, _ = lists
+    collaborative, content, item_transitions, same_series_author, _ = lists
     return [
         ("hybrid" if len(described[0]) or len(related[0]) else "collaborative")
         if len(nightly[0]) or len(read[0])
         else "content"
-        for nightly, described, read, related in zip(collaborative, content, item_transitions, kin, strict=True)
+        for nightly, described, read, related in zip(
+            collaborative, content, item_transitions, same_series_author, strict=True
+        )
     ]
 
 

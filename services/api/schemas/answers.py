@@ -56,7 +56,7 @@ class Sources(BaseModel):
     collaborative: float | None = Field(description="what readers alike liked")
     content: float | None = Field(description="near a recent book by description")
     item_transitions: float | None = Field(description="what readers of a recent book went on to read")
-    kin: float | None = Field(description="another volume of a recent book's series, or of its author")
+    same_series_author: float | None = Field(description="another volume of a recent book's series, or of its author")
     trend: float | None = Field(description="liked by many of late")
 
 

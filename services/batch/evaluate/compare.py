@@ -32,7 +32,7 @@ TITLES = {
     "served-blend": "Its blend, not ranked anew",
     "served-collaborative": "Its collaborative list",
     "served-item_transitions": "Its item transitions",
-    "served-kin": "Its series and authors",
+    "served-same_series_author": "Its series and authors",
     "served-content": "Its content list",
     "popularity": "Popularity",
     "item-knn": "Item-kNN, cosine",

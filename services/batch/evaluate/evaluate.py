@@ -42,7 +42,7 @@ COLD_HISTORIES: tuple[tuple[int | None, bool], ...] = (
 )  # fmt: skip
 # What is left out where it is beside the point: a history of a few books says nothing of these.
 _SERVED_ALONE = (
-    "served", "served-blend", "served-collaborative", "served-item_transitions", "served-kin", "served-content", "popularity",
+    "served", "served-blend", "served-collaborative", "served-item_transitions", "served-same_series_author", "served-content", "popularity",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from shared.recommend.candidates import ListMaker
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes, top_up
 from shared.recommend.reranker import Ranker
-from shared.recommend.same_series_author import KinLists
+from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import Settings
 
 _USERS_AT_ONCE = 256
@@ -136,19 +136,21 @@ def list_maker(
         only: the sources wanted.
         progress: told how far it is.
     """
-    item_transitions = kin = None
+    item_transitions = same_series_author = None
     trend = NO_CANDIDATES
     if "item_transitions" in only:
         found = item_transitions_of(training.histories, settings.item_transitions, progress=progress)
         item_transitions = ItemTransitions(*without_withdrawn(training.active, 0, *found))
-    if "kin" in only and "series" in training.books:
+    if "same_series_author" in only and "series" in training.books:
         books = training.books
         series, positions, authors = (books[name].tolist() for name in ("series", "series_position", "authors"))
-        kin = KinLists(series, positions, authors, training.active)
+        same_series_author = SameSeriesAuthor(series, positions, authors, training.active)
     if "trend" in only:
         numbers, scores = trend_of(training.histories, settings.item_transitions.trend_half_life)
         trend = numbers[training.active[numbers]], scores[training.active[numbers]]
-    return ListMaker(content if "content" in only else None, item_transitions, kin, trend, settings.blend)
+    return ListMaker(
+        content if "content" in only else None, item_transitions, same_series_author, trend, settings.blend
+    )
 
 
 def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:

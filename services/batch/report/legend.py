@@ -8,7 +8,13 @@ from services.batch.evaluate.evaluation import SplitFacts, SystemFacts
 from services.batch.metrics.bootstrap import Interval
 
 SERVED = "served"
-_HALVES = {"served-blend", "served-collaborative", "served-item_transitions", "served-kin", "served-content"}
+_HALVES = {
+    "served-blend",
+    "served-collaborative",
+    "served-item_transitions",
+    "served-same_series_author",
+    "served-content",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ _WHY = {
     "collaborative": "similar readers",
     "content": "descriptions",
     "item_transitions": "what readers went on to read",
-    "kin": "series and authors",
+    "same_series_author": "series and authors",
     "trend": "the trend",
 }
 

@@ -37,7 +37,7 @@ SPACE: dict[str, Range] = {
     "item_transitions.to_exponent": Range(0.0, 0.6),
     "blend.collaborative_weight": Range(0.0, 1.0),
     "blend.content_weight": Range(0.0, 1.0),
-    "blend.kin_weight": Range(0.0, 1.0),
+    "blend.same_series_author_weight": Range(0.0, 1.0),
     "blend.trend_weight": Range(0.0, 0.5),
     "blend.newcomer_content_weight": Range(0.0, 1.0),
     "blend.few_books_trend_weight": Range(0.0, 5.0, step=0.1),
@@ -45,7 +45,7 @@ SPACE: dict[str, Range] = {
     "blend.recency_decay": Range(0.5, 1.0),
     "blend.item_transitions_recent_books": Range(1, 100, log=True),
     "blend.item_transitions_decay": Range(0.5, 1.0),
-    "blend.kin_recent_books": Range(1, 60, log=True),
+    "blend.same_series_author_recent_books": Range(1, 60, log=True),
 }
 FACTOR_SETTINGS = ("collaborative.", "item_transitions.")
 """Settings that a change of which takes new factors or item transitions begin with one of these."""

@@ -150,7 +150,8 @@ class TestReaders:
 
 class TestWeight:
     @pytest.mark.parametrize(
-        ("weight", "names"), [(1, ("content", "kin")), (0, ("collaborative", "item_transitions", "trend"))]
+        ("weight", "names"),
+        [(1, ("content", "same_series_author")), (0, ("collaborative", "item_transitions", "trend"))],
     )
     def test_all_on_one_side_leaves_the_other_out(self, api, state, weight, names):
         client, keys = state

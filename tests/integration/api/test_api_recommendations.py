@@ -76,7 +76,13 @@ def test_a_score_lies_between_its_sources(api, readers):
     for reader in readers:
         for item in api.recommend(reader, limit=50)["items"]:
             assert set(item) == EXPLAINED
-            assert list(item["sources"]) == ["collaborative", "content", "item_transitions", "kin", "trend"]
+            assert list(item["sources"]) == [
+                "collaborative",
+                "content",
+                "item_transitions",
+                "same_series_author",
+                "trend",
+            ]
             own = [score or 0.0 for score in item["sources"].values()]
             assert min(own) - 1e-3 <= item["score"] <= max(own) + 1e-3
             assert all(0 <= score <= 1 for score in own)

@@ -167,7 +167,12 @@ def test_broken_factors_are_refused(evaluated, day_before, monkeypatch):
 def test_settings_that_make_it_worse_are_refused(world, evaluated, day_before):
     settings = world[1]
     only_content = settings.blend.model_copy(
-        update={"collaborative_weight": 0.0, "item_transitions_weight": 0.0, "kin_weight": 0.0, "trend_weight": 0.0}
+        update={
+            "collaborative_weight": 0.0,
+            "item_transitions_weight": 0.0,
+            "same_series_author_weight": 0.0,
+            "trend_weight": 0.0,
+        }
     )
     assert judge(evaluated(blend=only_content), day_before, GateSettings()).verdict == "worse"
 

@@ -135,7 +135,7 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     before = ranked.manifest
     ranked.world.books["b80"] = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")
     source = open_folder(ranked.world.write(ranked.source_folder))
-    other = ranked.settings.model_copy(update={"blend": BlendSettings(kin_weight=0.5)})
+    other = ranked.settings.model_copy(update={"blend": BlendSettings(same_series_author_weight=0.5)})
     run = StepsOfRun("hour", other, SILENT)
     began = run.ingest(ranked.client, lambda: source, night=None, fresh=False)
     run.index(began["snapshot"])

@@ -27,7 +27,7 @@ def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
         Served("served", settings, content_part),
         Served("served-collaborative", settings, content_part, "collaborative"),
         Served("served-item_transitions", settings, content_part, "item_transitions"),
-        Served("served-kin", settings, content_part, "kin"),
+        Served("served-same_series_author", settings, content_part, "same_series_author"),
     ]
     if settings.ranker.enabled:
         blended = settings.model_copy(update={"ranker": settings.ranker.model_copy(update={"enabled": False})})

@@ -18,7 +18,7 @@ from shared.artifacts.content import Neighbours
 from shared.recommend.blend import SOURCES
 from shared.settings import Settings
 
-Source: TypeAlias = Literal["collaborative", "content", "item_transitions", "kin"]
+Source: TypeAlias = Literal["collaborative", "content", "item_transitions", "same_series_author"]
 
 
 @dataclass(frozen=True)

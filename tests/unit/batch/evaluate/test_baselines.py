@@ -24,7 +24,7 @@ from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, books, content_part, 
 RULES = UserStateSettings()
 SETTINGS = Settings(collaborative=CollaborativeSettings(rank=4, list_length=30), blend=BlendSettings(recent_books=3))
 NAMES = [
-    "served", "served-collaborative", "served-item_transitions", "served-kin", "served-content", "popularity", "item-knn",
+    "served", "served-collaborative", "served-item_transitions", "served-same_series_author", "served-content", "popularity", "item-knn",
     "plain-svd", "als", "ease", "prototype", "tf-idf",
 ]  # fmt: skip
 TEST_SHARE = 0.3
@@ -61,7 +61,7 @@ def test_all_systems_are_tested(content):
         "served",
         "served-collaborative",
         "served-item_transitions",
-        "served-kin",
+        "served-same_series_author",
         "popularity",
         "item-knn",
         "plain-svd",

@@ -209,7 +209,9 @@ def learned(training, **choices):
 
 def test_it_learns_what_the_blend_does_not_know(volumes):
     training = volumes.training
-    settings = Settings().model_copy(update={"blend": Settings().blend.model_copy(update={"kin_weight": 0.02})})
+    settings = Settings().model_copy(
+        update={"blend": Settings().blend.model_copy(update={"same_series_author_weight": 0.02})}
+    )
     maker = list_maker(training, None, settings, progress=SILENT)
 
     def ndcg(ranker):

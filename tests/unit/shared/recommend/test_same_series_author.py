@@ -1,4 +1,4 @@
-"""Kin: the next volume first, then other volumes, then other books of the author; inactive books never."""
+"""Same series or author: the next volume first, then other volumes, then other books of the author; inactive books never."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from shared.recommend.candidates import ListMaker
 from shared.recommend.neighbor_table import NO_CANDIDATES
-from shared.recommend.same_series_author import KinLists
+from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import BlendSettings
 
 #           0      1      2      3      4     5     6     7
@@ -18,34 +18,34 @@ ACTIVE = np.arange(8) != 6
 
 
 @pytest.fixture
-def kin():
-    return KinLists(SERIES, PLACES, AUTHORS, ACTIVE)
+def same_series_author():
+    return SameSeriesAuthor(SERIES, PLACES, AUTHORS, ACTIVE)
 
 
-def test_the_next_volume_comes_first_then_the_others_then_the_author(kin):
-    numbers, scores = kin.of(0)
+def test_the_next_volume_comes_first_then_the_others_then_the_author(same_series_author):
+    numbers, scores = same_series_author.of(0)
     assert numbers.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(scores, [1, 0.5, 0.2, 0.1])
     assert (numbers.dtype, scores.dtype) == (np.int32, np.float32)
-    assert kin.of(2)[0].tolist() == [0, 1, 3]
-    assert kin.of(5)[0].tolist() == [4]
+    assert same_series_author.of(2)[0].tolist() == [0, 1, 3]
+    assert same_series_author.of(5)[0].tolist() == [4]
 
 
-def test_a_book_alone_has_no_kin(kin):
-    assert kin.of(7)[0].tolist() == []
+def test_a_book_alone_has_no_kin(same_series_author):
+    assert same_series_author.of(7)[0].tolist() == []
 
 
-def test_what_a_withdrawn_book_leads_to_is_still_known(kin):
-    assert 6 not in kin.of(2)[0]
-    assert set(kin.of(6)[0].tolist()) == {0, 1, 2, 3, 4}
+def test_what_a_withdrawn_book_leads_to_is_still_known(same_series_author):
+    assert 6 not in same_series_author.of(2)[0]
+    assert set(same_series_author.of(6)[0].tolist()) == {0, 1, 2, 3, 4}
 
 
-def test_nobody_is_shown_the_trend_and_nothing_else(kin):
+def test_nobody_is_shown_the_trend_and_nothing_else(same_series_author):
     trend = (np.array([5], np.int32), np.array([1], np.float32))
-    maker = ListMaker(None, None, kin, trend, BlendSettings())
+    maker = ListMaker(None, None, same_series_author, trend, BlendSettings())
     recents = [np.array(own, np.int32) for own in ([0], [7], [])]
-    nightly, content, item_transitions, of_kin, trends = maker.lists([NO_CANDIDATES] * 3, recents)
-    assert [len(one[0]) for one in of_kin] == [4, 0, 0]
+    nightly, content, item_transitions, of_same_series_author, trends = maker.lists([NO_CANDIDATES] * 3, recents)
+    assert [len(one[0]) for one in of_same_series_author] == [4, 0, 0]
     assert [len(one[0]) for one in trends] == [1, 0, 0]
     assert not any(len(one[0]) for kind in (nightly, content, item_transitions) for one in kind)
     assert maker.reasons(recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
