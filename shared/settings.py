@@ -84,7 +84,9 @@ class ItemTransitionSettings(Group):
     user_exponent: Share = Field(0.0, description="c: above 0, readers of much count less for each pair")
     from_exponent: Share = Field(0.5, description="a: dampens popular books as starting points")
     to_exponent: Share = Field(0.2, description="b: dampens popular books as item transitions")
-    trend_half_life: float = Field(0.01, gt=0, description="share of all likes after which one counts half for a trend")
+    trending_half_life: float = Field(
+        0.01, gt=0, description="share of all likes after which one counts half for trending books"
+    )
 
 
 class BlendSettings(Group):
@@ -94,11 +96,11 @@ class BlendSettings(Group):
     content_weight: float = Field(0.05, ge=0)
     item_transitions_weight: float = Field(0.47, ge=0)
     same_series_author_weight: float = Field(0.28, ge=0)
-    trend_weight: float = Field(0.1, ge=0)
+    trending_weight: float = Field(0.1, ge=0)
     newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
     newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
-    few_books_trend_weight: float = Field(
-        0.9, ge=0, description="added to the trend's weight past newcomers, shared out among the recent books"
+    few_books_trending_weight: float = Field(
+        0.9, ge=0, description="added to trending books's weight past newcomers, shared out among the recent books"
     )
     content_candidates: int = Field(100, ge=10, le=1000)
     item_transitions_candidates: int = Field(100, ge=10, le=1000)
@@ -124,7 +126,7 @@ class BlendSettings(Group):
     def weights(self, n_recent: int) -> tuple[float, ...]:
         """For a user with so many recent books, in the order of `shared.recommend.blend.SOURCES`.
 
-        A newcomer first sees what is next to the books named; then the trend stands in for what is not known yet.
+        A newcomer first sees what is next to the books named; then trending books stands in for what is not known yet.
         """
         is_newcomer = n_recent <= self.newcomer_books
         return (
@@ -132,7 +134,7 @@ class BlendSettings(Group):
             self.newcomer_content_weight if is_newcomer else self.content_weight,
             self.item_transitions_weight,
             self.same_series_author_weight,
-            self.trend_weight + (0.0 if is_newcomer else self.few_books_trend_weight / n_recent),
+            self.trending_weight + (0.0 if is_newcomer else self.few_books_trending_weight / n_recent),
         )
 
     @property
@@ -144,22 +146,22 @@ class BlendSettings(Group):
     def content_share(self) -> float:
         """The share that what is known of the books themselves, content and same series or author, has of the weights, in [0, 1]."""
         of_books = self.content_weight + self.same_series_author_weight
-        total = of_books + self.collaborative_weight + self.item_transitions_weight + self.trend_weight
+        total = of_books + self.collaborative_weight + self.item_transitions_weight + self.trending_weight
         return of_books / total if total else 0.5
 
     def with_content_share(self, share: float | None) -> BlendSettings:
         """The same with another such share; `None` changes nothing.
 
-        Newcomers' content list weighs what everyone's does; the trend of whoever has few books as much more as before.
+        Newcomers' content list weighs what everyone's does; trending books of whoever has few books as much more as before.
         """
         if share is None:
             return self
         of_books = self._scaled(share, "content_weight", "same_series_author_weight")
-        of_readers = self._scaled(1 - share, "collaborative_weight", "item_transitions_weight", "trend_weight")
-        readers = self.collaborative_weight + self.item_transitions_weight + self.trend_weight
+        of_readers = self._scaled(1 - share, "collaborative_weight", "item_transitions_weight", "trending_weight")
+        readers = self.collaborative_weight + self.item_transitions_weight + self.trending_weight
         of_newcomers = {
             "newcomer_content_weight": of_books["content_weight"],
-            "few_books_trend_weight": self.few_books_trend_weight * (1 - share) / readers if readers else 0.0,
+            "few_books_trending_weight": self.few_books_trending_weight * (1 - share) / readers if readers else 0.0,
         }
         return self.model_copy(update=of_books | of_readers | of_newcomers)
 

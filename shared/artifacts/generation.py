@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from shared.artifacts.catalog import Catalog
 from shared.artifacts.content import Neighbours
-from shared.artifacts.item_transitions import ItemTransitions, open_trend
+from shared.artifacts.item_transitions import ItemTransitions, open_trending
 from shared.artifacts.popularity import Popularity
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
@@ -105,7 +105,7 @@ class GenerationManifest(BaseModel):
     @classmethod
     def _as_it_was_measured(cls, blend: object) -> object:
         """Weights that were not there when the generation was made weigh nothing in it."""
-        return {"few_books_trend_weight": 0.0} | blend if isinstance(blend, dict) else blend
+        return {"few_books_trending_weight": 0.0} | blend if isinstance(blend, dict) else blend
 
 
 def sha256_of(path: Path) -> str:
@@ -184,7 +184,7 @@ class Generation:
     popularity: Popularity
     item_transitions: ItemTransitions
     same_series_author: SameSeriesAuthor
-    trend: Candidates
+    trending: Candidates
     fold_in: FoldIn
     ranker: Ranker | None = None
 
@@ -197,7 +197,7 @@ class Generation:
     def list_maker(self) -> ListMaker:
         """What makes lists of recent books."""
         return ListMaker(
-            self.neighbours, self.item_transitions, self.same_series_author, self.trend, self.manifest.blend
+            self.neighbours, self.item_transitions, self.same_series_author, self.trending, self.manifest.blend
         )
 
     @property
@@ -231,9 +231,9 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     )
     popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
     if previous and "collaborative" in opened:
-        item_transitions, trend, fold_in = previous.item_transitions, previous.trend, previous.fold_in
+        item_transitions, trending, fold_in = previous.item_transitions, previous.trending, previous.fold_in
     else:
-        item_transitions, trend = ItemTransitions.open(paths["collaborative"]), open_trend(paths["collaborative"])
+        item_transitions, trending = ItemTransitions.open(paths["collaborative"]), open_trending(paths["collaborative"])
         fold_in = FoldIn.open(paths["collaborative"], facts["collaborative"])
     ranker = previous.ranker if previous and "ranker" in opened else None
     if "ranker" in facts:
@@ -251,7 +251,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
     return Generation(
-        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trend, fold_in, ranker
+        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trending, fold_in, ranker
     )
 
 

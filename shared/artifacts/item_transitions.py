@@ -2,7 +2,7 @@
 
 Files, in the collaborative part: `item_transitions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
 `item_transitions.scores.npy`, float32, the same shape, above 0, padded with 0. The part may be older than the catalogue and
-then knows fewer books. The trend beside them is for everyone the same (`services.batch.models.trending`).
+then knows fewer books. Trending books beside them is for everyone the same (`services.batch.models.trending`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shared.errors import ArtifactError
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
 FILES = ("item_transitions.numbers.npy", "item_transitions.scores.npy")
-TREND_FILES = ("trend.numbers.npy", "trend.scores.npy")
+TRENDING_FILES = ("trending.numbers.npy", "trending.scores.npy")
 
 
 class ItemTransitions(NeighbourLists):
@@ -61,9 +61,9 @@ class ItemTransitions(NeighbourLists):
         return self._numbers[number, :n], self._scores[number, :n]
 
 
-def open_trend(path: Path) -> Candidates:
-    """What is liked most just now, best first: `trend.numbers.npy`, `trend.scores.npy` of a collaborative part."""
-    if not (path / TREND_FILES[0]).exists():
+def open_trending(path: Path) -> Candidates:
+    """What is liked most just now, best first: `trending.numbers.npy`, `trending.scores.npy` of a collaborative part."""
+    if not (path / TRENDING_FILES[0]).exists():
         return NO_CANDIDATES
-    numbers, scores = (np.load(path / name) for name in TREND_FILES)
+    numbers, scores = (np.load(path / name) for name in TRENDING_FILES)
     return numbers, scores

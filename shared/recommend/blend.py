@@ -18,7 +18,7 @@ SOURCES = (
     "content",
     "item_transitions",
     "same_series_author",
-    "trend",
+    "trending",
 )  # the lists that are blended, in this order everywhere
 
 _MOST_USERS = 512

@@ -28,7 +28,7 @@ class ListMaker:
     content: NeighbourLists | None
     item_transitions: NeighbourLists | None
     same_series_author: NeighbourLists | None
-    trend: Candidates
+    trending: Candidates
     settings: BlendSettings
 
     def lists(
@@ -36,7 +36,7 @@ class ListMaker:
     ) -> tuple[Sequence[Candidates], ...]:
         """The lists of several users, in the order of `shared.recommend.blend.SOURCES`.
 
-        The trend is for those of whom something is known; nobody is shown the trend and nothing else.
+        Trending books is for those of whom something is known; nobody is shown trending books and nothing else.
 
         Args:
             collaborative: of each user.
@@ -47,7 +47,7 @@ class ListMaker:
             for source, how in self._sources
         ]
         known = [any(len(kind[row][0]) for kind in (collaborative, *of_recents)) for row in range(len(recents))]
-        return (collaborative, *of_recents, [self.trend if is_known else NO_CANDIDATES for is_known in known])
+        return (collaborative, *of_recents, [self.trending if is_known else NO_CANDIDATES for is_known in known])
 
     def reasons(self, recent: NDArray[np.int32]) -> dict[int, int]:
         """For each candidate of these recent books the one that speaks most for it: as a item transition, same series or author, or content."""

@@ -124,7 +124,7 @@ class TestDemoReader:
         by_content = chosen.changes_by(lambda: slider.fill("100"))
         assert_ranked_by(chosen, 1, "content", "same_series_author")
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
-        assert_ranked_by(chosen, 0, "collaborative", "item_transitions", "trend")
+        assert_ranked_by(chosen, 0, "collaborative", "item_transitions", "trending")
         assert by_content != by_readers
         expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % content")
         assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="As evaluated").click()) == usual

@@ -85,7 +85,7 @@ class Recommender:
         """Recommend to one user; without Redis, popular books from memory.
 
         `content_weight` is the share of the content list in the blend, in [0, 1]; the others have the rest in their
-        usual proportion, and the trend its usual more for whoever has read little. `None` leaves it to the generation.
+        usual proportion, and trending books its usual more for whoever has read little. `None` leaves it to the generation.
 
         Raises:
             NoGenerationError: nothing has been published yet.

@@ -57,7 +57,7 @@ class Sources(BaseModel):
     content: float | None = Field(description="near a recent book by description")
     item_transitions: float | None = Field(description="what readers of a recent book went on to read")
     same_series_author: float | None = Field(description="another volume of a recent book's series, or of its author")
-    trend: float | None = Field(description="liked by many of late")
+    trending: float | None = Field(description="liked by many of late")
 
 
 class RecommendedBook(BaseModel):

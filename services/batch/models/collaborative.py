@@ -6,7 +6,7 @@ Files, in a folder made by the caller:
 - `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
   `history_decay`^r, is the user's factor, so that a list can be made for someone the night did not know.
 - `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `shared.artifacts.item_transitions`; active books only.
-- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`; active books only.
+- `trending.numbers.npy`, `trending.scores.npy`: see `services.batch.models.trending`; active books only.
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
 - `lists.scores.npy`: float32, (n_users, list_length), their scores, padded with -inf.
@@ -30,7 +30,7 @@ from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.generation import read_part
 from shared.artifacts.item_transitions import FILES as COMPANIONS
-from shared.artifacts.item_transitions import TREND_FILES as TREND
+from shared.artifacts.item_transitions import TRENDING_FILES as TRENDING
 
 _LISTS = ("lists.numbers.npy", "lists.scores.npy")
 _FACTORS = ("item_factors.npy", "fold_in_factors.npy")
@@ -83,7 +83,7 @@ def build_collaborative(
 
 def names_withdrawn(part: Path, active: NDArray[np.bool_]) -> bool:
     """Whether a list of this part holds a book that is not active any more."""
-    numbers = [part / name for name in (_LISTS[0], COMPANIONS[0], TREND[0]) if (part / name).exists()]
+    numbers = [part / name for name in (_LISTS[0], COMPANIONS[0], TRENDING[0]) if (part / name).exists()]
     withdrawn = np.flatnonzero(~active)
     return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers)
 
@@ -113,8 +113,8 @@ def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) 
     item_transitions = without_withdrawn(active, 0, *(np.load(made / name) for name in COMPANIONS))
     for name, array in zip(COMPANIONS, item_transitions, strict=True):
         np.save(folder / name, array)
-    numbers, scores = (np.load(made / name) for name in TREND)
-    for name, array in zip(TREND, (numbers[active[numbers]], scores[active[numbers]]), strict=True):
+    numbers, scores = (np.load(made / name) for name in TRENDING)
+    for name, array in zip(TRENDING, (numbers[active[numbers]], scores[active[numbers]]), strict=True):
         np.save(folder / name, array)
 
 

@@ -6,7 +6,7 @@ serving needs of it is linked into the collaborative part. Files, in a folder ma
 - `user_factors.npy`: float32, (n_users, rank).
 - `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.models.factor_model.Factors`.
 - `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `services.batch.models.item_transitions`.
-- `trend.numbers.npy`, `trend.scores.npy`: see `services.batch.models.trending`.
+- `trending.numbers.npy`, `trending.scores.npy`: see `services.batch.models.trending`.
 - `users.json`: ids of the users with a positive opinion, in the order of the rows.
 - `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
 """
@@ -27,11 +27,11 @@ from services.batch.ingest.histories import Histories
 from services.batch.models.factor_model import Factors
 from services.batch.models.item_transitions import item_transitions_of
 from services.batch.models.registry import open_factorizer
-from services.batch.models.trending import trend_of
+from services.batch.models.trending import trending_books
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.artifacts.item_transitions import FILES, TREND_FILES
+from shared.artifacts.item_transitions import FILES, TRENDING_FILES
 from shared.errors import ArtifactError
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
 
@@ -68,9 +68,9 @@ def build_factors(
         factors = fit_factors(settings, positives, histories, threads=n_threads, progress=progress)
     found = (
         *item_transitions_of(histories, item_transitions, progress=progress),
-        *trend_of(histories, item_transitions.trend_half_life),
+        *trending_books(histories, item_transitions.trending_half_life),
     )
-    for name, array in zip((*FILES, *TREND_FILES), found, strict=True):
+    for name, array in zip((*FILES, *TRENDING_FILES), found, strict=True):
         np.save(folder / name, array)
     np.save(folder / "user_factors.npy", factors.user_factors)
     np.save(folder / "item_factors.npy", factors.item_factors)

@@ -1,6 +1,6 @@
-"""The trend: what is liked most just now, each like counting half as much after a short half-life.
+"""Trending books: what is liked most just now, each like counting half as much after a short half-life.
 
-Files, in the collaborative part: `trend.numbers.npy`, int32, (n,), best first, and `trend.scores.npy`, float32, (n,).
+Files, in the collaborative part: `trending.numbers.npy`, int32, (n,), best first, and `trending.scores.npy`, float32, (n,).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.recommend.neighbor_table import Candidates
 N_TRENDING = 200  # more than are blended: a reader has seen some
 
 
-def trend_of(histories: Histories, half_life: float) -> Candidates:
+def trending_books(histories: Histories, half_life: float) -> Candidates:
     """The books liked most of late, best first, ties by book number.
 
     Args:

@@ -18,7 +18,7 @@ from services.batch.models.factor_model import Factors
 from services.batch.models.item_transitions import item_transitions_of, without_withdrawn
 from services.batch.models.popularity import N_OVERALL, rank_by_popularity
 from services.batch.models.top_n import top_n
-from services.batch.models.trending import trend_of
+from services.batch.models.trending import trending_books
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
 from shared.artifacts.item_transitions import ItemTransitions
@@ -137,7 +137,7 @@ def list_maker(
         progress: told how far it is.
     """
     item_transitions = same_series_author = None
-    trend = NO_CANDIDATES
+    trending = NO_CANDIDATES
     if "item_transitions" in only:
         found = item_transitions_of(training.histories, settings.item_transitions, progress=progress)
         item_transitions = ItemTransitions(*without_withdrawn(training.active, 0, *found))
@@ -145,11 +145,11 @@ def list_maker(
         books = training.books
         series, positions, authors = (books[name].tolist() for name in ("series", "series_position", "authors"))
         same_series_author = SameSeriesAuthor(series, positions, authors, training.active)
-    if "trend" in only:
-        numbers, scores = trend_of(training.histories, settings.item_transitions.trend_half_life)
-        trend = numbers[training.active[numbers]], scores[training.active[numbers]]
+    if "trending" in only:
+        numbers, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)
+        trending = numbers[training.active[numbers]], scores[training.active[numbers]]
     return ListMaker(
-        content if "content" in only else None, item_transitions, same_series_author, trend, settings.blend
+        content if "content" in only else None, item_transitions, same_series_author, trending, settings.blend
     )
 
 

@@ -10,7 +10,7 @@ _WHY = {
     "content": "descriptions",
     "item_transitions": "what readers went on to read",
     "same_series_author": "series and authors",
-    "trend": "the trend",
+    "trending": "trending books",
 }
 
 

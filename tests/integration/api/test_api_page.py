@@ -151,7 +151,7 @@ class TestReaders:
 class TestWeight:
     @pytest.mark.parametrize(
         ("weight", "names"),
-        [(1, ("content", "same_series_author")), (0, ("collaborative", "item_transitions", "trend"))],
+        [(1, ("content", "same_series_author")), (0, ("collaborative", "item_transitions", "trending"))],
     )
     def test_all_on_one_side_leaves_the_other_out(self, api, state, weight, names):
         client, keys = state

@@ -81,7 +81,7 @@ def test_a_score_lies_between_its_sources(api, readers):
                 "content",
                 "item_transitions",
                 "same_series_author",
-                "trend",
+                "trending",
             ]
             own = [score or 0.0 for score in item["sources"].values()]
             assert min(own) - 1e-3 <= item["score"] <= max(own) + 1e-3

@@ -171,7 +171,7 @@ def test_settings_that_make_it_worse_are_refused(world, evaluated, day_before):
             "collaborative_weight": 0.0,
             "item_transitions_weight": 0.0,
             "same_series_author_weight": 0.0,
-            "trend_weight": 0.0,
+            "trending_weight": 0.0,
         }
     )
     assert judge(evaluated(blend=only_content), day_before, GateSettings()).verdict == "worse"

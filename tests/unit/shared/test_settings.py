@@ -41,11 +41,11 @@ def test_an_operator_key_that_will_not_do_is_refused_and_not_repeated(monkeypatc
 
 
 def test_weights_follow_from_how_much_someone_has_read():
-    blend = BlendSettings(newcomer_books=2, trend_weight=0.1, few_books_trend_weight=0.9)
-    content, trend = SOURCES.index("content"), SOURCES.index("trend")
+    blend = BlendSettings(newcomer_books=2, trending_weight=0.1, few_books_trending_weight=0.9)
+    content, trending = SOURCES.index("content"), SOURCES.index("trending")
     by_books = {n: blend.weights(n) for n in (0, 1, 2, 3, 9, 90)}
-    assert [by_books[n][trend] for n in by_books] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.2, 0.11])
+    assert [by_books[n][trending] for n in by_books] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.2, 0.11])
     assert [by_books[n][content] for n in by_books] == pytest.approx([0.6] * 3 + [0.05] * 3)
     kept = blend.with_content_share(blend.content_share)
     assert kept.weights(9) == pytest.approx(by_books[9])
-    assert blend.with_content_share(1).weights(9)[trend] == 0
+    assert blend.with_content_share(1).weights(9)[trending] == 0

@@ -121,7 +121,7 @@ def build(tmp_path, rows, *, active=None, **chosen):
     )
     names = (
         "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "item_transitions.numbers", "item_transitions.scores",
-        "trend.numbers", "trend.scores",
+        "trending.numbers", "trending.scores",
     )  # fmt: skip
     arrays = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in names}
     assert {path.name for path in tmp_path.iterdir()} == {"users.json", *(f"{name}.npy" for name in names)}

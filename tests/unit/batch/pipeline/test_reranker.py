@@ -281,10 +281,10 @@ def test_an_evaluation_shows_the_blend_beside_it():
 
 def test_a_generation_from_before_a_weight_is_served_as_it_was_measured():
     blend = BlendSettings().model_dump()
-    of_before = {name: value for name, value in blend.items() if name != "few_books_trend_weight"}
+    of_before = {name: value for name, value in blend.items() if name != "few_books_trending_weight"}
     told = {
         "id": "g", "created_at": "2026-01-01T00:00:00Z", "parts": {}, "snapshot": "s", "source": "shop",
         "simulated_readers": False, "rating_scale": "1-5", "counts": {},
     }  # fmt: skip
-    assert GenerationManifest.model_validate(told | {"blend": of_before}).blend.few_books_trend_weight == 0
+    assert GenerationManifest.model_validate(told | {"blend": of_before}).blend.few_books_trending_weight == 0
     assert GenerationManifest.model_validate(told | {"blend": blend}).blend == BlendSettings()

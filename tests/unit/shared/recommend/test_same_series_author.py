@@ -41,11 +41,11 @@ def test_what_a_withdrawn_book_leads_to_is_still_known(same_series_author):
 
 
 def test_nobody_is_shown_the_trend_and_nothing_else(same_series_author):
-    trend = (np.array([5], np.int32), np.array([1], np.float32))
-    maker = ListMaker(None, None, same_series_author, trend, BlendSettings())
+    trending = (np.array([5], np.int32), np.array([1], np.float32))
+    maker = ListMaker(None, None, same_series_author, trending, BlendSettings())
     recents = [np.array(own, np.int32) for own in ([0], [7], [])]
-    nightly, content, item_transitions, of_same_series_author, trends = maker.lists([NO_CANDIDATES] * 3, recents)
+    nightly, content, item_transitions, of_same_series_author, trending = maker.lists([NO_CANDIDATES] * 3, recents)
     assert [len(one[0]) for one in of_same_series_author] == [4, 0, 0]
-    assert [len(one[0]) for one in trends] == [1, 0, 0]
+    assert [len(one[0]) for one in trending] == [1, 0, 0]
     assert not any(len(one[0]) for kind in (nightly, content, item_transitions) for one in kind)
     assert maker.reasons(recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
