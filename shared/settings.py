@@ -97,10 +97,12 @@ class BlendSettings(Group):
     item_transitions_weight: float = Field(0.47, ge=0)
     same_series_author_weight: float = Field(0.28, ge=0)
     trending_weight: float = Field(0.1, ge=0)
-    newcomer_books: int = Field(2, ge=0, le=100, description="with no more recent books than this a user is a newcomer")
-    newcomer_content_weight: float = Field(0.6, ge=0, description="the content list's weight for newcomers")
+    cold_start_books: int = Field(
+        2, ge=0, le=100, description="with no more recent books than this a user is a new user"
+    )
+    cold_start_content_weight: float = Field(0.6, ge=0, description="the content list's weight for new users")
     few_books_trending_weight: float = Field(
-        0.9, ge=0, description="added to trending books's weight past newcomers, shared out among the recent books"
+        0.9, ge=0, description="added to trending books's weight past new users, shared out among the recent books"
     )
     content_candidates: int = Field(100, ge=10, le=1000)
     item_transitions_candidates: int = Field(100, ge=10, le=1000)
@@ -126,15 +128,15 @@ class BlendSettings(Group):
     def weights(self, n_recent: int) -> tuple[float, ...]:
         """For a user with so many recent books, in the order of `shared.recommend.blend.SOURCES`.
 
-        A newcomer first sees what is next to the books named; then trending books stands in for what is not known yet.
+        A new user first sees what is next to the books named; then trending books stands in for what is not known yet.
         """
-        is_newcomer = n_recent <= self.newcomer_books
+        is_cold_start = n_recent <= self.cold_start_books
         return (
             self.collaborative_weight,
-            self.newcomer_content_weight if is_newcomer else self.content_weight,
+            self.cold_start_content_weight if is_cold_start else self.content_weight,
             self.item_transitions_weight,
             self.same_series_author_weight,
-            self.trending_weight + (0.0 if is_newcomer else self.few_books_trending_weight / n_recent),
+            self.trending_weight + (0.0 if is_cold_start else self.few_books_trending_weight / n_recent),
         )
 
     @property
@@ -152,18 +154,18 @@ class BlendSettings(Group):
     def with_content_share(self, share: float | None) -> BlendSettings:
         """The same with another such share; `None` changes nothing.
 
-        Newcomers' content list weighs what everyone's does; trending books of whoever has few books as much more as before.
+        New users' content list weighs what everyone's does; trending books of whoever has few books as much more as before.
         """
         if share is None:
             return self
         of_books = self._scaled(share, "content_weight", "same_series_author_weight")
         of_readers = self._scaled(1 - share, "collaborative_weight", "item_transitions_weight", "trending_weight")
         readers = self.collaborative_weight + self.item_transitions_weight + self.trending_weight
-        of_newcomers = {
-            "newcomer_content_weight": of_books["content_weight"],
+        of_cold_start = {
+            "cold_start_content_weight": of_books["content_weight"],
             "few_books_trending_weight": self.few_books_trending_weight * (1 - share) / readers if readers else 0.0,
         }
-        return self.model_copy(update=of_books | of_readers | of_newcomers)
+        return self.model_copy(update=of_books | of_readers | of_cold_start)
 
     def _scaled(self, total: float, first: str, *others: str) -> dict[str, float]:
         """These weights with this sum, as they are to each other; the first alone where they are all 0."""

@@ -34,7 +34,7 @@ from waiting import eventually
 NAME = "nightshelf-test"
 LOG = PROJECT / "build" / "compose-test.log"
 READER = "reader-0042"
-NEWCOMER = "walk-newcomer"
+NEWCOMER = "walk-cold_start_user"
 NIGHT = "nightly_recommendations"
 PERSONAL = ("hybrid", "collaborative")
 
@@ -169,8 +169,8 @@ def lose_valkey(project: Project, gateway: httpx.Client, before: dict[str, Any])
 
 
 def second_night(project: Project, gateway: httpx.Client, airflow: Airflow, before: dict[str, Any]) -> None:
-    """New ratings in the shop's database, another night: lists change, and a newcomer is known."""
-    assert recommended(gateway, NEWCOMER)["strategy"] == "popular", "The newcomer is known before the second night."
+    """New ratings in the shop's database, another night: lists change, and a new user is known."""
+    assert recommended(gateway, NEWCOMER)["strategy"] == "popular", "The new user is known before the second night."
     liked = books_of(before)[:5]
     rows = ", ".join(f"('{reader}', '{book}', 5)" for reader in (READER, NEWCOMER) for book in liked)
     project.compose(
@@ -188,9 +188,9 @@ def second_night(project: Project, gateway: httpx.Client, airflow: Airflow, befo
     assert books_of(after) != books_of(before), f"The list of {READER} did not change."
     assert not set(books_of(after)) & set(liked), f"{READER} is offered books rated meanwhile."
     assert after["strategy"] in PERSONAL, after["strategy"]
-    newcomer = recommended(gateway, NEWCOMER)
-    assert newcomer["strategy"] != "popular", "The newcomer's ratings had no effect."
-    print(f"  {READER}: {', '.join(books_of(after)[:3])}; the newcomer: {newcomer['strategy']}", flush=True)
+    cold_start_user = recommended(gateway, NEWCOMER)
+    assert cold_start_user["strategy"] != "popular", "The new user's ratings had no effect."
+    print(f"  {READER}: {', '.join(books_of(after)[:3])}; the new user: {cold_start_user['strategy']}", flush=True)
 
 
 def walk(project: Project, settings: dict[str, str]) -> None:

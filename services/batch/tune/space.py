@@ -39,7 +39,7 @@ SPACE: dict[str, Range] = {
     "blend.content_weight": Range(0.0, 1.0),
     "blend.same_series_author_weight": Range(0.0, 1.0),
     "blend.trending_weight": Range(0.0, 0.5),
-    "blend.newcomer_content_weight": Range(0.0, 1.0),
+    "blend.cold_start_content_weight": Range(0.0, 1.0),
     "blend.few_books_trending_weight": Range(0.0, 5.0, step=0.1),
     "blend.recent_books": Range(1, 50, log=True),
     "blend.recency_decay": Range(0.5, 1.0),

@@ -26,7 +26,7 @@ from tests.worlds.library import Library
 EVENTS = (
     ("e1", "r003", "b06", "rating", 5.0),
     ("e2", "r003", "b11", "dismiss", None),
-    ("e3", "newcomer", "b20", "read", None),
+    ("e3", "cold_start_user", "b20", "read", None),
 )
 PLACES_THAT_ARE_MET_AGAIN = (
     "events written, not named",
@@ -207,17 +207,17 @@ def on_private_server(private_server, small_vectors, tmp_path):
 def test_an_event_reported_between_a_killed_night_and_the_next_counts_once(library, executions):
     eventful_day(library)
     executions.kill_night(library.settings, library.source_folder, "some user state seeded")
-    library.report(("late", "newcomer", "b21", "purchase", None))
+    library.report(("late", "cold_start_user", "b21", "purchase", None))
     assert library.night().published
     assert library.known_event_ids() == ["e1", "e2", "e3", "late"]
-    assert [event for event in library.events() if event[1] == "newcomer"] == [
-        ("e3", "newcomer", "read"),
-        ("late", "newcomer", "purchase"),
+    assert [event for event in library.events() if event[1] == "cold_start_user"] == [
+        ("e3", "cold_start_user", "read"),
+        ("late", "cold_start_user", "purchase"),
     ]
-    assert library.seen("newcomer") == {20, 21}
-    assert set(library.recent("newcomer")) == {20, 21}
+    assert library.seen("cold_start_user") == {20, 21}
+    assert set(library.recent("cold_start_user")) == {20, 21}
     assert library.client.xlen(library.keys.events) == 0
-    assert not {20, 21} & set(library.lists()["newcomer"].tolist())
+    assert not {20, 21} & set(library.lists()["cold_start_user"].tolist())
 
 
 def test_a_full_redis_stops_the_night_and_nothing_else(on_private_server, undisturbed):

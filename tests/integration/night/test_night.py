@@ -191,12 +191,12 @@ def test_a_reader_who_has_read_everything_has_no_list(library):
 
 def test_a_night_without_a_source_takes_the_events_since(library):
     listed = library.lists()["r000"].tolist()
-    library.report(("e1", "r000", f"b{listed[0]:02}", "read", None), ("e2", "newcomer", "b04", "rating", 5.0))
+    library.report(("e1", "r000", f"b{listed[0]:02}", "read", None), ("e2", "cold_start_user", "b04", "rating", 5.0))
     report = run_night(library.settings, None, library.client, SILENT)
     assert (report.published, report.ingest.n_events) == (True, 2)
-    assert library.events() == [("e1", "r000", "read"), ("e2", "newcomer", "rating")]
+    assert library.events() == [("e1", "r000", "read"), ("e2", "cold_start_user", "rating")]
     assert listed[0] not in library.lists()["r000"]
-    assert "newcomer" in library.lists()
+    assert "cold_start_user" in library.lists()
 
 
 # Damage and disagreement

@@ -149,8 +149,8 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     assert generation.catalog.n_books == 81
     if was_on:
         assert generation.ranker.books.n_books == 80
-    ranked.report(("e", "newcomer", "b80", "read", None))
-    assert all(len(items.numbers) == 10 for items in answers(ranked, [*READERS, "newcomer", "nobody"]))
+    ranked.report(("e", "cold_start_user", "b80", "read", None))
+    assert all(len(items.numbers) == 10 for items in answers(ranked, [*READERS, "cold_start_user", "nobody"]))
 
 
 def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ranked, monkeypatch):

@@ -89,7 +89,7 @@ def test_after_nights_without_a_run_one_takes_in_everything_once(by_steps, proce
     library = by_steps
     for day, book in enumerate(("b04", "b08", "b12")):
         library.report(
-            (f"day-{day}", "newcomer", book, "read", None), (f"also-{day}", "r003", "b06", "rating", 3 + day)
+            (f"day-{day}", "cold_start_user", book, "read", None), (f"also-{day}", "r003", "b06", "rating", 3 + day)
         )
         library.world.rate(f"r00{day}", f"b6{day}", 5)
         if day < 2:
@@ -99,9 +99,9 @@ def test_after_nights_without_a_run_one_takes_in_everything_once(by_steps, proce
     assert accounts["ingest"]["n_events"] == 2, "the others were on disk"
     assert library.client.xlen(library.keys.events) == 0
     assert library.known_event_ids() == sorted(f"{name}-{day}" for name in ("day", "also") for day in range(3))
-    of_newcomer = [(f"day-{day}", "newcomer", "read") for day in range(3)]
-    assert library.events() == [("also-2", "r003", "rating"), *of_newcomer], "of one reader and book the last"
-    assert {4, 8, 12} == library.seen("newcomer")
+    of_cold_start = [(f"day-{day}", "cold_start_user", "read") for day in range(3)]
+    assert library.events() == [("also-2", "r003", "rating"), *of_cold_start], "of one reader and book the last"
+    assert {4, 8, 12} == library.seen("cold_start_user")
     assert all(60 + day in library.seen(f"r00{day}") for day in range(3))
     after = library.served()
     assert not run_of(library, "next").done("ingest", "publish", "release")["publish"]["published"]
@@ -137,8 +137,8 @@ def test_a_new_book_is_served_and_a_withdrawn_one_gone_within_the_hour(by_steps,
     before = library.manifest
     gone = int(library.lists()["r000"][0])
     title = library.world.books[f"b{gone:02}"].title
-    readers = [*sorted(library.lists())[:20], "newcomer", "nobody"]
-    library.report(("e1", "newcomer", "b04", "read", None))
+    readers = [*sorted(library.lists())[:20], "cold_start_user", "nobody"]
+    library.report(("e1", "cold_start_user", "b04", "read", None))
     assert any(gone in books for books in recommended(library, readers).values())
     assert gone in found(library, title)
 

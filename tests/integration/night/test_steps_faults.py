@@ -23,7 +23,7 @@ from tests.worlds.small_world import Book
 EVENTS = (
     ("e1", "r003", "b06", "rating", 5.0),
     ("e2", "r003", "b11", "dismiss", None),
-    ("e3", "newcomer", "b20", "read", None),
+    ("e3", "cold_start_user", "b20", "read", None),
 )
 BUSY, FAILED, KILLED = 75, 1, -9
 # In the order in which one run comes to them: what is behind it is not met again.

@@ -252,10 +252,10 @@ def test_a_night_knows_every_reader(library):
 @pytest.mark.parametrize("at_once", [False, True], ids=["in the stream", "durable at once"])
 @pytest.mark.parametrize("step", ["ingest", "index", "top-n", "user state", "verify", "publish"])
 def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_the_next(library, step, at_once):
-    """A newcomer's first book, and a dismissal of what the night takes for liked."""
+    """A new user's first book, and a dismissal of what the night takes for liked."""
     liked = library.recent("r000")[0]
     library.world.rate("r001", "b02", 5)
-    events = (("new", "newcomer", "b09", "read", None), ("no", "r000", f"b{liked:02}", "dismiss", None))
+    events = (("new", "cold_start_user", "b09", "read", None), ("no", "r000", f"b{liked:02}", "dismiss", None))
 
     def happen(name):
         if name == step:
@@ -267,19 +267,21 @@ def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_th
     assert report.published
     taken_at_once = step == "ingest"
     assert report.n_events_replayed == (2 if step in STEPS[1 : STEPS.index("user state") + 1] else 0)
-    assert library.events() == ([("new", "newcomer", "read"), ("no", "r000", "dismiss")] if taken_at_once else [])
-    assert library.seen("newcomer") == {9}
-    assert library.recent("newcomer") == [9]
+    assert library.events() == (
+        [("new", "cold_start_user", "read"), ("no", "r000", "dismiss")] if taken_at_once else []
+    )
+    assert library.seen("cold_start_user") == {9}
+    assert library.recent("cold_start_user") == [9]
     assert liked in library.seen("r000")
     assert liked not in library.recent("r000")
 
     state = library.user_states()
     assert library.night().published is not taken_at_once
-    assert library.events() == [("new", "newcomer", "read"), ("no", "r000", "dismiss")]
+    assert library.events() == [("new", "cold_start_user", "read"), ("no", "r000", "dismiss")]
     assert library.user_states() == state
     assert library.known_event_ids() == ["new", "no"]
     assert library.client.xlen(library.keys.events) == 0
-    assert 9 not in library.lists()["newcomer"]
+    assert 9 not in library.lists()["cold_start_user"]
     assert liked not in library.lists()["r000"]
 
 
@@ -303,7 +305,7 @@ def test_a_kind_that_from_now_on_counts_as_seen_is_merged_from_the_same_snapshot
 def test_rollback_and_collection_leave_user_state_alone(library):
     library.world.rate("r000", "b01", 5)
     library.night()
-    library.report(("e", "newcomer", "b05", "read", None))
+    library.report(("e", "cold_start_user", "b05", "read", None))
     before = library.user_states()
     rollback(library.client, library.keys, library.folder, SILENT)
     collect(library.client, library.keys, library.folder, timedelta(0))

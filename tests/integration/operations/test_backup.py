@@ -39,7 +39,7 @@ def run(script, settings, **environment):
 
 @pytest.mark.slow
 def test_what_was_backed_up_is_served_again_after_everything_is_lost(library, tmp_path):
-    library.report(("e1", "r000", "b40", "read", None), ("e2", "newcomer", "b04", "rating", 5.0))
+    library.report(("e1", "r000", "b40", "read", None), ("e2", "cold_start_user", "b04", "rating", 5.0))
     backup = tmp_path / "backup.tar"
     run(commands("Back up"), library.settings, BACKUP=str(backup))
     assert library.client.xlen(library.keys.events) == 0

@@ -41,7 +41,7 @@ def test_an_operator_key_that_will_not_do_is_refused_and_not_repeated(monkeypatc
 
 
 def test_weights_follow_from_how_much_someone_has_read():
-    blend = BlendSettings(newcomer_books=2, trending_weight=0.1, few_books_trending_weight=0.9)
+    blend = BlendSettings(cold_start_books=2, trending_weight=0.1, few_books_trending_weight=0.9)
     content, trending = SOURCES.index("content"), SOURCES.index("trending")
     by_books = {n: blend.weights(n) for n in (0, 1, 2, 3, 9, 90)}
     assert [by_books[n][trending] for n in by_books] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.2, 0.11])
