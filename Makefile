@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-EXTRAS := api,batch,embedded,als,ranker,tune,sql,kafka,airflow,dev
+EXTRAS := api,batch,embedded,als,reranker,tune,sql,kafka,airflow,dev
 DATA ?= data
 PORT ?= 8000
 JOBS ?= 2
@@ -68,7 +68,7 @@ bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
 bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version
 	$(BENCH) benchmarks/api.py
 
-bench-live: $(VENV)/.dev ## a list folded in, and the ranker behind the blend
+bench-live: $(VENV)/.dev ## a list folded in, and the reranker behind the blend
 	$(BENCH) benchmarks/live_parts.py
 
 # Figures of docs/quality.md.
@@ -82,7 +82,7 @@ quality-amazon: $(VENV)/.dev ## what is served on the published Amazon-Book spli
 		--test $(AMAZON)/test.txt.gz --system served --data-dir $(DATA)/quality --out $(DATA)/quality-amazon.json
 
 quality-cold: $(VENV)/.dev ## books without readers, readers without a past (goodbooks-10k)
-	NIGHTSHELF_RANKER__ENABLED=true $(BIN)/nightshelf evaluate --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --split cold-books --split cold-users \
+	NIGHTSHELF_RERANKER__ENABLED=true $(BIN)/nightshelf evaluate --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --split cold-books --split cold-users \
 		--data-dir $(DATA)/quality --out $(DATA)/quality-cold.json
 
 bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first

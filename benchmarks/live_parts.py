@@ -1,9 +1,9 @@
-"""What someone the night did not know costs: a list folded in live, and the ranker behind the blend.
+"""What someone the night did not know costs: a list folded in live, and the reranker behind the blend.
 
     python benchmarks/live_parts.py
 
 10,000 books, rank 128, histories of 60 books, 100 books to rank, all of it random; one thread. Each is held against
-what it cannot do without: the fold-in against the bare product of factors and a full sort of its scores, the ranker
+what it cannot do without: the fold-in against the bare product of factors and a full sort of its scores, the reranker
 against the blend before it.
 """
 
@@ -20,8 +20,8 @@ import numpy as np
 
 from shared.recommend.blend import SOURCES, blend
 from shared.recommend.fold_in import FoldIn
-from shared.recommend.reranker import BOOK_FACTS, FEATURES, BookFacts, Ranker, lightgbm
-from shared.settings import BlendSettings, RankerSettings
+from shared.recommend.reranker import BOOK_FACTS, FEATURES, BookFacts, Reranker, lightgbm
+from shared.settings import BlendSettings, RerankerSettings
 
 N_BOOKS, RANK, N_HISTORY, N_LISTED = 10_000, 128, 60, 100
 ROUNDS = 500
@@ -32,8 +32,8 @@ def main() -> None:
     chance = np.random.default_rng(7)
     fold_in, bare = folding(chance)
     print(f"fold-in: {fold_in:.3f} ms; bare product and sort: {bare:.3f} ms; {bare / fold_in:.2f} x as fast as that")
-    ranker, blended = ranking(chance)
-    print(f"ranker: {ranker:.3f} ms; the blend before it: {blended:.3f} ms; {ranker / blended:.2f} x the blend")
+    reranker, blended = ranking(chance)
+    print(f"reranker: {reranker:.3f} ms; the blend before it: {blended:.3f} ms; {reranker / blended:.2f} x the blend")
 
 
 def folding(chance: np.random.Generator) -> tuple[float, float]:
@@ -51,7 +51,7 @@ def folding(chance: np.random.Generator) -> tuple[float, float]:
 
 def ranking(chance: np.random.Generator) -> tuple[float, float]:
     """Milliseconds of ranking one blended list, and of blending it."""
-    chosen = RankerSettings()
+    chosen = RerankerSettings()
     features = chance.random((50_000, len(FEATURES)), np.float32)
     liked = features[:, 2] * features[:, 5] + 0.1 * chance.random(50_000) > 0.7
     parameters = {"objective": "binary", "num_leaves": chosen.leaves, "verbose": -1, "num_threads": 1, "seed": 7}
@@ -59,7 +59,7 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
     model = library.train(parameters, library.Dataset(features, liked.astype(np.float32)), chosen.trees)
     facts = chance.random((N_BOOKS, len(BOOK_FACTS)), np.float32)
     groups = chance.integers(-1, 2000, (N_BOOKS, 2)).astype(np.int32)
-    ranker = Ranker(BookFacts(facts, groups), model, chosen.books, N_HISTORY)
+    reranker = Reranker(BookFacts(facts, groups), model, chosen.books, N_HISTORY)
     recents = [chance.permutation(N_BOOKS)[:N_HISTORY].astype(np.int32) for _ in range(ROUNDS)]
     lists = [
         [
@@ -75,7 +75,7 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
         return list(blend(kinds, weights=weights, seen=[recents[n]], works=works, limit=chosen.books))
 
     ready = [blended(n) for n in range(ROUNDS)]
-    return median_ms(lambda n: ranker.rank(ready[n], [recents[n]])), median_ms(blended)  # type: ignore[arg-type]
+    return median_ms(lambda n: reranker.rank(ready[n], [recents[n]])), median_ms(blended)  # type: ignore[arg-type]
 
 
 def median_ms(call: Callable[[int], object]) -> float:

@@ -44,7 +44,7 @@ from services.batch.runtime.threads import bound_threads
 from services.cli.options import open_source
 from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
-from shared.settings import CollaborativeSettings, Group, RankerSettings, Settings, load_settings
+from shared.settings import CollaborativeSettings, Group, RerankerSettings, Settings, load_settings
 
 DATASETS = Path(os.environ.get("NIGHTSHELF_DATASETS", "../shared/data"))
 TEST_SHARE = 0.1
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--no-content", action="store_true")
     parser.add_argument("--data-dir", type=Path, default=Path("data/quality"))
     wanted = parser.parse_args()
-    settings = load_settings(data_dir=wanted.data_dir, ranker={"enabled": not wanted.search})
+    settings = load_settings(data_dir=wanted.data_dir, reranker={"enabled": not wanted.search})
     if wanted.what == "amazon":
         split = amazon_split(settings)
         facts = BookFacts(None, genre_shares(split.training.books["genres"].tolist()))
@@ -181,7 +181,7 @@ def steps(settings: Settings, content: Path | None) -> list[System]:
         ),
         Served("… newer likes counting more", _with(settings, blend=short), None, "item_transitions"),
         Served("… last 60 books", settings, None, "item_transitions"),
-        Served("blend", _with(settings, ranker=RankerSettings()), content),
+        Served("blend", _with(settings, reranker=RerankerSettings()), content),
     ]
 
 
@@ -207,7 +207,7 @@ def amazon_split(settings: Settings) -> Split:
 
 def amazon_steps(settings: Settings) -> list[System]:
     """What is served there, and its halves."""
-    off = _with(settings, ranker=RankerSettings())
+    off = _with(settings, reranker=RerankerSettings())
     return [
         Served("served", off, None),
         *(Served(one, off, None, one) for one in ("collaborative", "item_transitions")),

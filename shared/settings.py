@@ -176,8 +176,8 @@ class BlendSettings(Group):
         return {name: weight * total / present for name, weight in weights.items()}
 
 
-class RankerSettings(Group):
-    """The optional ranker behind the blend, see `shared.recommend.reranker`; it needs the extra `ranker`, here and for serving."""
+class RerankerSettings(Group):
+    """The optional reranker behind the blend, see `shared.recommend.reranker`; it needs the extra `reranker`, here and for serving."""
 
     enabled: bool = False
     books: int = Field(100, ge=20, le=1000, description="first books of the blend that are put into order")
@@ -190,7 +190,7 @@ class RankerSettings(Group):
     seed: int = 7
 
     @model_validator(mode="after")
-    def _leaves_a_past(self) -> RankerSettings:
+    def _leaves_a_past(self) -> RerankerSettings:
         if self.windows * self.window_share > 0.8:  # noqa: PLR2004  # a fifth is left to make the first lists of
             raise ValueError("windows times window_share is at most 0.8: something must come before the first")
         return self
@@ -292,7 +292,7 @@ class Settings(BaseSettings):
     collaborative: CollaborativeSettings = CollaborativeSettings()
     item_transitions: ItemTransitionSettings = ItemTransitionSettings()
     blend: BlendSettings = BlendSettings()
-    ranker: RankerSettings = RankerSettings()
+    reranker: RerankerSettings = RerankerSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings = GateSettings()
     serve: ServeSettings = ServeSettings()

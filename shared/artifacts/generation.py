@@ -25,14 +25,14 @@ from shared.layout import DataFolder
 from shared.recommend.candidates import ListMaker
 from shared.recommend.fold_in import FoldIn
 from shared.recommend.neighbor_table import Candidates
-from shared.recommend.reranker import Ranker
+from shared.recommend.reranker import Reranker
 from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import BlendSettings
 
-PartKind = Literal["catalog", "content", "collaborative", "popularity", "ranker"]
+PartKind = Literal["catalog", "content", "collaborative", "popularity", "reranker"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
 AnyPartKind = Literal[PartKind, "factors", "evaluation"]  # the last two are of the batch half alone
-OPTIONAL_PARTS: frozenset[PartKind] = frozenset({"ranker"})
+OPTIONAL_PARTS: frozenset[PartKind] = frozenset({"reranker"})
 PART_FORMAT = 1
 
 
@@ -77,7 +77,7 @@ class GateVerdict(BaseModel):
 class GenerationManifest(BaseModel):
     """What is published: one part of each kind, where the data came from, and how lists are blended.
 
-    There is a ranker part only where the ranker is on.
+    There is a reranker part only where the reranker is on.
 
     `collaborative` and `item_transitions` are what those were made with, and `tuned` names the settings of them and of the
     blend that a search found; all are for people. `night` is the date it was made for, if it was made on a schedule,
@@ -174,7 +174,7 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    The collaborative part (`item_transitions` and `fold_in`) and the ranker may be older than the catalogue and then know
+    The collaborative part (`item_transitions` and `fold_in`) and the reranker may be older than the catalogue and then know
     fewer books.
     """
 
@@ -186,7 +186,7 @@ class Generation:
     same_series_author: SameSeriesAuthor
     trending: Candidates
     fold_in: FoldIn
-    ranker: Ranker | None = None
+    reranker: Reranker | None = None
 
     @property
     def id(self) -> str:
@@ -235,15 +235,15 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     else:
         item_transitions, trending = ItemTransitions.open(paths["collaborative"]), open_trending(paths["collaborative"])
         fold_in = FoldIn.open(paths["collaborative"], facts["collaborative"])
-    ranker = previous.ranker if previous and "ranker" in opened else None
-    if "ranker" in facts:
-        ranker = Ranker.open(paths["ranker"], facts["ranker"])
+    reranker = previous.reranker if previous and "reranker" in opened else None
+    if "reranker" in facts:
+        reranker = Reranker.open(paths["reranker"], facts["reranker"])
     for name, n_rows, exact in (
         ("vectors", neighbours.n_books, True),
         ("ratings", popularity.n_books, True),
         ("item factors", fold_in.n_books, False),
         ("item_transitions", item_transitions.n_books, False),
-        ("the ranker", 0 if ranker is None else ranker.books.n_books, False),
+        ("the reranker", 0 if reranker is None else reranker.books.n_books, False),
     ):
         if n_rows > catalog.n_books or (exact and n_rows != catalog.n_books):
             raise ArtifactError(
@@ -251,7 +251,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
     return Generation(
-        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trending, fold_in, ranker
+        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trending, fold_in, reranker
     )
 
 

@@ -1,11 +1,11 @@
-"""The optional ranker behind the blend: the first books of a blended list, put into a learned order.
+"""The optional reranker behind the blend: the first books of a blended list, put into a learned order.
 
 Boosted trees (LightGBM; Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NIPS 2017) say how
 likely someone is to like a book from what each list says of it, how popular it is and since when, and what the reader
 has of its author and its series. Of a book that nobody has liked yet they cannot have learned anything: such a book
 keeps the place it has in the blend. `services.batch.pipeline.train_reranker` learns them; evaluation and serving rank here.
 
-Files, in the ranker part: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
+Files, in the reranker part: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
 `facts.npy`, float32, (n_books, 6), see `BOOK_FACTS`; `groups.npy`, int32, (n_books, 2), which books share their first
 author, and which a series; -1 for none. The part may be older than the catalogue: of newer books nothing is known.
 """
@@ -41,7 +41,7 @@ _NAN = np.float32("nan")
 
 @dataclass(frozen=True, slots=True)
 class BookFacts:
-    """What the ranker knows of books apart from any reader.
+    """What the reranker knows of books apart from any reader.
 
     Attributes:
         facts: float32, (n_books, 6), columns as in `BOOK_FACTS`; NaN where there is nothing to say.
@@ -83,7 +83,7 @@ class BookFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranker:
+class Reranker:
     """A learned order. Safe to share between threads.
 
     Attributes:
@@ -99,8 +99,8 @@ class Ranker:
     n_recent: int
 
     @classmethod
-    def open(cls, path: Path, facts: Mapping[str, str | float | bool | None]) -> Ranker | None:
-        """Open a ranker part's folder, whose facts these are; `None` where there was too little to learn from.
+    def open(cls, path: Path, facts: Mapping[str, str | float | bool | None]) -> Reranker | None:
+        """Open a reranker part's folder, whose facts these are; `None` where there was too little to learn from.
 
         Raises:
             ModelError: LightGBM is not installed.
@@ -146,11 +146,11 @@ def lightgbm() -> Any:
         ModelError: it is not installed, or lacks the OpenMP library of the system.
     """
     try:
-        import lightgbm as library  # noqa: PLC0415  # needs the extra `ranker`
+        import lightgbm as library  # noqa: PLC0415  # needs the extra `reranker`
     except (ImportError, OSError) as error:
         raise ModelError(
-            f"The ranker needs LightGBM, which cannot be loaded: {error}.",
-            hint="For the night and for the API alike: pip install 'nightshelf[ranker]', and libgomp1 of the system.",
+            f"The reranker needs LightGBM, which cannot be loaded: {error}.",
+            hint="For the night and for the API alike: pip install 'nightshelf[reranker]', and libgomp1 of the system.",
         ) from error
     return library
 

@@ -155,7 +155,7 @@ class Recommender:
             return []
         generation = served.generation
         settings = generation.manifest.blend.with_content_share(content_weight)
-        ranker = generation.ranker if content_weight is None else None  # whoever weighs the lists wants that order
+        reranker = generation.reranker if content_weight is None else None  # whoever weighs the lists wants that order
         lists = _lists(generation, states)
         seen = [
             await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
@@ -166,10 +166,10 @@ class Recommender:
             weights=[settings.weights(min(len(state.recent), settings.n_recent)) for state in states],
             seen=seen,
             works=generation.catalog.editions,
-            limit=max(*(limit for _, limit, _ in questions), 0 if ranker is None else ranker.n_ranked),
+            limit=max(*(limit for _, limit, _ in questions), 0 if reranker is None else reranker.n_ranked),
         )
-        if ranker is not None:
-            blended = ranker.rank(blended, [state.recent for state in states])
+        if reranker is not None:
+            blended = reranker.rank(blended, [state.recent for state in states])
         items = [books.first(limit) for books, (_, limit, _) in zip(blended, questions, strict=True)]
         explained = [
             (books, state.recent if explain else _NO_BOOKS)

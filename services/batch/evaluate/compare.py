@@ -124,12 +124,12 @@ class _Comparison:
         title, settings = TITLES.get(system.name, system.name), settings_of(system)
         started = time.perf_counter()
         try:
-            ranker = system.fit(self._split.training, threads=self._threads, progress=progress)
+            reranker = system.fit(self._split.training, threads=self._threads, progress=progress)
         except ModelError as error:
             self.facts[system.name] = SystemFacts(title=title, settings=settings, skipped=str(error))
             return
         fitted = time.perf_counter()
-        ranked = ranker.rank(self._split.rows, LONGEST)
+        ranked = reranker.rank(self._split.rows, LONGEST)
         listed = time.perf_counter()
         self.facts[system.name] = self.measured(
             system.name,
@@ -204,8 +204,8 @@ def settings_of(system: System) -> dict[str, Setting]:
         if isinstance(value, Settings):
             found |= value.collaborative.model_dump(mode="json") | value.item_transitions.model_dump(mode="json")
             found |= value.blend.model_dump(mode="json")
-            if value.ranker.enabled:
-                found |= {f"ranker_{name}": of for name, of in value.ranker.model_dump(mode="json").items()}
+            if value.reranker.enabled:
+                found |= {f"ranker_{name}": of for name, of in value.reranker.model_dump(mode="json").items()}
         elif isinstance(value, Group):
             found |= value.model_dump(mode="json")
         elif name != "name" and isinstance(value, str | int | float | bool):

@@ -35,14 +35,14 @@ from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reci
 from services.batch.metrics.splits import Split, split_by_time
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
-from services.batch.pipeline.train_reranker import learn_ranker
+from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
 from shared.recommend.candidates import ListMaker
 from shared.recommend.neighbor_table import NO_CANDIDATES
-from shared.settings import RankerSettings, Settings
+from shared.settings import RerankerSettings, Settings
 
 K = 10
 _NAMES = {  # as in a whole evaluation
@@ -98,7 +98,7 @@ class NightlyMetrics(BaseModel):
         data: the size of the snapshot.
         systems: figures by system and metric, empty where nobody could be scored: `served`, its lists `collaborative`,
             `content` and `item_transitions` each alone, and `popularity`, the most liked books the user has not seen; with a
-            ranker also `blend`, what is served without it.
+            reranker also `blend`, what is served without it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -136,7 +136,7 @@ def build_evaluation(
 
     Raises:
         ArtifactError: factors are not finite.
-        ModelError: the library of the configured model or of the ranker is missing.
+        ModelError: the library of the configured model or of the reranker is missing.
     """
     chosen = settings.evaluation
     whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
@@ -199,7 +199,7 @@ def _lists(
 ) -> dict[str, NDArray[np.int32]]:
     """What each system recommends to the test users.
 
-    A ranker that is significantly worse than its own blend is not served, and so not measured.
+    A reranker that is significantly worse than its own blend is not served, and so not measured.
     """
     training = split.training
     factors = fit_factors(
@@ -209,14 +209,14 @@ def _lists(
     maker = list_maker(training, neighbours, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
     spread = popular_spread(training, neighbours.tribe_of)
-    ranker = learn_ranker(training, neighbours, settings, threads=n_threads, progress=progress)
+    reranker = train_reranker(training, neighbours, settings, threads=n_threads, progress=progress)
     nothing = ListMaker(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
         lists = {}
-        if ranker is not None:
-            lists["served"] = pipeline(factors, maker, spread, ranker=ranker).rank(split.rows, LONGEST)
+        if reranker is not None:
+            lists["served"] = pipeline(factors, maker, spread, reranker=reranker).rank(split.rows, LONGEST)
         for name, pieces in {
-            "served" if ranker is None else "blend": (factors, maker, spread),
+            "served" if reranker is None else "blend": (factors, maker, spread),
             "collaborative": (factors, nothing, None),
             "content": (None, replace(nothing, content=neighbours), None),
             "item_transitions": (None, replace(nothing, item_transitions=maker.item_transitions), None),
@@ -249,7 +249,7 @@ def _everything(
     facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
     if "blend" not in lists:
-        settings = settings.model_copy(update={"ranker": RankerSettings()})
+        settings = settings.model_copy(update={"reranker": RerankerSettings()})
     chosen = settings_of(Served("served", settings, content_part))
     return compare_lists("time", whole, split, named, {"served": chosen}, facts, seed=settings.evaluation.seed)
 

@@ -21,7 +21,7 @@ from services.batch.evaluate.nightly_evaluation import build_evaluation
 from services.batch.models.collaborative import build_collaborative, build_without_withdrawn, names_withdrawn
 from services.batch.models.factors import build_factors
 from services.batch.models.popularity import build_popularity
-from services.batch.pipeline.train_reranker import build_ranker
+from services.batch.pipeline.train_reranker import build_reranker
 from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_epoch
 from shared.artifacts.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 from shared.errors import ArtifactError
@@ -40,7 +40,7 @@ BUILD_VERSIONS: dict[AnyPartKind, int] = {
     "popularity": 1,
     "factors": 2,
     "evaluation": 3,
-    "ranker": 1,
+    "reranker": 1,
 }
 
 
@@ -83,7 +83,7 @@ class NightParts:
             "collaborative": self.collaborative_id,
             "popularity": self.popularity_id,
         }
-        return ids | ({"ranker": self.ranker_id} if self._settings.ranker.enabled else {})
+        return ids | ({"reranker": self.reranker_id} if self._settings.reranker.enabled else {})
 
     @cached_property
     def catalog_id(self) -> str:
@@ -126,9 +126,9 @@ class NightParts:
         )
 
     @cached_property
-    def ranker_id(self) -> str:
+    def reranker_id(self) -> str:
         """Of everything that shapes a blended list, and of the evaluation: what it did not measure is not served."""
-        return self._id("ranker", **self._whole_pipeline, evaluation=self.evaluation_id)
+        return self._id("reranker", **self._whole_pipeline, evaluation=self.evaluation_id)
 
     @cached_property
     def evaluation_id(self) -> str:
@@ -140,8 +140,8 @@ class NightParts:
     @property
     def _whole_pipeline(self) -> dict[str, object]:
         settings = self._settings.model_dump(mode="json", include={"collaborative", "item_transitions", "blend"})
-        if self._settings.ranker.enabled:
-            settings["ranker"] = self._settings.ranker.model_dump(mode="json")
+        if self._settings.reranker.enabled:
+            settings["reranker"] = self._settings.reranker.model_dump(mode="json")
         kinds = self._kinds | {"max_recent": self._settings.user_state.max_recent}
         return {**self._files, "content": self.content_id, "settings": settings, "kinds": kinds}
 
@@ -230,9 +230,9 @@ class NightParts:
 
         return self._build("popularity", self.popularity_id, make)
 
-    def ranker(self) -> str | None:
+    def reranker(self) -> str | None:
         """What puts blended lists into order, if the evaluation finds that good; `None` where that is off."""
-        if not self._settings.ranker.enabled:
+        if not self._settings.reranker.enabled:
             return None
         evaluation = part_folder(self._folder, "evaluation", self.evaluation())
 
@@ -240,7 +240,7 @@ class NightParts:
             if not read_part(evaluation).facts["ranked"]:
                 return {"learned": False}
             content = part_folder(self._folder, "content", self.content())
-            return build_ranker(
+            return build_reranker(
                 path,
                 self._books,
                 self._interactions,
@@ -250,7 +250,7 @@ class NightParts:
                 progress=self._progress,
             )
 
-        return self._build("ranker", self.ranker_id, make)
+        return self._build("reranker", self.reranker_id, make)
 
     def evaluation(self) -> str:
         """How well the same settings do on the newest interactions of this snapshot when they do not know them."""
@@ -272,7 +272,7 @@ class NightParts:
     def measured(self) -> str:
         """Everything that an answer is shaped by but the lists of users, and how well it does."""
         evaluation = self.evaluation()
-        self.ranker()
+        self.reranker()
         return evaluation
 
     # What they are made from

@@ -20,7 +20,7 @@ from services.batch.evaluate.nightly_evaluation import NightlyMetrics, read_metr
 from services.batch.ingest.ingest import IngestReport, ingest
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.night.artifacts import NightParts
-from services.batch.pipeline.train_reranker import require_ranker
+from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.generation import generation_id, make_manifest, pass_gate, publish_generation
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import Progress
@@ -104,7 +104,7 @@ def run_night(
         started = datetime.now(UTC)
         clock = _Clock(folder, f"nightly {started:%Y-%m-%dT%H:%M:%SZ}", on_step)
         with clock.step("ingest") as facts:
-            require_ranker(settings)
+            require_reranker(settings)
             ingested = ingest(folder, source, settings, redis=client, progress=progress)
             facts.update(ingested.facts)
         snapshot = current_snapshot(folder)

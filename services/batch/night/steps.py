@@ -17,7 +17,7 @@ import orjson
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import open_snapshot
 from services.batch.night.artifacts import NightParts
-from services.batch.pipeline.train_reranker import require_ranker
+from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.generation import (
     generation_id,
     make_manifest,
@@ -71,7 +71,7 @@ class StepsOfRun:
         `fresh` starts a new epoch: every part and vector of this run is made anew.
         """
         with self._working("ingest"):
-            require_ranker(self._settings)
+            require_reranker(self._settings)
             started = datetime.now(UTC)
             source = open_source()
             served = current_generation(client, self._keys)
@@ -160,9 +160,9 @@ class StepsOfRun:
                 evaluation = kept.evaluation
                 gate = pass_gate_by_books(parts.snapshot, kept, self._settings.gate, accept=accept)
                 made["collaborative"] = parts.kept_collaborative(kept.parts["collaborative"])
-                made.pop("ranker", None)
-                if "ranker" in kept.parts:
-                    made["ranker"] = kept.parts["ranker"]
+                made.pop("reranker", None)
+                if "reranker" in kept.parts:
+                    made["reranker"] = kept.parts["reranker"]
             else:
                 evaluation = parts.evaluation()
                 gate = pass_gate(self._folder, evaluation, served, self._settings.gate, accept=accept)

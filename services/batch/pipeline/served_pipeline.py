@@ -26,7 +26,7 @@ from shared.recommend.blend import SOURCES, Blended, blend
 from shared.recommend.candidates import ListMaker
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes, top_up
-from shared.recommend.reranker import Ranker
+from shared.recommend.reranker import Reranker
 from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import Settings
 
@@ -43,7 +43,7 @@ class ServedPipeline:
         spread: int32, what fills a list that is too short, see `popular_spread`; `None` leaves it short.
         list_length: books in a nightly list.
         threads: threads that lists are made with.
-        ranker: puts the first books into order; `None` leaves them in that of the blend.
+        reranker: puts the first books into order; `None` leaves them in that of the blend.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ServedPipeline:
         *,
         list_length: int,
         threads: int,
-        ranker: Ranker | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self._training = training
         self._factors = factors
@@ -63,7 +63,7 @@ class ServedPipeline:
         self._spread = spread
         self._list_length = list_length
         self._threads = threads
-        self._ranker = ranker
+        self._reranker = reranker
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
         """The best `k` unseen books of these users of the training part, (n, k), best first, padded with -1."""
@@ -85,10 +85,10 @@ class ServedPipeline:
                 weights=[self._maker.settings.weights(len(recent)) for recent in recents],
                 seen=seen,
                 works=self._training.works,
-                limit=k if self._ranker is None else max(k, self._ranker.n_ranked),
+                limit=k if self._reranker is None else max(k, self._reranker.n_ranked),
             )
-            if self._ranker is not None:
-                blended = [books.first(k) for books in self._ranker.rank(blended, recents)]
+            if self._reranker is not None:
+                blended = [books.first(k) for books in self._reranker.rank(blended, recents)]
             for books, own in zip(blended, seen, strict=True):
                 yield self._filled(books, own, k)
 

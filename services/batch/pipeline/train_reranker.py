@@ -1,7 +1,7 @@
-"""The ranker is learned here: from what readers came to like, and what the blend would have offered them before.
+"""The reranker is learned here: from what readers came to like, and what the blend would have offered them before.
 
 The last interactions known are cut into windows. For each, everything is made as the night before it would have left it
-(factors, item transitions, trend), and the books that readers came to like in it are what the ranker should put first. A
+(factors, item transitions, trend), and the books that readers came to like in it are what the reranker should put first. A
 window is like the split by time of an evaluation, one step earlier; an evaluation learns from what its training part
 knows alone. The files are described in `shared.recommend.reranker`.
 """
@@ -25,7 +25,7 @@ from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
-from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookFacts, Ranker, is_liked, lightgbm
+from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookFacts, Reranker, is_liked, lightgbm
 from shared.settings import Settings
 
 _LEAST_LIKED = 100  # books that readers came to like, below which there is nothing to learn
@@ -40,7 +40,7 @@ class _Examples:
     liked: NDArray[np.bool_]
 
 
-def build_ranker(
+def build_reranker(
     folder: Path,
     books: pd.DataFrame,
     interactions: pd.DataFrame,
@@ -50,14 +50,14 @@ def build_ranker(
     threads: int | None,
     progress: Progress,
 ) -> Facts:
-    """Learn from everything that is known, write the files of a ranker part, and return facts about it.
+    """Learn from everything that is known, write the files of a reranker part, and return facts about it.
 
     Args:
         folder: where to write; exists.
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
         content_part: the folder of its content part.
-        settings: of the lists, the blend and the ranker.
+        settings: of the lists, the blend and the reranker.
         threads: threads to use, by default all cores.
         progress: told how far it is.
 
@@ -67,53 +67,53 @@ def build_ranker(
     training = Training(books, interactions, settings.user_state)
     content = Neighbours.open(content_part, training.works)
     with bound_threads(threads) as n_threads:
-        ranker, n_examples = _learned(training, content, settings, threads=n_threads, progress=progress)
-    if ranker is not None:
-        ranker.model.save_model(folder / FILES[0])
-        np.save(folder / FILES[1], ranker.books.facts)
-        np.save(folder / FILES[2], ranker.books.groups)
+        reranker, n_examples = _learned(training, content, settings, threads=n_threads, progress=progress)
+    if reranker is not None:
+        reranker.model.save_model(folder / FILES[0])
+        np.save(folder / FILES[1], reranker.books.facts)
+        np.save(folder / FILES[2], reranker.books.groups)
     return {
-        "learned": ranker is not None,
+        "learned": reranker is not None,
         "n_examples": n_examples,
-        "n_ranked": settings.ranker.books,
+        "n_ranked": settings.reranker.books,
         "n_recent": _n_recent(settings),
     }
 
 
-def learn_ranker(
+def train_reranker(
     training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
-) -> Ranker | None:
-    """The ranker that a night after this training part would have left; `None` if it is off, or had too little.
+) -> Reranker | None:
+    """The reranker that a night after this training part would have left; `None` if it is off, or had too little.
 
     Args:
         training: all that may be known.
         content: the content part, opened with the training part's `works`.
-        settings: of the lists, the blend and the ranker.
+        settings: of the lists, the blend and the reranker.
         threads: to learn with.
         progress: told how far it is.
 
     Raises:
         ModelError: LightGBM is not installed.
     """
-    if not settings.ranker.enabled:
+    if not settings.reranker.enabled:
         return None
     return _learned(training, content, settings, threads=threads, progress=progress)[0]
 
 
-def require_ranker(settings: Settings) -> None:
-    """Look for the library before hours of work, where the ranker is on.
+def require_reranker(settings: Settings) -> None:
+    """Look for the library before hours of work, where the reranker is on.
 
     Raises:
         ModelError: LightGBM cannot be loaded.
     """
-    if settings.ranker.enabled:
+    if settings.reranker.enabled:
         lightgbm()
 
 
 def _learned(
     training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
-) -> tuple[Ranker | None, int]:
-    library, chosen = lightgbm(), settings.ranker
+) -> tuple[Reranker | None, int]:
+    library, chosen = lightgbm(), settings.reranker
     windows = []
     with progress.task("Learning to rank", chosen.windows + 1) as advance:
         for window in range(chosen.windows, 0, -1):
@@ -142,11 +142,11 @@ def _learned(
         model = library.train(parameters, data, chosen.trees)
         advance(1)
     facts = book_facts(training.books, training.histories)
-    return Ranker(facts, model, chosen.books, _n_recent(settings)), len(liked)
+    return Reranker(facts, model, chosen.books, _n_recent(settings)), len(liked)
 
 
 def _n_recent(settings: Settings) -> int:
-    """Recent books of a reader that the ranker looks at: those that lists are made of."""
+    """Recent books of a reader that the reranker looks at: those that lists are made of."""
     return min(settings.blend.n_recent, settings.user_state.max_recent)
 
 
@@ -154,7 +154,7 @@ def _examples(
     training: Training, window: int, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
 ) -> _Examples:
     """What the blend would have offered before a window, counted from the last, and what was liked in it."""
-    chosen, n = settings.ranker, len(training.interactions)
+    chosen, n = settings.reranker, len(training.interactions)
     begin, end = (int(n * (1 - chosen.window_share * back)) for back in (window, window - 1))
     before = Training(
         training.books,
@@ -188,7 +188,7 @@ def _examples(
 
 
 def book_facts(books: pd.DataFrame, histories: Histories) -> BookFacts:
-    """What a ranker knows of each book.
+    """What a reranker knows of each book.
 
     Likes are log(1 + n); those of late are how often a book was liked, the likes ageing, relative to a book liked by
     everyone; the age is the share of all likes that are newer than the book's first, NaN where nobody liked it yet.

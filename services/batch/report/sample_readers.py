@@ -53,7 +53,7 @@ def sample_readers(
         ),
         list_length=settings.collaborative.list_length,
         threads=1,
-        ranker=generation.ranker,
+        reranker=generation.reranker,
     )
     n_recent = max(generation.manifest.blend.n_recent, generation.fold_in.history_books)
     recents = [training.recent_of(row, n_recent) for row in rows.tolist()]

@@ -1,4 +1,4 @@
-"""Nights with the ranker on: a part of the generation, the order that readers see, and the order that was measured."""
+"""Nights with the reranker on: a part of the generation, the order that readers see, and the order that was measured."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from shared.artifacts.generation import part_folder
 from shared.errors import ModelError
 from shared.publication import flip
 from shared.recommend.blend import Blended
-from shared.recommend.reranker import Ranker
-from shared.settings import BlendSettings, CollaborativeSettings, EvaluationSettings, GateSettings, RankerSettings
+from shared.recommend.reranker import Reranker
+from shared.settings import BlendSettings, CollaborativeSettings, EvaluationSettings, GateSettings, RerankerSettings
 from tests.worlds.library import Library
 from tests.worlds.small_world import FIRST_RATING_SECONDS, Book
 
-ON = RankerSettings(enabled=True, books=40)
+ON = RerankerSettings(enabled=True, books=40)
 READERS = [f"r{number:03}" for number in range(0, 120, 7)]
 
 
@@ -47,15 +47,15 @@ CHOICES = {
 
 @pytest.fixture
 def ranked(copy_of):
-    """A library after two nights, the second with the ranker on."""
+    """A library after two nights, the second with the reranker on."""
 
     def nights(library):
         read_in_turns(library.world)
         library.night(**CHOICES)
-        library.night(**CHOICES, ranker=ON)
+        library.night(**CHOICES, reranker=ON)
 
     library = copy_of("ranked", nights)
-    settings = library.settings.model_copy(update={**CHOICES, "ranker": ON})
+    settings = library.settings.model_copy(update={**CHOICES, "reranker": ON})
     return Library(library.root, settings, library.client, library.world)
 
 
@@ -63,7 +63,7 @@ def answers(library, readers, content_weight=None):
     return library.recommended(readers, 10, content_weight)
 
 
-def offline(library, ranker):
+def offline(library, reranker):
     """What the evaluation's pipeline recommends to them, from the same generation."""
     generation, snapshot = library.verified(), library.snapshot
     training = Training(
@@ -77,7 +77,7 @@ def offline(library, ranker):
     )
     pipeline = ServedPipeline(
         training, factors, generation.list_maker, None,
-        list_length=library.settings.collaborative.list_length, threads=1, ranker=ranker,
+        list_length=library.settings.collaborative.list_length, threads=1, reranker=reranker,
     )  # fmt: skip
     rows = np.array([training.users.tolist().index(reader) for reader in READERS])
     return list(pipeline.answers(rows, 10))
@@ -90,10 +90,10 @@ def assert_same(found, expected):
 
 
 def test_readers_get_what_is_measured(ranked):
-    ranker = ranked.verified().ranker
-    assert ranker.n_ranked == ON.books
+    reranker = ranked.verified().reranker
+    assert reranker.n_ranked == ON.books
     found, unranked = answers(ranked, READERS), offline(ranked, None)
-    assert_same(found, offline(ranked, ranker))
+    assert_same(found, offline(ranked, reranker))
     assert [one.numbers.tolist() for one in found] != [one.numbers.tolist() for one in unranked]
 
 
@@ -109,7 +109,7 @@ def test_a_night_measures_it_beside_the_blend(ranked):
     part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
     assert {"served", "served-blend"} <= facts.systems.keys()
-    assert "ranker_trees" in facts.systems["served"].settings
+    assert "reranker_trees" in facts.systems["served"].settings
     assert facts.systems["served"].figures != facts.systems["served-blend"].figures
 
 
@@ -117,21 +117,23 @@ def test_it_is_made_once_and_gone_when_it_is_off(ranked):
     first = ranked.manifest
     again = ranked.night()
     assert not again.published
-    assert "ranker" in again.reused_parts
-    off = ranked.night(ranker=RankerSettings(), gate=GateSettings(enabled=False))
+    assert "reranker" in again.reused_parts
+    off = ranked.night(reranker=RerankerSettings(), gate=GateSettings(enabled=False))
     assert off.published
-    assert "ranker" not in ranked.manifest.parts
-    assert ranked.verified().ranker is None
-    assert ranked.manifest.parts == {kind: part for kind, part in first.parts.items() if kind != "ranker"}
+    assert "reranker" not in ranked.manifest.parts
+    assert ranked.verified().reranker is None
+    assert ranked.manifest.parts == {kind: part for kind, part in first.parts.items() if kind != "reranker"}
     before = open_served(ranked.folder, first.id)
     after = open_served(ranked.folder, ranked.pointer, before)
-    assert (before.generation.ranker is not None, after.generation.ranker) == (True, None)
+    assert (before.generation.reranker is not None, after.generation.reranker) == (True, None)
 
 
 @pytest.mark.parametrize("was_on", [True, False])
 def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     if not was_on:
-        ranked.night(evaluation=ranked.settings.evaluation, ranker=RankerSettings(), gate=GateSettings(enabled=False))
+        ranked.night(
+            evaluation=ranked.settings.evaluation, reranker=RerankerSettings(), gate=GateSettings(enabled=False)
+        )
     before = ranked.manifest
     ranked.world.books["b80"] = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")
     source = open_folder(ranked.world.write(ranked.source_folder))
@@ -143,19 +145,19 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
         ranked.client, began["snapshot"], began["generation"],
         served=began["served"], night=None, accept=None, keep_collaborative=True,
     )  # fmt: skip
-    assert ranked.manifest.parts.get("ranker") == before.parts.get("ranker")
+    assert ranked.manifest.parts.get("reranker") == before.parts.get("reranker")
     assert ranked.manifest.blend == before.blend, "it learned from lists blended like this"
     generation = ranked.verified()
     assert generation.catalog.n_books == 81
     if was_on:
-        assert generation.ranker.books.n_books == 80
+        assert generation.reranker.books.n_books == 80
     ranked.report(("e", "cold_start_user", "b80", "read", None))
     assert all(len(items.numbers) == 10 for items in answers(ranked, [*READERS, "cold_start_user", "nobody"]))
 
 
 def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ranked, monkeypatch):
-    with_ranker = ranked.pointer
-    ranked.night(ranker=RankerSettings(), gate=GateSettings(enabled=False))
+    with_reranker = ranked.pointer
+    ranked.night(reranker=RerankerSettings(), gate=GateSettings(enabled=False))
     without = ranked.pointer
 
     async def follow():
@@ -164,7 +166,7 @@ def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ra
         try:
             await live.refresh()
             monkeypatch.setitem(sys.modules, "lightgbm", None)
-            flip(ranked.client, ranked.keys, ranked.folder, expected=without, to=with_ranker)
+            flip(ranked.client, ranked.keys, ranked.folder, expected=without, to=with_reranker)
             await live.refresh()
             return live.pin().generation.id
         finally:
@@ -172,26 +174,26 @@ def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ra
 
     assert asyncio.run(follow()) == without
     begun = []
-    with pytest.raises(ModelError, match=r"nightshelf\[ranker\]"):
+    with pytest.raises(ModelError, match=r"nightshelf\[reranker\]"):
         ranked.night(begun.append)
     assert begun == ["ingest"]
 
 
 def test_a_ranker_that_is_worse_than_its_blend_is_neither_served_nor_measured(ranked, monkeypatch):
-    original = Ranker.rank
+    original = Reranker.rank
 
     def upside_down(self, lists, recents):
         found = original(self, lists, recents)
         return [Blended(one.numbers[::-1], one.scores[::-1], one.own[:, ::-1]) for one in found]
 
-    monkeypatch.setattr(Ranker, "rank", upside_down)
+    monkeypatch.setattr(Reranker, "rank", upside_down)
     ranked.world.rate("r000", "b01", 5)
     ranked.night(gate=GateSettings(enabled=False))
-    assert ranked.verified().ranker is None
+    assert ranked.verified().reranker is None
     part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
     assert "served-blend" not in facts.systems
-    assert "ranker_trees" not in facts.systems["served"].settings
+    assert "reranker_trees" not in facts.systems["served"].settings
 
 
 def test_nothing_is_ranked_that_could_not_be_measured(ranked):
@@ -200,12 +202,12 @@ def test_nothing_is_ranked_that_could_not_be_measured(ranked):
     ranked.night(evaluation=nobody, gate=GateSettings(enabled=False))
     part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     assert not (part / "split.json").exists(), "the one rating of the test part is somebody's first"
-    assert "ranker" in ranked.manifest.parts
-    assert ranked.verified().ranker is None
+    assert "reranker" in ranked.manifest.parts
+    assert ranked.verified().reranker is None
 
 
 def test_a_part_that_went_missing_is_made_anew(ranked):
-    part = part_folder(ranked.folder, "ranker", ranked.manifest.parts["ranker"])
+    part = part_folder(ranked.folder, "reranker", ranked.manifest.parts["reranker"])
     shutil.rmtree(part)
     assert ranked.night().generation_id == ranked.pointer
     assert part.is_dir()

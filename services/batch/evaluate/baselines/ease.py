@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.errors import ModelError
@@ -34,7 +34,7 @@ class Ease:
     history_decay: float = 1.0
     name: str = "ease"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
         """Invert the matrix of books liked together.
 
         Raises:
@@ -55,7 +55,7 @@ class Ease:
             of_all[:, liked] = histories[rows] @ weights
             return of_all
 
-        return ScoreRanker(training, scores)
+        return ScoreReranker(training, scores)
 
 
 def weights_of(positives: csr_matrix, regularization: float, *, threads: int) -> NDArray[np.float32]:

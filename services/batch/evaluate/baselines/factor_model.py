@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.batch.evaluate.baselines.recommender import FactorRanker, Ranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, Reranker
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
 from services.batch.runtime.progress import Progress
@@ -18,7 +18,7 @@ class FactorModel:
     name: str
     settings: CollaborativeSettings
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
         """Factor.
 
         Raises:

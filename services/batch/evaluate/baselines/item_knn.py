@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
@@ -33,7 +33,7 @@ class ItemKnn:
     history_decay: float | None = None
     name: str = "item-knn"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
         """Find each book's nearest books."""
         stars = training.stars
         lengths = np.sqrt(np.asarray(stars.multiply(stars).sum(axis=0)).ravel())
@@ -56,7 +56,7 @@ class ItemKnn:
         def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.asarray((histories[rows] @ onto).toarray(), np.float32)
 
-        return ScoreRanker(training, scores)
+        return ScoreReranker(training, scores)
 
 
 def _largest(block: NDArray[np.float32], n: int) -> csr_matrix:

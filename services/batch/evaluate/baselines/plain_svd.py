@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.baselines.recommender import FactorRanker, Ranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, Reranker
 from services.batch.ingest.training_data import Training
 from services.batch.models.svd import right_singular_vectors
 from services.batch.runtime.progress import Progress
@@ -21,7 +21,7 @@ class PlainSvd:
     seed: int = 7
     name: str = "plain-svd"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
         """Factor."""
         user_factors, item_factors = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
         return FactorRanker(training, user_factors, item_factors, threads=threads)

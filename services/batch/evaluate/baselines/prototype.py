@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.baselines.plain_svd import factors_of_stars
-from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
@@ -32,11 +32,11 @@ class PrototypeHybrid:
     seed: int = 7
     name: str = "prototype"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
         """Factor, and look up each user's favourite: the most stars, the latest of several."""
         users, items = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
         vectors = np.asarray(np.load(self.content_part / "vectors.npy", mmap_mode="r"), np.float32)
-        return ScoreRanker(training, partial(_scores, users, items, vectors, _favourites(training)))
+        return ScoreReranker(training, partial(_scores, users, items, vectors, _favourites(training)))
 
 
 def _scores(

@@ -18,7 +18,7 @@ from services.batch.runtime.progress import Progress
 _SCORES_AT_ONCE = 4_000_000
 
 
-class Ranker(Protocol):
+class Reranker(Protocol):
     """A system that has learned."""
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
@@ -37,7 +37,7 @@ class System(Protocol):
         """A short identifier."""
         ...
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
         """Learn from this training part.
 
         Raises:
@@ -54,7 +54,7 @@ class Scores(Protocol):
         ...
 
 
-class ScoreRanker:
+class ScoreReranker:
     """Ranks by the scores of all books, block of users by block of users; ties by book number."""
 
     def __init__(self, training: Training, scores: Scores) -> None:
@@ -62,7 +62,7 @@ class ScoreRanker:
         self._scores = scores
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
-        """See `Ranker.rank`."""
+        """See `Reranker.rank`."""
         ranked = np.full((len(rows), k), -1, np.int32)
         at_once = max(1, _SCORES_AT_ONCE // self._training.n_books)
         for first in range(0, len(rows), at_once):
@@ -99,7 +99,7 @@ class FactorRanker:
         self._threads = threads
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
-        """See `Ranker.rank`."""
+        """See `Reranker.rank`."""
         user_factors = self._user_factors[rows]
         blocks = top_n(
             user_factors,

@@ -29,8 +29,8 @@ def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
         Served("served-item_transitions", settings, content_part, "item_transitions"),
         Served("served-same_series_author", settings, content_part, "same_series_author"),
     ]
-    if settings.ranker.enabled:
-        blended = settings.model_copy(update={"ranker": settings.ranker.model_copy(update={"enabled": False})})
+    if settings.reranker.enabled:
+        blended = settings.model_copy(update={"reranker": settings.reranker.model_copy(update={"enabled": False})})
         systems.insert(1, Served("served-blend", blended, content_part))
     if content_part is not None:
         systems.append(Served("served-content", settings, content_part, "content"))

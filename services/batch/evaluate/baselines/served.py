@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from services.batch.evaluate.baselines.recommender import Ranker
+from services.batch.evaluate.baselines.recommender import Reranker
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
-from services.batch.pipeline.train_reranker import learn_ranker
+from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
 from shared.recommend.blend import SOURCES
@@ -27,7 +27,7 @@ class Served:
 
     Attributes:
         name: a short identifier.
-        settings: of the factor model, the lists, the blend and the ranker.
+        settings: of the factor model, the lists, the blend and the reranker.
         content_part: folder of the content part; `None` leaves the content list out.
         only: the one list that is made, all of them if `None`; one alone is not filled up with popular books.
     """
@@ -37,14 +37,14 @@ class Served:
     content_part: Path | None
     only: Source | None = None
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
         """Factor the training part, open the content part, and learn to rank where that is on.
 
         Raises:
-            ModelError: the library behind the factor model or the ranker is not installed.
+            ModelError: the library behind the factor model or the reranker is not installed.
         """
         settings = self.settings
-        factors = neighbours = spread = ranker = None
+        factors = neighbours = spread = reranker = None
         wanted = SOURCES if self.only is None else (self.only,)
         if "collaborative" in wanted:
             factors = fit_factors(
@@ -55,7 +55,7 @@ class Served:
         if self.only is None:
             tribeless = np.full(training.n_books, -1, np.int32)
             spread = popular_spread(training, tribeless if neighbours is None else neighbours.tribe_of)
-            ranker = learn_ranker(training, neighbours, settings, threads=threads, progress=progress)
+            reranker = train_reranker(training, neighbours, settings, threads=threads, progress=progress)
         return ServedPipeline(
             training,
             factors,
@@ -63,5 +63,5 @@ class Served:
             spread,
             list_length=settings.collaborative.list_length,
             threads=threads,
-            ranker=ranker,
+            reranker=reranker,
         )

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from services.batch.content.embed import book_text
-from services.batch.evaluate.baselines.recommender import Ranker, ScoreRanker
+from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.settings import BlendSettings
@@ -31,7 +31,7 @@ class Tfidf:
     settings: BlendSettings
     name: str = "tf-idf"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Ranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
         """Weigh words."""
         columns = (training.books[name] for name in ("title", "authors", "genres", "description"))
         texts = [
@@ -44,7 +44,7 @@ class Tfidf:
         def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.asarray((_recent(training, rows, self.settings) @ words @ onto).toarray(), np.float32)
 
-        return ScoreRanker(training, scores)
+        return ScoreReranker(training, scores)
 
 
 def _recent(training: Training, rows: NDArray[np.int64], settings: BlendSettings) -> csr_matrix:

@@ -11,7 +11,7 @@ from services.batch.evaluate.baselines.ease import Ease, weights_of
 from services.batch.evaluate.baselines.item_knn import ItemKnn
 from services.batch.evaluate.baselines.popularity import MostPopular
 from services.batch.evaluate.baselines.prototype import _favourites
-from services.batch.evaluate.baselines.recommender import ScoreRanker, best
+from services.batch.evaluate.baselines.recommender import ScoreReranker, best
 from services.batch.evaluate.baselines.registry import all_systems
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
@@ -95,11 +95,11 @@ def test_the_taste_of_a_reader_is_found(name, content, split):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_whom_else_one_asks_for_and_how_many_places_change_nothing(name, content, split):
-    ranker = system_of(name, content).fit(split.training, threads=1, progress=SILENT)
-    ranked = ranker.rank(split.rows, 10)
-    np.testing.assert_array_equal(ranker.rank(split.rows[5:9], 10), ranked[5:9])
-    np.testing.assert_array_equal(ranker.rank(split.rows, 3), ranked[:, :3])
-    assert ranker.rank(split.rows[:0], 10).shape == (0, 10)
+    reranker = system_of(name, content).fit(split.training, threads=1, progress=SILENT)
+    ranked = reranker.rank(split.rows, 10)
+    np.testing.assert_array_equal(reranker.rank(split.rows[5:9], 10), ranked[5:9])
+    np.testing.assert_array_equal(reranker.rank(split.rows, 3), ranked[:, :3])
+    assert reranker.rank(split.rows[:0], 10).shape == (0, 10)
 
 
 def with_another_future(everything):
@@ -139,7 +139,7 @@ class Leaking:
         self._counts = np.bincount(everything["book_number"], minlength=N_BOOKS)
 
     def fit(self, training, **_how):
-        return ScoreRanker(training, lambda rows: np.tile(self._counts.astype(np.float32), (len(rows), 1)))
+        return ScoreReranker(training, lambda rows: np.tile(self._counts.astype(np.float32), (len(rows), 1)))
 
 
 def test_a_leaking_system_is_caught():

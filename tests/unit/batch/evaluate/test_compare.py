@@ -5,7 +5,7 @@ import pytest
 
 from services.batch.evaluate.baselines.ease import Ease
 from services.batch.evaluate.baselines.popularity import MostPopular
-from services.batch.evaluate.baselines.recommender import ScoreRanker
+from services.batch.evaluate.baselines.recommender import ScoreReranker
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare, settings_of
 from services.batch.evaluate.evaluation import Evaluation, read_evaluation, write_evaluation
@@ -34,7 +34,7 @@ class Oracle:
             wanted = self._split.relevant[np.searchsorted(self._split.rows, rows)].toarray()
             return wanted.astype(np.float32)
 
-        return ScoreRanker(training, scores)
+        return ScoreReranker(training, scores)
 
 
 class Repeating:
@@ -43,11 +43,11 @@ class Repeating:
     name = "repeating"
 
     def fit(self, training, **_how):
-        class Ranker:
+        class Reranker:
             def rank(self, rows, k):
                 return np.stack([np.resize(training.seen_of(row), k) for row in rows.tolist()])
 
-        return Ranker()
+        return Reranker()
 
 
 class Unable:
@@ -140,7 +140,7 @@ def test_chance_is_what_lists_at_random_find(split, facts):
 
         def fit(self, training, **_how):
             chance = np.random.default_rng(1)
-            return ScoreRanker(training, lambda rows: chance.random((len(rows), N_BOOKS), np.float32))
+            return ScoreReranker(training, lambda rows: chance.random((len(rows), N_BOOKS), np.float32))
 
     found = compared(split, facts, Random())
     assert found.systems["random"].figures["recall_at_50"].value == pytest.approx(found.chance_recall_at_50, abs=0.03)

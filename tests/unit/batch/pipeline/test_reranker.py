@@ -1,4 +1,4 @@
-"""The ranker behind the blend: what it looks at, how it orders, what it learns, and what it leaves alone."""
+"""The reranker behind the blend: what it looks at, how it orders, what it learns, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
 from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
-from services.batch.pipeline.train_reranker import book_facts, build_ranker, learn_ranker
+from services.batch.pipeline.train_reranker import book_facts, build_reranker, train_reranker
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import GenerationManifest
 from shared.errors import ModelError, NightshelfError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
-from shared.recommend.reranker import FEATURES, BookFacts, Ranker
-from shared.settings import BlendSettings, RankerSettings, Settings, UserStateSettings, load_settings
+from shared.recommend.reranker import FEATURES, BookFacts, Reranker
+from shared.settings import BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
 from tests.worlds.evaluate_world import books, content_part, interactions
 
 NAN = float("nan")
-ON = RankerSettings(enabled=True, windows=2, window_share=0.1, trees=40)
+ON = RerankerSettings(enabled=True, windows=2, window_share=0.1, trees=40)
 
 
 def blended(*numbers):
@@ -93,24 +93,24 @@ class ByNumber:
         return np.array([self._scores[int(likes) - 1] if likes > 0 else 1.0 for likes in features[:, len(SOURCES)]])
 
 
-def ranker_of(scores, unliked=()):
+def reranker_of(scores, unliked=()):
     rows = [(0 if number in unliked else number + 1, NAN, -1, -1) for number in range(len(scores))]
-    return Ranker(facts_of(*rows), ByNumber(scores), n_ranked=100, n_recent=10)
+    return Reranker(facts_of(*rows), ByNumber(scores), n_ranked=100, n_recent=10)
 
 
 class TestOrder:
     def test_by_likelihood_with_everything_that_belongs_to_a_book(self):
-        [found] = ranker_of([0.1, 0.7, 0.4]).rank([blended(0, 1, 2)], [np.empty(0, np.int32)])
+        [found] = reranker_of([0.1, 0.7, 0.4]).rank([blended(0, 1, 2)], [np.empty(0, np.int32)])
         assert found.numbers.tolist() == [1, 2, 0]
         np.testing.assert_allclose(found.scores, [0.7, 0.4, 0.1])
         np.testing.assert_array_equal(found.own, blended(0, 1, 2).own[:, [1, 2, 0]])
 
     def test_readers_do_not_influence_each_other(self):
-        ranker, nobody = ranker_of([0.1, 0.7, 0.4]), np.empty(0, np.int32)
+        reranker, nobody = reranker_of([0.1, 0.7, 0.4]), np.empty(0, np.int32)
         lists = [blended(0, 2), NOTHING_BLENDED, blended(2, 1, 0), NOTHING_BLENDED]
-        together = ranker.rank(lists, [nobody] * 4)
+        together = reranker.rank(lists, [nobody] * 4)
         assert [found.numbers.tolist() for found in together] == [[2, 0], [], [1, 2, 0], []]
-        assert ranker.rank([NOTHING_BLENDED], [nobody])[0].numbers.tolist() == []
+        assert reranker.rank([NOTHING_BLENDED], [nobody])[0].numbers.tolist() == []
 
     @pytest.mark.parametrize(
         ("unliked", "numbers", "scores"),
@@ -122,16 +122,16 @@ class TestOrder:
         ids=["nothing known", "first", "last"],
     )
     def test_scores_of_what_nobody_has_liked(self, unliked, numbers, scores):
-        [found] = ranker_of([0.3, 0.4, 0.8], unliked).rank([blended(0, 1, 2)], [np.empty(0, np.int32)])
+        [found] = reranker_of([0.3, 0.4, 0.8], unliked).rank([blended(0, 1, 2)], [np.empty(0, np.int32)])
         assert found.numbers.tolist() == numbers
         np.testing.assert_allclose(found.scores, scores)
 
     def test_what_comes_behind_stays_behind(self):
-        ranker = dataclasses.replace(ranker_of([0.1, 0.05, 0.4, 0.9, 0.8]), n_ranked=3)
-        [found] = ranker.rank([blended(0, 1, 2, 3, 4)], [np.empty(0, np.int32)])
+        reranker = dataclasses.replace(reranker_of([0.1, 0.05, 0.4, 0.9, 0.8]), n_ranked=3)
+        [found] = reranker.rank([blended(0, 1, 2, 3, 4)], [np.empty(0, np.int32)])
         assert found.numbers.tolist() == [2, 0, 1, 3, 4]
         np.testing.assert_allclose(found.scores, [0.4, 0.1, 0.05, 0.05, 0.05])
-        [shorter] = ranker.rank([blended(0, 1)], [np.empty(0, np.int32)])
+        [shorter] = reranker.rank([blended(0, 1)], [np.empty(0, np.int32)])
         assert shorter.numbers.tolist() == [0, 1]
 
     @given(
@@ -140,7 +140,7 @@ class TestOrder:
         st.lists(st.floats(0, 1, width=32), min_size=12, max_size=12),
     )
     def test_what_nobody_has_liked_keeps_its_place(self, numbers, unliked, scores):
-        [found] = ranker_of(scores, unliked).rank([blended(*numbers)], [np.empty(0, np.int32)])
+        [found] = reranker_of(scores, unliked).rank([blended(*numbers)], [np.empty(0, np.int32)])
         assert sorted(found.numbers.tolist()) == list(range(12))
         places = [place for place, number in enumerate(numbers) if number in unliked]
         assert [found.numbers[place] for place in places] == [numbers[place] for place in places]
@@ -203,8 +203,8 @@ def volumes():
 
 
 def learned(training, **choices):
-    settings = Settings(ranker=ON.model_copy(update=choices))
-    return learn_ranker(training, None, settings, threads=1, progress=SILENT)
+    settings = Settings(reranker=ON.model_copy(update=choices))
+    return train_reranker(training, None, settings, threads=1, progress=SILENT)
 
 
 def test_it_learns_what_the_blend_does_not_know(volumes):
@@ -214,8 +214,8 @@ def test_it_learns_what_the_blend_does_not_know(volumes):
     )
     maker = list_maker(training, None, settings, progress=SILENT)
 
-    def ndcg(ranker):
-        pipeline = ServedPipeline(training, None, maker, None, list_length=100, threads=1, ranker=ranker)
+    def ndcg(reranker):
+        pipeline = ServedPipeline(training, None, maker, None, list_length=100, threads=1, reranker=reranker)
         return ndcg_at(pipeline.rank(volumes.rows, 10), volumes.relevant, 10).mean()
 
     assert ndcg(learned(training)) > 1.1 * ndcg(None)
@@ -234,29 +234,29 @@ def test_off_or_with_too_little_there_is_none(volumes, tmp_path):
     training = Training(volumes.training.books, few, UserStateSettings())
     assert learned(training) is None
     content = content_part(tmp_path)
-    (tmp_path / "ranker").mkdir()
-    facts = build_ranker(
-        tmp_path / "ranker", books(), interactions().iloc[:150], content, Settings(ranker=ON),
+    (tmp_path / "reranker").mkdir()
+    facts = build_reranker(
+        tmp_path / "reranker", books(), interactions().iloc[:150], content, Settings(reranker=ON),
         threads=1, progress=SILENT,
     )  # fmt: skip
     assert not facts["learned"]
-    assert Ranker.open(tmp_path / "ranker", facts) is None
+    assert Reranker.open(tmp_path / "reranker", facts) is None
 
 
 def test_what_is_written_is_what_is_read(tmp_path):
     content = content_part(tmp_path)
-    folder = tmp_path / "ranker"
+    folder = tmp_path / "reranker"
     folder.mkdir()
-    facts = build_ranker(
-        folder, books(), interactions(), content, Settings(ranker=ON), threads=1, progress=SILENT
+    facts = build_reranker(
+        folder, books(), interactions(), content, Settings(reranker=ON), threads=1, progress=SILENT
     )  # fmt: skip
     assert facts["learned"]
-    ranker = Ranker.open(folder, facts)
-    assert (ranker.n_ranked, ranker.n_recent) == (ON.books, Settings().blend.n_recent)
-    assert ranker.books.n_books == len(books())
+    reranker = Reranker.open(folder, facts)
+    assert (reranker.n_ranked, reranker.n_recent) == (ON.books, Settings().blend.n_recent)
+    assert reranker.books.n_books == len(books())
     chance = np.random.default_rng(7)
     asked = chance.random((50, len(FEATURES)), np.float32)
-    likely = ranker.model.predict(asked)
+    likely = reranker.model.predict(asked)
     assert ((likely > 0) & (likely < 1)).all()
     assert len(set(likely.tolist())) > 1
 
@@ -265,16 +265,16 @@ def test_without_the_library_the_error_says_what_to_install(monkeypatch, volumes
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(ModelError, match="LightGBM") as raised:
         learned(volumes.training)
-    assert "nightshelf[ranker]" in str(raised.value)
+    assert "nightshelf[reranker]" in str(raised.value)
 
 
 def test_windows_leave_a_past():
     with pytest.raises(NightshelfError, match="something must come before"):
-        load_settings(ranker={"windows": 9, "window_share": 0.1})
+        load_settings(reranker={"windows": 9, "window_share": 0.1})
 
 
 def test_an_evaluation_shows_the_blend_beside_it():
-    names = [system.name for system in all_systems(Settings(ranker=ON), None)]
+    names = [system.name for system in all_systems(Settings(reranker=ON), None)]
     assert names[:2] == ["served", "served-blend"]
     assert "served-blend" not in [system.name for system in all_systems(Settings(), None)]
 
