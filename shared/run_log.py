@@ -16,7 +16,7 @@ from shared.layout import DataFolder, write_durably
 Fact = str | int | float | bool | None
 
 
-class StepAccount(BaseModel):
+class StepRecord(BaseModel):
     """One step of a run.
 
     `seconds` and `error` are known when it has ended. A step that was killed says `running` for ever.
@@ -32,18 +32,18 @@ class StepAccount(BaseModel):
     facts: dict[str, Fact] = {}
 
 
-def write_account(folder: DataFolder, account: StepAccount) -> None:
+def write_record(folder: DataFolder, account: StepRecord) -> None:
     """Keep what a step says of itself, instead of what it said before."""
     name = account.step.replace(" ", "-")
     write_durably(folder.last_run / f"{name}.json", account.model_dump_json(indent=2).encode())
 
 
-def read_last_run(folder: DataFolder) -> list[StepAccount]:
+def read_last_run(folder: DataFolder) -> list[StepRecord]:
     """The steps of the last run in the order they began; empty before the first. What cannot be read is left out."""
     accounts = []
     for path in folder.last_run.glob("*.json"):
         try:
-            accounts.append(StepAccount.model_validate_json(path.read_bytes()))
+            accounts.append(StepRecord.model_validate_json(path.read_bytes()))
         except (OSError, ValidationError):
             continue
     accounts.sort(key=lambda account: account.began_at)

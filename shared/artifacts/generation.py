@@ -22,7 +22,7 @@ from shared.artifacts.item_transitions import ItemTransitions, open_trending
 from shared.artifacts.popularity import Popularity
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
-from shared.recommend.candidates import ListMaker
+from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.fold_in import FoldIn
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.reranker import Reranker
@@ -194,9 +194,9 @@ class Generation:
         return self.manifest.id
 
     @property
-    def list_maker(self) -> ListMaker:
+    def candidate_generator(self) -> CandidateGenerator:
         """What makes lists of recent books."""
-        return ListMaker(
+        return CandidateGenerator(
             self.neighbours, self.item_transitions, self.same_series_author, self.trending, self.manifest.blend
         )
 

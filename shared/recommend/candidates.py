@@ -16,7 +16,7 @@ from shared.settings import BlendSettings
 
 
 @dataclass(frozen=True, slots=True)
-class ListMaker:
+class CandidateGenerator:
     """Where candidates come from besides the collaborative list; `None` for a source to do without.
 
     Attributes:

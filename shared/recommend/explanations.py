@@ -24,7 +24,7 @@ def reasons_for(
 
     Where the collaborative list carried the item and a book speaks for it there, that is the one which adds most to its
     score in the factor model, `item_factors[item] . fold_in_factors[recent]`; else the one that speaks most for it as
-    `ListMaker.reasons` has it.
+    `CandidateGenerator.reasons` has it.
     """
     n_items = max(len(items.numbers) for items, _ in explained)
     n_recent = min(max(len(recent) for _, recent in explained), _NEWEST)
@@ -36,7 +36,7 @@ def reasons_for(
         numbers[row, : len(items.numbers)] = items.numbers
         newest = recent[:_NEWEST]
         recents[row, : len(newest)] = newest
-    fold_in, maker = generation.fold_in, generation.list_maker
+    fold_in, maker = generation.fold_in, generation.candidate_generator
     reasons = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
     for row, (items, recent) in enumerate(explained):
         by_model = ~np.isnan(items.own[0]) & (reasons[row, : len(items.numbers)] >= 0)

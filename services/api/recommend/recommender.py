@@ -207,7 +207,7 @@ def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequenc
         )
         for row, candidates in zip(live, folded, strict=True):
             collaborative[row] = candidates if len(candidates[0]) else collaborative[row]
-    return generation.list_maker.lists(collaborative, [state.recent for state in states])
+    return generation.candidate_generator.lists(collaborative, [state.recent for state in states])
 
 
 def _is_outweighed(generation: Generation, state: UserState) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.api.schemas.answers import BookReference, Rated, Text
 from shared.artifacts.generation import GateVerdict
-from shared.run_log import StepAccount
+from shared.run_log import StepRecord
 
 
 class PageFacts(BaseModel):
@@ -124,7 +124,7 @@ class OperationsAnswer(BaseModel):
 
     served: GenerationFacts | None
     history: list[GenerationFacts] = Field(description="published generations, newest first")
-    last_run: list[StepAccount] = Field(description="what each step of the last run did, in the order they began")
+    last_run: list[StepRecord] = Field(description="what each step of the last run did, in the order they began")
     latency: list[RouteLatency]
     redis: RedisFacts
     rollback: bool = Field(description="whether an operator key is configured")

@@ -12,12 +12,12 @@ from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.evaluation import MetricFacts
 from services.batch.metrics.beyond_accuracy import (
+    calibration_kl,
     coverage,
     gini,
     intra_list_similarity,
-    miscalibration,
+    mean_popularity_share,
     novelty,
-    share_of_most_popular,
 )
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.metrics.splits import Split
@@ -138,7 +138,7 @@ def lists_of_users(ranked: NDArray[np.int32], split: Split, books: BookFacts) ->
     shown, training = ranked[:, :SHOWN], split.training
     measures = {
         "novelty_at_10": novelty(shown, training.popularity, len(training.users)),
-        "miscalibration_at_10": miscalibration(shown, training.positives[split.rows], books.genres),
+        "miscalibration_at_10": calibration_kl(shown, training.positives[split.rows], books.genres),
     }
     if books.vectors is not None:
         measures["similarity_at_10"] = intra_list_similarity(shown, books.vectors)
@@ -151,6 +151,6 @@ def lists_of_all(ranked: NDArray[np.int32], split: Split) -> dict[str, float]:
     measures = {
         "coverage_at_10": coverage(shown, training.active),
         "gini_at_10": gini(shown, training.active),
-        "top_share_at_10": share_of_most_popular(shown, training.popularity, training.active),
+        "top_share_at_10": mean_popularity_share(shown, training.popularity, training.active),
     }
     return {name: value for name, value in measures.items() if value == value}  # noqa: PLR0124  # NaN: nothing shown

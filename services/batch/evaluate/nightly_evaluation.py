@@ -34,13 +34,13 @@ from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_di
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.metrics.splits import Split, split_by_time
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
-from shared.recommend.candidates import ListMaker
+from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES
 from shared.settings import RerankerSettings, Settings
 
@@ -206,11 +206,11 @@ def _lists(
         settings.collaborative, training.positives, training.histories, threads=n_threads, progress=progress
     )
     neighbours = Neighbours.open(content_part, training.works)
-    maker = list_maker(training, neighbours, settings, progress=progress)
+    maker = candidate_generator(training, neighbours, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
     spread = popular_spread(training, neighbours.tribe_of)
     reranker = train_reranker(training, neighbours, settings, threads=n_threads, progress=progress)
-    nothing = ListMaker(None, None, None, NO_CANDIDATES, settings.blend)
+    nothing = CandidateGenerator(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
         lists = {}
         if reranker is not None:

@@ -11,7 +11,7 @@ import pandas as pd
 from shared.settings import UserStateSettings
 
 
-def opinions(interactions: pd.DataFrame, settings: UserStateSettings) -> pd.DataFrame:
+def user_item_feedback(interactions: pd.DataFrame, settings: UserStateSettings) -> pd.DataFrame:
     """Reduce interactions to one opinion for each user and book.
 
     The latest interaction of a seen kind decides; where several bear the same time, a rating does, else the one that

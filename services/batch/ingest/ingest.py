@@ -85,12 +85,12 @@ def store_events(folder: DataFolder, settings: Settings, redis: Redis, progress:
         StoreUnavailableError: Redis did not answer.
         ArtifactError: an event file is damaged.
     """
-    with events_stand_still(folder):
+    with ingest_lock(folder):
         return _take_events(folder, settings, redis, progress)
 
 
 @contextmanager
-def events_stand_still(folder: DataFolder) -> Iterator[None]:
+def ingest_lock(folder: DataFolder) -> Iterator[None]:
     """Keep ingests of this folder, and whatever moves events out of the stream, away."""
     folder.snapshots.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.snapshots / ".lock"):
@@ -126,7 +126,7 @@ def ingest(
         StoreUnavailableError: Redis did not answer while events were taken.
         ArtifactError: the last snapshot or an event file is damaged.
     """
-    with events_stand_still(folder):
+    with ingest_lock(folder):
         n_events = 0 if redis is None else _take_events(folder, settings, redis, progress)
         previous = current_snapshot(folder)
         inputs = _inputs(folder, source, previous, progress)

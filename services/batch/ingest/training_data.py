@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.ingest.feedback import opinions
+from services.batch.ingest.feedback import user_item_feedback
 from services.batch.ingest.histories import Histories
 from shared.settings import UserStateSettings
 from shared.work_id import edition_groups
@@ -46,12 +46,16 @@ class Training:
         self.books = books
         self.interactions = interactions
         self.user_state = user_state
-        self.opinions = opinions(interactions, user_state)
-        self.users = np.asarray(pd.factorize(self.opinions["user_id"])[1], object)
+        self.user_item_feedback = user_item_feedback(interactions, user_state)
+        self.users = np.asarray(pd.factorize(self.user_item_feedback["user_id"])[1], object)
         self.active: NDArray[np.bool_] = books["active"].to_numpy(bool)
-        liked = self.opinions[self.opinions["positive"]]
+        liked = self.user_item_feedback[self.user_item_feedback["positive"]]
         self.positives = self._matrix(liked, np.ones(len(liked), np.float32))
-        hidden = self.opinions if masked is None else pd.concat([self.opinions, masked])[["user_id", "book_number"]]
+        hidden = (
+            self.user_item_feedback
+            if masked is None
+            else pd.concat([self.user_item_feedback, masked])[["user_id", "book_number"]]
+        )
         hidden = hidden.drop_duplicates(["user_id", "book_number"])
         self.seen = self._matrix(hidden, np.ones(len(hidden), np.int8))
         self._works = works
@@ -80,7 +84,7 @@ class Training:
         The rating where there is one; else `positive_rating` for what counts as positive and 1 for what does not.
         """
         rated = self.interactions[(self.interactions["kind"] == "rating") & self.interactions["value"].notna()]
-        known = self.opinions.merge(
+        known = self.user_item_feedback.merge(
             rated[["user_id", "book_number", "value"]], on=["user_id", "book_number"], how="left"
         )
         unrated = np.where(known["positive"], self.user_state.positive_rating, 1.0)
@@ -109,7 +113,7 @@ class Training:
     @cached_property
     def histories(self) -> Histories:
         """Positive books of all users, each user's newest first."""
-        liked = self.opinions[self.opinions["positive"]]
+        liked = self.user_item_feedback[self.user_item_feedback["positive"]]
         return Histories.of(
             self.rows_of(liked["user_id"]),
             liked["book_number"].to_numpy(np.int32),

@@ -33,7 +33,7 @@ def gini(ranked: NDArray[np.int32], active: NDArray[np.bool_]) -> float:
     return float(((2 * np.arange(1, n + 1) - n - 1) * times).sum() / (n * total))
 
 
-def share_of_most_popular(
+def mean_popularity_share(
     ranked: NDArray[np.int32], popularity: NDArray[np.int64], active: NDArray[np.bool_], *, top_share: float = 0.01
 ) -> float:
     """Share of the places that go to the most popular books, `top_share` of the active ones."""
@@ -78,7 +78,7 @@ def intra_list_similarity(ranked: NDArray[np.int32], vectors: NDArray[np.float32
     return similarity
 
 
-def miscalibration(ranked: NDArray[np.int32], history: csr_matrix, genres: csr_matrix) -> NDArray[np.float64]:
+def calibration_kl(ranked: NDArray[np.int32], history: csr_matrix, genres: csr_matrix) -> NDArray[np.float64]:
     """Kullback-Leibler divergence, in nats, of a list's genres from those of the books its user liked; 0 is best.
 
     Steck, "Calibrated recommendations", RecSys 2018. NaN where history or list has no genre.

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.ingest.feedback import opinions
+from services.batch.ingest.feedback import user_item_feedback
 from services.batch.ingest.training_data import Training
 from shared.settings import UserStateSettings
 
@@ -133,7 +133,7 @@ def split_cold_users(
     chosen = _subset(split, long_enough).sample(max(1, round(len(long_enough) * user_share)), seed=seed)
     if n_known is None:
         return replace(chosen, name="cold users, all of their past known")
-    known = whole.opinions
+    known = whole.user_item_feedback
     rows = whole.rows_of(known["user_id"])
     time = known["time"].to_numpy(np.float64)
     order = np.lexsort((-time if latest else time, rows))
@@ -161,7 +161,7 @@ def split_cold_users(
 
 def held_out(name: str, training: Training, test: pd.DataFrame, *, any_history: bool = False) -> Split:
     """The split of this training part and these test interactions."""
-    later = opinions(test, training.user_state)
+    later = user_item_feedback(test, training.user_state)
     numbers = later["book_number"].to_numpy(np.int64)
     rows = training.rows_of(later["user_id"])
     wanted = later["positive"].to_numpy(bool) & (rows >= 0) & training.active[numbers]

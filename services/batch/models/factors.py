@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, save_npz
 
-from services.batch.ingest.feedback import opinions
+from services.batch.ingest.feedback import user_item_feedback
 from services.batch.ingest.histories import Histories
 from services.batch.models.factor_model import Factors
 from services.batch.models.item_transitions import item_transitions_of
@@ -63,7 +63,7 @@ def build_factors(
         ArtifactError: factors are not finite, or an interaction is with a book that does not exist.
         ModelError: the library of the chosen algorithm is missing.
     """
-    users, seen, positives, histories = matrices(opinions(interactions, user_state), n_books=n_books)
+    users, seen, positives, histories = matrices(user_item_feedback(interactions, user_state), n_books=n_books)
     with bound_threads(threads) as n_threads:
         factors = fit_factors(settings, positives, histories, threads=n_threads, progress=progress)
     found = (

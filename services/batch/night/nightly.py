@@ -24,9 +24,9 @@ from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.generation import generation_id, make_manifest, pass_gate, publish_generation
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import Progress
-from services.batch.runtime.run_log import accounted
+from services.batch.runtime.run_log import run_log
 from services.batch.runtime.threads import bound_threads
-from services.batch.runtime.translate_errors import faults_in_plain_words
+from services.batch.runtime.translate_errors import translate_errors
 from services.batch.sources.source import Source
 from services.batch.tune.tuned_settings import with_tuned
 from shared.artifacts.generation import GateVerdict, part_folder
@@ -96,7 +96,7 @@ def run_night(
     settings = with_tuned(settings)
     folder, keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
     with (
-        faults_in_plain_words(folder),
+        translate_errors(folder),
         only_run(folder, lease_minutes=settings.batch.lease_minutes),
         bound_threads(settings.batch.threads),
     ):
@@ -167,6 +167,6 @@ class _Clock:
     def step(self, name: str) -> Iterator[dict[str, Fact]]:
         self._on_step(name)
         started = time.perf_counter()
-        with accounted(self._folder, self._run, name) as facts:
+        with run_log(self._folder, self._run, name) as facts:
             yield facts
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started

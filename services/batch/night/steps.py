@@ -27,10 +27,10 @@ from services.batch.publish.generation import (
 )
 from services.batch.publish.publish import collect
 from services.batch.runtime.artifact_builder import start_epoch
-from services.batch.runtime.lease import once_at_a_time, step_of
-from services.batch.runtime.run_log import accounted
+from services.batch.runtime.lease import exclusive_step, step_of
+from services.batch.runtime.run_log import run_log
 from services.batch.runtime.threads import bound_threads
-from services.batch.runtime.translate_errors import faults_in_plain_words
+from services.batch.runtime.translate_errors import translate_errors
 from services.batch.tune.tuned_settings import with_tuned
 from shared.artifacts.generation import part_folder, read_manifest
 from shared.errors import ArtifactError
@@ -207,11 +207,11 @@ class StepsOfRun:
     def _working(self, step: str) -> Iterator[None]:
         batch = self._settings.batch
         with (
-            faults_in_plain_words(self._folder),
+            translate_errors(self._folder),
             step_of(self._folder, self._run, lease_minutes=batch.lease_minutes),
-            once_at_a_time(self._folder, step),
+            exclusive_step(self._folder, step),
             bound_threads(batch.threads),
-            accounted(self._folder, self._run, step) as self._facts,
+            run_log(self._folder, self._run, step) as self._facts,
         ):
             yield
 

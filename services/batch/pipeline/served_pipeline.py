@@ -23,7 +23,7 @@ from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
 from shared.artifacts.item_transitions import ItemTransitions
 from shared.recommend.blend import SOURCES, Blended, blend
-from shared.recommend.candidates import ListMaker
+from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes, top_up
 from shared.recommend.reranker import Reranker
@@ -39,7 +39,7 @@ class ServedPipeline:
     Args:
         training: what is known of users.
         factors: of its users and books, rows as there; `None` to do without nightly lists.
-        maker: of the other lists, see `list_maker`.
+        maker: of the other lists, see `candidate_generator`.
         spread: int32, what fills a list that is too short, see `popular_spread`; `None` leaves it short.
         list_length: books in a nightly list.
         threads: threads that lists are made with.
@@ -50,7 +50,7 @@ class ServedPipeline:
         self,
         training: Training,
         factors: Factors | None,
-        maker: ListMaker,
+        maker: CandidateGenerator,
         spread: NDArray[np.int32] | None,
         *,
         list_length: int,
@@ -119,14 +119,14 @@ class ServedPipeline:
         return [self._training.recent_of(row, n) for row in rows.tolist()]
 
 
-def list_maker(
+def candidate_generator(
     training: Training,
     content: Neighbours | None,
     settings: Settings,
     *,
     only: Collection[str] = SOURCES,
     progress: Progress,
-) -> ListMaker:
+) -> CandidateGenerator:
     """What makes lists of recent books as a night after the training part would have left it.
 
     Args:
@@ -148,7 +148,7 @@ def list_maker(
     if "trending" in only:
         numbers, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)
         trending = numbers[training.active[numbers]], scores[training.active[numbers]]
-    return ListMaker(
+    return CandidateGenerator(
         content if "content" in only else None, item_transitions, same_series_author, trending, settings.blend
     )
 

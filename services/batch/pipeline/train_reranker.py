@@ -20,7 +20,7 @@ from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import hits
 from services.batch.metrics.splits import held_out
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
 from services.batch.runtime.artifact_builder import Facts
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
@@ -171,7 +171,7 @@ def _examples(
     pipeline = ServedPipeline(
         before,
         factors,
-        list_maker(before, content, settings, progress=progress),
+        candidate_generator(before, content, settings, progress=progress),
         None,
         list_length=settings.collaborative.list_length,
         threads=threads,

@@ -21,8 +21,8 @@ import redis
 from numpy.typing import NDArray
 
 from services.batch.ingest.event_log import events_after
-from services.batch.ingest.feedback import opinions
-from services.batch.ingest.ingest import events_stand_still
+from services.batch.ingest.feedback import user_item_feedback
+from services.batch.ingest.ingest import ingest_lock
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
 from shared.artifacts.generation import content_id
@@ -64,7 +64,7 @@ def merge_user_state(
         return 0
     seed_user_state(client, keys, snapshot.load_interactions(), settings, progress)
     number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
-    with events_stand_still(folder):
+    with ingest_lock(folder):
         n_events = replay_events(
             client, keys, folder.events, number_of, settings, after=snapshot.meta["events_through"]
         )
@@ -76,7 +76,7 @@ def seed_user_state(
     client: redis.Redis, keys: Keys, interactions: pd.DataFrame, settings: UserStateSettings, progress: Progress
 ) -> int:
     """Merge the state of all users of a snapshot into Redis, newest interactions first; returns how many users."""
-    known = opinions(interactions, settings)
+    known = user_item_feedback(interactions, settings)
     user_codes, users = pd.factorize(known["user_id"])
     order = np.lexsort((-known["time"].to_numpy(float), user_codes))
     numbers = known["book_number"].to_numpy(np.int32)[order]

@@ -47,7 +47,7 @@ def sample_readers(
     pipeline = ServedPipeline(
         training,
         _factors(generation, training),
-        generation.list_maker,
+        generation.candidate_generator,
         spread_over_tribes(
             first_of_each_work(generation.popularity.overall, catalog.editions), generation.neighbours.tribe_of
         ),

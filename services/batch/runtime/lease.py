@@ -50,20 +50,20 @@ def step_of(folder: DataFolder, run: str, *, lease_minutes: float) -> Iterator[N
                 with locked(folder, fcntl.LOCK_EX):  # nobody else is at work, whatever became of their lease
                     write_durably(folder.lease, orjson.dumps({"run": run}))
             held.enter_context(locked(folder, fcntl.LOCK_SH))
-        _give_sign(folder, run)
+        _heartbeat(folder, run)
         stop = threading.Event()
-        signs = threading.Thread(target=_give_signs, args=(folder, run, stop), name="lease", daemon=True)
+        signs = threading.Thread(target=_heartbeats, args=(folder, run, stop), name="lease", daemon=True)
         signs.start()
         try:
             yield
         finally:
             stop.set()
             signs.join()
-            _give_sign(folder, run)
+            _heartbeat(folder, run)
 
 
 @contextmanager
-def once_at_a_time(folder: DataFolder, step: str) -> Iterator[None]:
+def exclusive_step(folder: DataFolder, step: str) -> Iterator[None]:
     """Wait for an earlier process of this step: a scheduler may begin one again that it takes for dead."""
     with folder.lease.with_suffix(f".{step}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -90,13 +90,13 @@ def _alone(folder: DataFolder) -> Iterator[None]:
         yield
 
 
-def _give_sign(folder: DataFolder, run: str) -> None:
+def _heartbeat(folder: DataFolder, run: str) -> None:
     """Renew the lease, if it is still this run's. Needs no room on the disk; a sign that fails is no reason to stop."""
     with suppress(OSError), _alone(folder):
         if holder(folder) == run:
             os.utime(folder.lease)
 
 
-def _give_signs(folder: DataFolder, run: str, stop: threading.Event) -> None:
+def _heartbeats(folder: DataFolder, run: str, stop: threading.Event) -> None:
     while not stop.wait(_SIGN_OF_LIFE_SECONDS):
-        _give_sign(folder, run)
+        _heartbeat(folder, run)

@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.log import get_logger
-from shared.run_log import Fact, StepAccount, write_account
+from shared.run_log import Fact, StepRecord, write_record
 
 
 @contextmanager
-def accounted(folder: DataFolder, run: str, step: str) -> Iterator[dict[str, Fact]]:
+def run_log(folder: DataFolder, run: str, step: str) -> Iterator[dict[str, Fact]]:
     """Write down that this step of this run began, and how it ended; put what is worth telling into what this yields.
 
     An account that cannot be written is no reason to stop a run.
     """
     facts: dict[str, Fact] = {}
-    account = StepAccount(run=run, step=step, status="running", began_at=datetime.now(UTC))
+    account = StepRecord(run=run, step=step, status="running", began_at=datetime.now(UTC))
     started = time.perf_counter()
 
     def tell(status: str, error: str | None = None) -> None:
@@ -36,8 +36,8 @@ def accounted(folder: DataFolder, run: str, step: str) -> Iterator[dict[str, Fac
     tell("done")
 
 
-def _write(folder: DataFolder, account: StepAccount) -> None:
+def _write(folder: DataFolder, account: StepRecord) -> None:
     try:
-        write_account(folder, account)
+        write_record(folder, account)
     except OSError as error:
         get_logger().warning("account.not_written", step=account.step, error=str(error))

@@ -15,7 +15,7 @@ _WORDS_OF_A_FULL_DISK = ("No space left on device", "Not enough free space", " r
 
 
 @contextmanager
-def faults_in_plain_words(folder: DataFolder) -> Iterator[None]:
+def translate_errors(folder: DataFolder) -> Iterator[None]:
     """Say what happened when the ground is pulled away under a run: no Redis, no room."""
     try:
         yield

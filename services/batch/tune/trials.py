@@ -14,11 +14,11 @@ from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import Split
 from services.batch.models.factor_model import Factors
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.content import Neighbours
 from shared.artifacts.generation import content_id
-from shared.recommend.candidates import ListMaker
+from shared.recommend.candidates import CandidateGenerator
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, Settings
 
 K = 10
@@ -41,7 +41,7 @@ class TrialScores:
         self._neighbours = Neighbours.open(content_part, split.training.works)
         self._spread = popular_spread(split.training, self._neighbours.tribe_of)
         self._factors: OrderedDict[str, Factors] = OrderedDict()
-        self._maker: tuple[ItemTransitionSettings, ListMaker] | None = None
+        self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None
         self.n_factored = 0
 
     def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
@@ -75,9 +75,9 @@ class TrialScores:
         self._factors.move_to_end(key)
         return self._factors[key]
 
-    def _maker_for(self, settings: Settings) -> ListMaker:
+    def _maker_for(self, settings: Settings) -> CandidateGenerator:
         """What is next to a book is the same under any blend; only with other item transitions is it found anew."""
         if self._maker is None or self._maker[0] != settings.item_transitions:
-            maker = list_maker(self._training, self._neighbours, settings, progress=SILENT)
+            maker = candidate_generator(self._training, self._neighbours, settings, progress=SILENT)
             self._maker = (settings.item_transitions, maker)
         return replace(self._maker[1], settings=settings.blend)

@@ -17,7 +17,7 @@ from services.batch.tune.search import N_PARTS, search
 from services.batch.tune.space import SPACE, Range
 from services.batch.tune.trials import TrialScores
 from services.batch.tune.tuned_settings import is_explicit, reason_of, value_of, with_tuned, with_values
-from services.batch.tune.tuning_split import known_data
+from services.batch.tune.tuning_split import tuning_split
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.settings import Settings
@@ -59,7 +59,7 @@ def tune(
             where=", ".join(left_out),
             hint="Unset what you want searched; the environment wins over what is tuned.",
         )
-    known = known_data(snapshot, settings)
+    known = tuning_split(snapshot, settings)
     now = with_tuned(settings)
     present = {name: value_of(now, name) for name in searched}
     with bound_threads(settings.batch.threads) as threads:

@@ -29,7 +29,7 @@ class KnownData:
     n_unseen: int
 
 
-def known_data(snapshot: Snapshot, settings: Settings) -> KnownData:
+def tuning_split(snapshot: Snapshot, settings: Settings) -> KnownData:
     """Load what may be known of a snapshot, and divide the test users in two halves by their ids.
 
     Raises:

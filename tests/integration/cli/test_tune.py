@@ -20,7 +20,7 @@ from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import Range
 from services.batch.tune.trials import TrialScores
 from services.batch.tune.tune import tune
-from services.batch.tune.tuning_split import known_data
+from services.batch.tune.tuning_split import tuning_split
 from services.cli.main import app
 from shared.errors import ArtifactError, NightshelfError
 from shared.layout import DataFolder
@@ -146,7 +146,7 @@ def test_the_test_part_is_not_known(pairs, tmp_path):
 
 
 def test_trials_learn_from_the_first_part_and_are_asked_about_the_next(pairs):
-    known = known_data(pairs.snapshot, settings_of(pairs.root))
+    known = tuning_split(pairs.snapshot, settings_of(pairs.root))
     rows = readings()
     n_training = len(known.search.training.interactions)
     assert (n_training, known.search.n_test_interactions, known.n_unseen) == (1920, 240, 240)

@@ -9,7 +9,7 @@ import pytest
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
 from shared.artifacts.content import Neighbours
@@ -51,7 +51,7 @@ def pipeline(odd_world, training):
     return ServedPipeline(
         training,
         fit_factors(settings.collaborative, training.positives, training.histories, threads=threads, progress=SILENT),
-        list_maker(training, neighbours, settings, progress=SILENT),
+        candidate_generator(training, neighbours, settings, progress=SILENT),
         popular_spread(training, neighbours.tribe_of),
         list_length=settings.collaborative.list_length,
         threads=threads,

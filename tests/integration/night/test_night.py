@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.api.search.titles import TitleIndex
-from services.batch.ingest.feedback import opinions
+from services.batch.ingest.feedback import user_item_feedback
 from services.batch.night.nightly import STEPS, run_night
 from services.batch.publish.publish import flip, manifests
 from services.batch.runtime.lease import only_run
@@ -325,7 +325,7 @@ def test_after_any_nights_no_list_holds_a_book_its_reader_has_seen(first_night, 
             else:
                 library.world.rate(f"r{reader:03}", f"b{book:02}", stars)
         library.night()
-        known = opinions(library.snapshot.load_interactions(), library.settings.user_state)
+        known = user_item_feedback(library.snapshot.load_interactions(), library.settings.user_state)
         seen = known.groupby("user_id", observed=True)["book_number"].agg(set)
         for user, listed in library.lists().items():
             assert not seen[user] & set(listed.tolist())

@@ -76,7 +76,7 @@ def offline(library, reranker):
         np.asarray(weights @ known.fold_in_factors, np.float32), known.item_factors, known.fold_in_factors
     )
     pipeline = ServedPipeline(
-        training, factors, generation.list_maker, None,
+        training, factors, generation.candidate_generator, None,
         list_length=library.settings.collaborative.list_length, threads=1, reranker=reranker,
     )  # fmt: skip
     rows = np.array([training.users.tolist().index(reader) for reader in READERS])

@@ -51,7 +51,7 @@ def _scores(
 
 def _favourites(training: Training) -> NDArray[np.int64]:
     """int64, (n_users,): the book each user gave most stars, the latest of several."""
-    known = training.opinions
+    known = training.user_item_feedback
     if not len(known):
         return np.empty(0, np.int64)
     rows, numbers = training.rows_of(known["user_id"]), known["book_number"].to_numpy(np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 from services.batch.evaluate.baselines.recommender import Reranker
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
@@ -59,7 +59,7 @@ class Served:
         return ServedPipeline(
             training,
             factors,
-            list_maker(training, neighbours, settings, only=wanted, progress=progress),
+            candidate_generator(training, neighbours, settings, only=wanted, progress=progress),
             spread,
             list_length=settings.collaborative.list_length,
             threads=threads,

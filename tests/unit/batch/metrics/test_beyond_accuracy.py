@@ -7,13 +7,13 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from services.batch.metrics.beyond_accuracy import (
+    calibration_kl,
     coverage,
     genre_shares,
     gini,
     intra_list_similarity,
-    miscalibration,
+    mean_popularity_share,
     novelty,
-    share_of_most_popular,
 )
 
 RANKED = np.array([[0, 1], [0, 2], [0, -1]], np.int32)
@@ -38,10 +38,10 @@ def test_gini_is_0_for_equal_shares_and_near_1_for_one_book():
 
 def test_share_of_the_most_popular():
     popularity = np.array([9, 1, 5, 7, 0])
-    assert share_of_most_popular(RANKED, popularity, ALL) == 3 / 5  # at least one book counts as the top
-    assert share_of_most_popular(RANKED, popularity, ALL, top_share=0.6) == 4 / 5
+    assert mean_popularity_share(RANKED, popularity, ALL) == 3 / 5  # at least one book counts as the top
+    assert mean_popularity_share(RANKED, popularity, ALL, top_share=0.6) == 4 / 5
     without_first = np.array([False, True, True, True, True])
-    assert share_of_most_popular(RANKED, popularity, without_first, top_share=0.5) == 1 / 5
+    assert mean_popularity_share(RANKED, popularity, without_first, top_share=0.5) == 1 / 5
 
 
 def test_novelty_is_self_information():
@@ -83,7 +83,7 @@ def test_miscalibration_is_0_for_the_same_genres_and_grows_with_what_is_missing(
         np.array([[1, 0, 1, 0, 0], [1, 0, 1, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]])
     )
     ranked = np.array([[1, 3], [1, 0], [3, -1], [0, -1], [4, -1]], np.int32)
-    values = miscalibration(ranked, history.astype(np.float32), genres)
+    values = calibration_kl(ranked, history.astype(np.float32), genres)
     assert values[0] == pytest.approx(0, abs=1e-6)
     # Half a, half b against a alone, smoothed by 0.01.
     q = 0.01 * 0.5

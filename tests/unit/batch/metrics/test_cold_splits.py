@@ -78,7 +78,7 @@ def test_a_forgotten_book_is_worth_nothing_to_any_count():
     long_enough = np.diff(by_time.training.positives.indptr)[by_time.rows] >= 5
     short = by_time.training.positives[by_time.rows[~long_enough]].nnz
     assert split.training.positives.nnz == n_cold + others + short
-    assert split.training.stars.nnz == len(split.training.opinions) < split.training.seen.nnz
+    assert split.training.stars.nnz == len(split.training.user_item_feedback) < split.training.seen.nnz
 
 
 def test_a_split_of_two_files(tmp_path):

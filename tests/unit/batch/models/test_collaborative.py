@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch.ingest.feedback import opinions
+from services.batch.ingest.feedback import user_item_feedback
 from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_part
@@ -26,7 +26,7 @@ def interactions_of(*rows):
 
 
 def opinion_of(*rows):
-    known = opinions(interactions_of(*rows), UserStateSettings())
+    known = user_item_feedback(interactions_of(*rows), UserStateSettings())
     return list(zip(known["user_id"], known["book_number"], known["positive"], known["time"], strict=True))
 
 
@@ -71,8 +71,8 @@ def test_opinions_of_different_users_and_books_are_kept_apart():
 
 
 def test_no_interactions_give_no_opinions_of_the_same_types():
-    none = opinions(interactions_of(), UserStateSettings())
-    some = opinions(interactions_of(("ann", 0, "read", None, 1.0)), UserStateSettings())
+    none = user_item_feedback(interactions_of(), UserStateSettings())
+    some = user_item_feedback(interactions_of(("ann", 0, "read", None, 1.0)), UserStateSettings())
     assert len(none) == 0
     assert none.dtypes.to_dict() == some.dtypes.to_dict()
 

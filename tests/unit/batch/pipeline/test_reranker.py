@@ -16,7 +16,7 @@ from services.batch.ingest.histories import Histories
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
-from services.batch.pipeline.served_pipeline import ServedPipeline, list_maker
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
 from services.batch.pipeline.train_reranker import book_facts, build_reranker, train_reranker
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import GenerationManifest
@@ -212,7 +212,7 @@ def test_it_learns_what_the_blend_does_not_know(volumes):
     settings = Settings().model_copy(
         update={"blend": Settings().blend.model_copy(update={"same_series_author_weight": 0.02})}
     )
-    maker = list_maker(training, None, settings, progress=SILENT)
+    maker = candidate_generator(training, None, settings, progress=SILENT)
 
     def ndcg(reranker):
         pipeline = ServedPipeline(training, None, maker, None, list_length=100, threads=1, reranker=reranker)

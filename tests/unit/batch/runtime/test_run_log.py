@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.batch.runtime.run_log import accounted
+from services.batch.runtime.run_log import run_log
 from shared.errors import SourceError
 from shared.layout import DataFolder
 from shared.run_log import read_last_run
@@ -16,7 +16,7 @@ def folder(tmp_path):
 
 
 def test_a_step_says_that_it_began_how_it_ended_and_what_it_counted(folder):
-    with accounted(folder, "first", "ingest") as facts:
+    with run_log(folder, "first", "ingest") as facts:
         (running,) = read_last_run(folder)
         facts["books"] = 3
     (done,) = read_last_run(folder)
@@ -26,9 +26,9 @@ def test_a_step_says_that_it_began_how_it_ended_and_what_it_counted(folder):
 
 
 def test_a_step_that_fails_says_why_in_plain_words(folder):
-    with pytest.raises(SourceError), accounted(folder, "first", "ingest"):
+    with pytest.raises(SourceError), run_log(folder, "first", "ingest"):
         raise SourceError("The file has no rows.", where="books.csv")
-    with pytest.raises(ZeroDivisionError), accounted(folder, "first", "embed"):
+    with pytest.raises(ZeroDivisionError), run_log(folder, "first", "embed"):
         _ = 1 / 0
     assert [(step.status, step.error) for step in read_last_run(folder)] == [
         ("failed", "The file has no rows."),
@@ -39,7 +39,7 @@ def test_a_step_that_fails_says_why_in_plain_words(folder):
 def test_only_the_last_run_is_told_in_the_order_its_steps_began(folder):
     for run, steps in (("first", ("ingest", "embed", "user state")), ("second", ("ingest", "embed"))):
         for step in steps:
-            with accounted(folder, run, step):
+            with run_log(folder, run, step):
                 pass
     assert [(step.run, step.step) for step in read_last_run(folder)] == [("second", "ingest"), ("second", "embed")]
 
@@ -49,7 +49,7 @@ def test_before_the_first_run_there_is_nothing(folder):
 
 
 def test_what_cannot_be_read_is_left_out(folder):
-    with accounted(folder, "first", "ingest"):
+    with run_log(folder, "first", "ingest"):
         pass
     (folder.last_run / "embed.json").write_text("{")
     assert [step.step for step in read_last_run(folder)] == ["ingest"]
@@ -58,6 +58,6 @@ def test_what_cannot_be_read_is_left_out(folder):
 def test_an_account_that_cannot_be_written_stops_no_run(folder):
     folder.root.mkdir()
     folder.last_run.write_text("a file where the folder should be")
-    with accounted(folder, "first", "ingest") as facts:
+    with run_log(folder, "first", "ingest") as facts:
         facts["books"] = 3
     assert read_last_run(folder) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.recommend.candidates import ListMaker
+from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES
 from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import BlendSettings
@@ -42,7 +42,7 @@ def test_what_a_withdrawn_book_leads_to_is_still_known(same_series_author):
 
 def test_nobody_is_shown_the_trend_and_nothing_else(same_series_author):
     trending = (np.array([5], np.int32), np.array([1], np.float32))
-    maker = ListMaker(None, None, same_series_author, trending, BlendSettings())
+    maker = CandidateGenerator(None, None, same_series_author, trending, BlendSettings())
     recents = [np.array(own, np.int32) for own in ([0], [7], [])]
     nightly, content, item_transitions, of_same_series_author, trending = maker.lists([NO_CANDIDATES] * 3, recents)
     assert [len(one[0]) for one in of_same_series_author] == [4, 0, 0]
