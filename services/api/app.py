@@ -31,7 +31,7 @@ from services.api.routes import (
     report,
     tribes,
 )
-from services.api.state.generation_manager import Live
+from services.api.state.generation_manager import GenerationManager
 from services.api.state.store import Store
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
     store = Store(settings, settings.redis_url)
     folder = DataFolder(settings.data_dir)
-    live = Live(folder, store, settings.serve.poll_seconds)
+    live = GenerationManager(folder, store, settings.serve.poll_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:

@@ -18,7 +18,7 @@ from services.api.page.demo_readers import DemoReaders
 from services.api.page.web_assets import Assets
 from services.api.recommend.recommender import Recommender
 from services.api.schemas.answers import Text
-from services.api.state.generation_manager import Live, Served
+from services.api.state.generation_manager import GenerationManager, ServingState
 from services.api.state.store import Store
 from shared.settings import Settings
 
@@ -29,7 +29,7 @@ class State:
 
     settings: Settings
     store: Store
-    live: Live
+    live: GenerationManager
     recommender: Recommender
     assets: Assets
     maps: MapKeeper
@@ -101,7 +101,7 @@ async def get_state(request: Request) -> State:
     return state_of(request)
 
 
-async def get_served(state: Annotated[State, Depends(get_state)]) -> Served:
+async def get_serving(state: Annotated[State, Depends(get_state)]) -> ServingState:
     """The generation pinned for this request."""
     return state.live.pin()
 
@@ -118,7 +118,7 @@ async def json_only(request: Request) -> None:
 
 JSON_ONLY = Depends(json_only)
 StateDep = Annotated[State, Depends(get_state)]
-ServedDep = Annotated[Served, Depends(get_served)]
+ServingDep = Annotated[ServingState, Depends(get_serving)]
 TitlePath = Annotated[Text, Path(description="A title, typos included", examples=["The Hobbit"])]
 BookPath = Annotated[Text, Path(description="The book's id as it is in the source")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many books at most")]

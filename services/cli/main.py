@@ -211,7 +211,7 @@ def recommend(
 ) -> None:
     """Recommend to one user, as the API would."""
     from services.api.recommend.recommender import Recommended, Recommender
-    from services.api.state.generation_manager import Live
+    from services.api.state.generation_manager import GenerationManager
     from services.api.state.store import Store
     from services.cli.tables import recommendations_screen
 
@@ -221,7 +221,7 @@ def recommend(
 
     async def ask(url: str) -> Recommended:
         store = Store(settings, url)
-        live = Live(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
+        live = GenerationManager(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
         try:
             await live.refresh()
             return await Recommender(live, store).recommend(user, limit, explain=True)
@@ -252,11 +252,11 @@ def similar(
 ) -> None:
     """Find books like one; suggestions when no book is called that."""
     from services.api.routes.books import resolve, similar_books
-    from services.api.state.generation_manager import open_served
+    from services.api.state.generation_manager import open_serving_state
     from services.cli.tables import similar_screen, suggestions_screen
 
     folder = DataFolder(settings_for(data_dir).data_dir)
-    served = open_served(folder, _published(folder))
+    served = open_serving_state(folder, _published(folder))
     try:
         resolution = resolve(served, title)
     except UnknownTitleError as error:

@@ -14,7 +14,7 @@ from shared.errors import UnknownTitleError
 if TYPE_CHECKING:
     from services.api.recommend.recommender import Recommended
     from services.api.schemas.answers import SimilarBook
-    from services.api.state.generation_manager import Served
+    from services.api.state.generation_manager import ServingState
     from services.batch.evaluate.nightly_evaluation import NightlyMetrics
     from services.batch.ingest.ingest import IngestReport
     from services.batch.night.nightly import NightReport
@@ -144,7 +144,7 @@ def recommendations_screen(user: str, recommended: Recommended) -> Table:
     return table
 
 
-def similar_screen(served: Served, number: int, books: list[SimilarBook]) -> Table:
+def similar_screen(served: ServingState, number: int, books: list[SimilarBook]) -> Table:
     """Neighbours of a book."""
     catalog = served.generation.catalog
     title = f"Like {catalog.titles[number]} by {', '.join(catalog.authors[number]) or 'unknown'}"

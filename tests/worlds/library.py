@@ -14,7 +14,7 @@ import redis
 
 from services.api.events.event_validation import accept
 from services.api.recommend.recommender import Recommender
-from services.api.state.generation_manager import Live
+from services.api.state.generation_manager import GenerationManager
 from services.api.state.store import Store
 from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
@@ -35,7 +35,7 @@ EVENT_TIME = "2024-05-01T12:00:00Z"  # of every event reported: after all rating
 
 
 @dataclass(frozen=True)
-class Served:
+class ServingState:
     """Everything a reader is served from: the pointers, and the bytes of every list of the current generation."""
 
     pointer: str
@@ -113,7 +113,7 @@ class Library:
 
         async def ask() -> list[Blended]:
             store = Store(self.settings, self.settings.redis_url)
-            live = Live(self.folder, store, self.settings.serve.poll_seconds)
+            live = GenerationManager(self.folder, store, self.settings.serve.poll_seconds)
             try:
                 await live.refresh()
                 recommender = Recommender(live, store)
@@ -151,9 +151,9 @@ class Library:
         """The current generation, opened and probed."""
         return verify_generation(self.client, self.keys, self.folder, self.pointer)
 
-    def served(self) -> Served:
+    def served(self) -> ServingState:
         part = self.manifest.parts["collaborative"]
-        return Served(
+        return ServingState(
             self.pointer, read_pointer_file(self.folder), self.lists_of(part),
             self.client.get(self.keys.collaborative_complete(part)),
         )  # fmt: skip

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from services.api.events.event_validation import MOST_EVENTS, accept_all
 from services.api.events.kafka_client import ClientLog, consumer_of, producer_of, security_options
 from services.api.events.kafka_message import Refused, encoded, events_of
-from services.api.state.generation_manager import Live
+from services.api.state.generation_manager import GenerationManager
 from services.api.state.store import AcceptedEvent, Store
 from shared.errors import InvalidRequestError, NightshelfError, NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder
@@ -62,7 +62,7 @@ async def consume(settings: Settings, redis_url: str) -> Counts:
     security = security_options(kafka)
     ClientLog().install()
     store = Store(settings, redis_url)
-    live = Live(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
+    live = GenerationManager(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
     await live.start()
     try:
         return await _Consumption(settings, security, store, live).run()
@@ -72,7 +72,7 @@ async def consume(settings: Settings, redis_url: str) -> Counts:
 
 
 class _Consumption:
-    def __init__(self, settings: Settings, security: dict[str, Any], store: Store, live: Live) -> None:
+    def __init__(self, settings: Settings, security: dict[str, Any], store: Store, live: GenerationManager) -> None:
         self._settings, self._kafka, self._security = settings, settings.kafka, security
         self._store, self._live = store, live
         self._counts = Counts()

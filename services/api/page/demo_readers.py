@@ -8,7 +8,7 @@ import orjson
 
 from services.api.present import reference
 from services.api.schemas.page import DemoReader
-from services.api.state.generation_manager import Served
+from services.api.state.generation_manager import ServingState
 from services.api.state.store import Store
 from shared.artifacts.generation import part_folder
 from shared.layout import DataFolder
@@ -31,7 +31,7 @@ class DemoReaders:
         self._of = ""
         self._some: list[str] = []
 
-    async def find(self, served: Served, limit: int) -> list[DemoReader]:
+    async def find(self, served: ServingState, limit: int) -> list[DemoReader]:
         """Up to `limit` readers with what they liked lately, each of another favourite tribe where possible.
 
         Raises:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.api.metrics import DEGRADED
 from services.api.recommend.batching import Batcher
-from services.api.state.generation_manager import Live, Served
+from services.api.state.generation_manager import GenerationManager, ServingState
 from services.api.state.store import REMEMBERED_USERS, Store, UserState
 from shared.artifacts.generation import Generation
 from shared.errors import StoreUnavailableError
@@ -39,7 +39,7 @@ class Recommended:
         because: int32, (n,), for each the recent book that speaks most for it, -1 where none does.
     """
 
-    served: Served
+    served: ServingState
     strategy: Strategy
     degraded: bool
     items: Blended
@@ -72,7 +72,7 @@ class Recommender:
         store: Redis.
     """
 
-    def __init__(self, live: Live, store: Store) -> None:
+    def __init__(self, live: GenerationManager, store: Store) -> None:
         self._live = live
         self._store = store
         self._batcher = Batcher(self._recommend_all)
@@ -141,7 +141,7 @@ class Recommender:
 
     async def _made(
         self,
-        served: Served,
+        served: ServingState,
         questions: Sequence[tuple[str, int, bool]],
         states: Sequence[UserState],
         content_weight: float | None,
@@ -186,7 +186,7 @@ class Recommender:
         ]
 
     async def _seen_of(
-        self, user_id: str, lists: Sequence[Sequence[Candidates]], row: int, served: Served
+        self, user_id: str, lists: Sequence[Sequence[Candidates]], row: int, served: ServingState
     ) -> NDArray[np.int32]:
         """Of a history too long to fetch: which editions of the candidates are in it."""
         works = served.generation.catalog.editions
@@ -241,7 +241,7 @@ def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
 
 
 def _filled(
-    served: Served,
+    served: ServingState,
     strategy: Strategy,
     items: Blended,
     because: NDArray[np.int32],
@@ -256,7 +256,7 @@ def _filled(
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
-def _popular(served: Served, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
+def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
     items = top_up(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
     because = np.full(len(items.numbers), NO_REASON)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)

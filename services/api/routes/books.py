@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import StringConstraints, TypeAdapter, WithJsonSchema
 
-from services.api.deps import JSON_ONLY, BookPath, Limit, ServedDep, TitlePath
+from services.api.deps import JSON_ONLY, BookPath, Limit, ServingDep, TitlePath
 from services.api.present import rated, record, reference
 from services.api.problems import documented
 from services.api.schemas.answers import (
@@ -25,7 +25,7 @@ from services.api.schemas.answers import (
     Text,
 )
 from services.api.search.titles import Resolution
-from services.api.state.generation_manager import Served
+from services.api.state.generation_manager import ServingState
 from shared.errors import InvalidRequestError, UnknownTitleError
 
 router = APIRouter(tags=["books"])
@@ -39,7 +39,7 @@ _LEGACY_RECOMMENDATIONS = 5
 _SUGGESTIONS = 7
 
 
-def resolve(served: Served, title: str) -> Resolution:
+def resolve(served: ServingState, title: str) -> Resolution:
     """The book a title means.
 
     Raises:
@@ -56,7 +56,7 @@ def resolve(served: Served, title: str) -> Resolution:
     return resolution
 
 
-def similar_books(served: Served, number: int, limit: int) -> list[SimilarBook]:
+def similar_books(served: ServingState, number: int, limit: int) -> list[SimilarBook]:
     """Nearest other works by description, one edition of each."""
     generation = served.generation
     numbers, similarities = generation.neighbours.of(number)
@@ -74,7 +74,7 @@ def similar_books(served: Served, number: int, limit: int) -> list[SimilarBook]:
 
 
 @router.get("/books/{title:path}/similar", responses=documented(404, 422, 503))
-async def similar(served: ServedDep, title: TitlePath, limit: Limit = 10) -> SimilarAnswer:
+async def similar(served: ServingDep, title: TitlePath, limit: Limit = 10) -> SimilarAnswer:
     """Books like the one of this title. An unknown title is answered with suggestions (404)."""
     resolution = resolve(served, title)
     return SimilarAnswer(
@@ -87,7 +87,7 @@ async def similar(served: ServedDep, title: TitlePath, limit: Limit = 10) -> Sim
 
 @router.get("/api/books/search", responses=documented(422, 503))
 async def search(
-    served: ServedDep, q: Annotated[Text, Query(description="what was typed")], limit: Limit = 10
+    served: ServingDep, q: Annotated[Text, Query(description="what was typed")], limit: Limit = 10
 ) -> SearchAnswer:
     """Search as you type: titles and authors, typos included."""
     return SearchAnswer(items=[rated(served.generation, number) for number in served.titles.search(q, limit)])
@@ -95,7 +95,7 @@ async def search(
 
 @router.get("/api/books", responses=documented(422, 503))
 async def books(
-    served: ServedDep,
+    served: ServingDep,
     ids: Annotated[
         list[_OneOrSeveralIds],
         Query(min_length=1, max_length=_MOST_IDS, description="repeat it, or separate by commas"),
@@ -121,14 +121,14 @@ async def books(
 
 
 @router.get("/api/books/{book_id:path}", responses=documented(404, 422, 503))
-async def book(served: ServedDep, book_id: BookPath) -> BookRecord:
+async def book(served: ServingDep, book_id: BookPath) -> BookRecord:
     """One book by id."""
     return record(served.generation, served.generation.catalog.number_of(book_id))
 
 
 @router.post("/recommend", responses=documented(400, 415, 422, 503), dependencies=[JSON_ONLY])
 async def recommend_like_the_original(
-    served: ServedDep, body: LegacyRequest
+    served: ServingDep, body: LegacyRequest
 ) -> LegacyRecommendations | LegacySuggestions:
     """Books like a title, in the shape existing clients expect: recommendations, or else suggestions."""
     generation = served.generation

@@ -9,7 +9,7 @@ from pydantic import Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from services.api.deps import JSON_ONLY, ServedDep, StateDep
+from services.api.deps import JSON_ONLY, ServingDep, StateDep
 from services.api.events.event_validation import MOST_EVENTS, accept_all, batch_of
 from services.api.metrics import EVENTS
 from services.api.problems import documented
@@ -29,7 +29,7 @@ class _OneOrSeveral:
 
 @router.post("/api/events", responses=documented(400, 404, 415, 422, 503), dependencies=[JSON_ONLY])
 async def report_events(
-    state: StateDep, served: ServedDep, body: Annotated[Any, _OneOrSeveral(), Body()]
+    state: StateDep, served: ServingDep, body: Annotated[Any, _OneOrSeveral(), Body()]
 ) -> EventsAnswer:
     """Report one event, or an array of up to 1,000. The next recommendation already reflects them.
 

@@ -6,18 +6,18 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.api.deps import BookPath, Limit, ServedDep
+from services.api.deps import BookPath, Limit, ServingDep
 from services.api.present import rated, reference
 from services.api.problems import documented
 from services.api.routes.books import similar_books
 from services.api.schemas.page import AlikeByContent, AlikeByReaders, NeighboursAnswer
-from services.api.state.generation_manager import Served
+from services.api.state.generation_manager import ServingState
 
 router = APIRouter(tags=["books"])
 
 
 @router.get("/api/neighbours/{book_id:path}", responses=documented(404, 422, 503))
-async def neighbours(served: ServedDep, book_id: BookPath, limit: Limit = 10) -> NeighboursAnswer:
+async def neighbours(served: ServingDep, book_id: BookPath, limit: Limit = 10) -> NeighboursAnswer:
     """Books next to one book: nearest by description, and what readers of it went on to read."""
     number = served.generation.catalog.number_of(book_id)
     return NeighboursAnswer(
@@ -28,7 +28,7 @@ async def neighbours(served: ServedDep, book_id: BookPath, limit: Limit = 10) ->
     )
 
 
-def _by_content(served: Served, number: int, limit: int) -> list[AlikeByContent]:
+def _by_content(served: ServingState, number: int, limit: int) -> list[AlikeByContent]:
     generation = served.generation
     catalog, tribe_of = generation.catalog, generation.neighbours.tribe_of
     record, tribe = catalog.record(number), int(tribe_of[number])
@@ -53,7 +53,7 @@ def _in_both(record: dict[str, Any], other: dict[str, Any], field: str) -> list[
     return [entry for entry in record[field] if entry in other[field]]
 
 
-def _by_readers(served: Served, number: int, limit: int) -> list[AlikeByReaders]:
+def _by_readers(served: ServingState, number: int, limit: int) -> list[AlikeByReaders]:
     """Item transitions, one edition of each work; a book younger than the night's lists has none."""
     generation = served.generation
     if number >= generation.item_transitions.n_books:

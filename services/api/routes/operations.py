@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.api.deps import JSON_ONLY, ServedDep, StateDep
+from services.api.deps import JSON_ONLY, ServingDep, StateDep
 from services.api.operations import history
 from services.api.operations.latency import latencies, registry
 from services.api.operations.rollback import roll_back
@@ -31,7 +31,7 @@ async def health() -> Health:
 
 
 @router.get("/readyz", responses=documented(503))
-async def readiness(state: StateDep, served: ServedDep) -> Readiness:
+async def readiness(state: StateDep, served: ServingDep) -> Readiness:
     """A generation is loaded and can be served; 503 before that. Redis may be away: answers are then degraded."""
     manifest = served.generation.manifest
     return Readiness(

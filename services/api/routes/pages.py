@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from services.api.deps import StateDep
 from services.api.page.web_assets import Asset, accepts_gzip, has_tag
 from services.api.schemas.page import PageFacts
-from services.api.state.generation_manager import Served
+from services.api.state.generation_manager import ServingState
 from shared.errors import NoGenerationError
 from shared.settings import BlendSettings, Settings
 
@@ -88,7 +88,7 @@ async def page_facts(state: StateDep) -> PageFacts:
     )
 
 
-def _served(state: StateDep) -> Served | None:
+def _served(state: StateDep) -> ServingState | None:
     try:
         return state.live.pin()
     except NoGenerationError:

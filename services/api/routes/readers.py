@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.api.deps import ServedDep, StateDep
+from services.api.deps import ServingDep, StateDep
 from services.api.problems import documented
 from services.api.schemas.page import ReadersAnswer
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["readers"])
 
 @router.get("/api/readers", responses=documented(422, 503))
 async def demo_readers(
-    state: StateDep, served: ServedDep, limit: Annotated[int, Query(ge=1, le=24, description="How many at most")] = 6
+    state: StateDep, served: ServingDep, limit: Annotated[int, Query(ge=1, le=24, description="How many at most")] = 6
 ) -> ReadersAnswer:
     """Some simulated readers with the books they liked lately. Where readers are real people, nobody is listed."""
     return ReadersAnswer(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from services.api.deps import Limit, RecommendationQuery, ServedDep, state_of
+from services.api.deps import Limit, RecommendationQuery, ServingDep, state_of
 from services.api.present import rated
 from services.api.problems import documented
 from services.api.recommend.recommender import write_json
@@ -50,7 +50,7 @@ async def recommendations_for_user(request: Request) -> Response:
 
 @router.get("/api/popular", responses=documented(404, 422, 503))
 async def popular(
-    served: ServedDep,
+    served: ServingDep,
     genre: Annotated[str | None, Query(max_length=200, description="a genre of /api/genres")] = None,
     tribe: Annotated[int | None, Query(description="a tribe of /api/tribes")] = None,
     limit: Limit = 10,
@@ -78,12 +78,12 @@ async def popular(
 
 
 @router.get("/api/genres", responses=documented(503))
-async def genres(served: ServedDep) -> GenresAnswer:
+async def genres(served: ServingDep) -> GenresAnswer:
     """Genres that have a popular list."""
     return GenresAnswer(genres=sorted(served.generation.popularity.genres))
 
 
 @router.get("/api/tribes", responses=documented(503))
-async def tribes(served: ServedDep) -> TribesAnswer:
+async def tribes(served: ServingDep) -> TribesAnswer:
     """Tribes: clusters of books by description, with their telling words."""
     return TribesAnswer(tribes=[Tribe.model_validate(tribe) for tribe in served.generation.neighbours.tribes])

@@ -8,7 +8,7 @@ import hashlib
 
 from fastapi import APIRouter, Response
 
-from services.api.deps import ServedDep, StateDep
+from services.api.deps import ServingDep, StateDep
 from services.api.problems import documented
 from shared.errors import NoReportError
 from shared.layout import DataFolder
@@ -23,7 +23,7 @@ _FRESH = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     response_class=Response,
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **documented(404, 503)},
 )
-async def report(state: StateDep, served: ServedDep) -> Response:
+async def report(state: StateDep, served: ServingDep) -> Response:
     """The report on the generation being served: against every baseline if `evaluate` was run, else its night's own."""
     content = await asyncio.to_thread(_read, state.settings, served.generation.id, ".html")
     headers = _FRESH | {"Content-Security-Policy": _policy(content), "Referrer-Policy": "no-referrer"}
@@ -35,7 +35,7 @@ async def report(state: StateDep, served: ServedDep) -> Response:
     response_class=Response,
     responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **documented(404, 503)},
 )
-async def report_document(state: StateDep, served: ServedDep) -> Response:
+async def report_document(state: StateDep, served: ServingDep) -> Response:
     """Everything that the report shows, as JSON."""
     content = await asyncio.to_thread(_read, state.settings, served.generation.id, ".json")
     return Response(content, headers=_FRESH, media_type="application/json")

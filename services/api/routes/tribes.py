@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.api.deps import ServedDep, StateDep
+from services.api.deps import ServingDep, StateDep
 from services.api.page.web_assets import accepts_gzip, has_tag
 from services.api.present import rated
 from services.api.problems import documented
@@ -21,7 +21,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/api/map", response_class=Response, responses={**documented(503), **_BYTES})
-async def book_map(request: Request, state: StateDep, served: ServedDep) -> Response:
+async def book_map(request: Request, state: StateDep, served: ServingDep) -> Response:
     """Every book's place, tribe and number of ratings, packed for drawing."""
     found = await state.maps.of(served.generation)
     headers = {"ETag": f'"{found.tag}"', "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
@@ -35,7 +35,7 @@ async def book_map(request: Request, state: StateDep, served: ServedDep) -> Resp
 
 @router.get("/api/map/{number}", responses=documented(404, 422, 503))
 async def mapped_book(
-    served: ServedDep, number: Annotated[int, Path(ge=0, le=_LARGEST_NUMBER, description="a book number of the map")]
+    served: ServingDep, number: Annotated[int, Path(ge=0, le=_LARGEST_NUMBER, description="a book number of the map")]
 ) -> MappedBook:
     """The book behind a point of the map."""
     generation = served.generation

@@ -40,7 +40,7 @@ _RETRY_REFUSED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServingState:
     """A generation with what only serving needs.
 
     Attributes:
@@ -54,7 +54,7 @@ class Served:
     spread: NDArray[np.int32]
 
 
-def open_served(folder: DataFolder, generation_id: str, replaced: Served | None = None) -> Served:
+def open_serving_state(folder: DataFolder, generation_id: str, replaced: ServingState | None = None) -> ServingState:
     """Open, verify and warm a generation, taking over what the one it replaces shares with it.
 
     Slow; call it off the event loop.
@@ -66,7 +66,7 @@ def open_served(folder: DataFolder, generation_id: str, replaced: Served | None 
     catalog, popularity = generation.catalog, generation.popularity
     generation.neighbours.warm(np.argsort(-popularity.n_ratings, kind="stable")[:_WARMED_BOOKS].astype(np.int32))
     generation.neighbours.on_search = FAISS_SECONDS.observe
-    return Served(
+    return ServingState(
         generation=generation,
         titles=TitleIndex(
             catalog.titles,
@@ -94,14 +94,14 @@ def _series_of(record: dict[str, Any]) -> str:
     return f"{series} {position:g}" if series and position is not None else series or ""
 
 
-class Live:
+class GenerationManager:
     """Holds the served generation and follows the published pointer."""
 
     def __init__(self, folder: DataFolder, store: Store, poll_seconds: float) -> None:
         self._folder = folder
         self._store = store
         self._poll_seconds = poll_seconds
-        self._served: Served | None = None
+        self._served: ServingState | None = None
         self._refused: str | None = None
         self._retry_refused_at = 0.0
         self._follower: asyncio.Task[None] | None = None
@@ -111,7 +111,7 @@ class Live:
         """Whether a generation is being served."""
         return self._served is not None
 
-    def pin(self) -> Served:
+    def pin(self) -> ServingState:
         """The generation for one request; call it once a request.
 
         Raises:
@@ -156,7 +156,7 @@ class Live:
             return
         started = time.perf_counter()
         try:
-            served = await asyncio.to_thread(open_served, self._folder, published, self._served)
+            served = await asyncio.to_thread(open_serving_state, self._folder, published, self._served)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the old one must go on
             self._refused, self._retry_refused_at = published, time.monotonic() + _RETRY_REFUSED_SECONDS
             GENERATION_FAILURES.inc()

@@ -209,7 +209,7 @@ def test_a_refused_generation_whose_files_arrive_late_is_served_after_all(client
 
     async def follow():
         store = Store(load_settings(redis_url=url), url)
-        following = live.Live(data, store, poll_seconds=1)
+        following = live.GenerationManager(data, store, poll_seconds=1)
         try:
             publish(client, data, served)
             manifest = data.generations / f"{served}.json"

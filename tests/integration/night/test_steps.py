@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from services.api.state.generation_manager import open_served
+from services.api.state.generation_manager import open_serving_state
 from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.artifact_builder import read_epoch
 from tests.servers.server import run_command
@@ -28,7 +28,7 @@ def recommended(library, readers):
 
 def found(library, title):
     """Book numbers that the API finds under this title."""
-    return open_served(library.folder, library.pointer).titles.search(title, limit=10)
+    return open_serving_state(library.folder, library.pointer).titles.search(title, limit=10)
 
 
 def listed_anywhere(library):
