@@ -40,9 +40,9 @@ class DataFolder:
         return self.root / "staging"
 
     @property
-    def epoch(self) -> Path:
+    def cache_salt(self) -> Path:
         """A text that sets all parts apart from those made before it was written; absent at first."""
-        return self.root / "epoch"
+        return self.root / "cache_salt"
 
     @property
     def lock(self) -> Path:

@@ -22,7 +22,7 @@ from services.batch.models.collaborative import build_collaborative, build_witho
 from services.batch.models.factors import build_factors
 from services.batch.models.popularity import build_popularity
 from services.batch.pipeline.train_reranker import build_reranker
-from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_epoch
+from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_cache_salt
 from shared.artifacts.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
 from shared.errors import ArtifactError
 
@@ -57,7 +57,7 @@ class NightParts:
     def __init__(self, folder: DataFolder, snapshot: Snapshot, settings: Settings, progress: Progress) -> None:
         self._folder, self.snapshot, self._settings, self._progress = folder, snapshot, settings, progress
         self._threads = settings.batch.threads
-        self._epoch = read_epoch(folder)
+        self._cache_salt = read_cache_salt(folder)
         self._embedded: Embedded | None = None
         self._whole: set[tuple[AnyPartKind, str]] = set()
         self.built: list[AnyPartKind] = []
@@ -314,12 +314,12 @@ class NightParts:
         return {name: sorted(value) if isinstance(value, list) else value for name, value in kinds.items()}
 
     def _id(self, kind: AnyPartKind, **inputs: object) -> str:
-        epoch = {"epoch": self._epoch} if self._epoch else {}
-        return part_id(kind, version=BUILD_VERSIONS[kind], **epoch, **inputs)
+        cache_salt = {"cache_salt": self._cache_salt} if self._cache_salt else {}
+        return part_id(kind, version=BUILD_VERSIONS[kind], **cache_salt, **inputs)
 
     def _embed(self) -> Embedded:
         if self._embedded is None:
-            store = self._folder.embeddings / self._epoch if self._epoch else self._folder.embeddings
+            store = self._folder.embeddings / self._cache_salt if self._cache_salt else self._folder.embeddings
             self._embedded = embed_books(self._books, store, self._embedder, self._progress)
         return self._embedded
 

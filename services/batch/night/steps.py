@@ -26,7 +26,7 @@ from services.batch.publish.generation import (
     publish_generation,
 )
 from services.batch.publish.publish import collect
-from services.batch.runtime.artifact_builder import start_epoch
+from services.batch.runtime.artifact_builder import start_cache_salt
 from services.batch.runtime.lease import exclusive_step, step_of
 from services.batch.runtime.run_log import run_log
 from services.batch.runtime.threads import bound_threads
@@ -78,7 +78,7 @@ class StepsOfRun:
             report = ingest(self._folder, source, self._settings, redis=client, progress=self._progress, fresh=fresh)
             self._facts |= report.facts
             if fresh:
-                start_epoch(self._folder, self._run, started)
+                start_cache_salt(self._folder, self._run, started)
         return {
             "run": self._run,
             "night": night,

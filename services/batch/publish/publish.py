@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from services.batch.runtime.artifact_builder import read_epoch, remove_part
+from services.batch.runtime.artifact_builder import read_cache_salt, remove_part
 from services.batch.runtime.progress import Progress
 from shared.artifacts.generation import (
     GenerationManifest,
@@ -127,8 +127,8 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
     used_snapshots = {manifest.snapshot for manifest in kept}
     used_snapshots |= {newest.read_text().strip()} if newest.exists() else set()
     n_snapshots = _remove_unused(folder, folder.snapshots, used_snapshots)
-    if (epoch := read_epoch(folder)) is not None:
-        _remove_unused(folder, folder.embeddings, {epoch})
+    if (cache_salt := read_cache_salt(folder)) is not None:
+        _remove_unused(folder, folder.embeddings, {cache_salt})
     shutil.rmtree(folder.staging, ignore_errors=True)
     return {"generations": len(doomed), "parts": n_parts, "snapshots": n_snapshots, "lists": n_lists}
 

@@ -65,14 +65,14 @@ def build_part(
     return manifest, True
 
 
-def read_epoch(folder: DataFolder) -> str | None:
-    """What sets the ids of all parts apart from those made before the last `start_epoch`; `None` at first."""
-    return folder.epoch.read_text(encoding="utf-8").strip() if folder.epoch.exists() else None
+def read_cache_salt(folder: DataFolder) -> str | None:
+    """What sets the ids of all parts apart from those made before the last `start_cache_salt`; `None` at first."""
+    return folder.cache_salt.read_text(encoding="utf-8").strip() if folder.cache_salt.exists() else None
 
 
-def start_epoch(folder: DataFolder, run: str, started: datetime) -> None:
+def start_cache_salt(folder: DataFolder, run: str, started: datetime) -> None:
     """Have every part and vector made anew from now on; those there are stay served until others take their place."""
-    write_durably(folder.epoch, f"{content_id([run, started.isoformat()])}\n".encode())
+    write_durably(folder.cache_salt, f"{content_id([run, started.isoformat()])}\n".encode())
 
 
 def remove_part(folder: DataFolder, path: Path) -> None:

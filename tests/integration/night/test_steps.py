@@ -10,7 +10,7 @@ import pytest
 
 from services.api.state.generation_manager import open_serving_state
 from services.batch.publish.publish import manifests, verify_generation
-from services.batch.runtime.artifact_builder import read_epoch
+from services.batch.runtime.artifact_builder import read_cache_salt
 from tests.servers.server import run_command
 from tests.servers.step_processes import NIGHT, variables
 from tests.worlds.library import Library
@@ -236,7 +236,7 @@ def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, 
     assert rebuilt.id == run.begun["generation"]
     assert not set(rebuilt.parts.values()) & set(before.parts.values())
     assert rebuilt.evaluation != before.evaluation
-    assert folders(library.folder.embeddings) == [read_epoch(library.folder)]
+    assert folders(library.folder.embeddings) == [read_cache_salt(library.folder)]
     assert verify_generation(library.client, library.keys, library.folder, before.id).id == before.id
 
     library.world.rate("r001", "b02", 5)
@@ -278,7 +278,7 @@ def test_a_rebuild_that_is_killed_goes_on_and_one_given_up_is_the_next_nights(by
     assert (accounts["factor"]["built"], accounts["top-n"]["built"]) == ([], ["collaborative"])
     assert accounts["publish"]["published"]
     assert library.verified().id == library.pointer
-    assert folders(library.folder.embeddings) == [read_epoch(library.folder)]
+    assert folders(library.folder.embeddings) == [read_cache_salt(library.folder)]
 
 
 # The gate
