@@ -28,10 +28,10 @@ from services.batch.content.catalog import build_catalog
 from services.batch.content.index import build_content
 from services.batch.models.popularity import build_popularity
 from services.batch.publish.publish import flip, verify_generation, write_lists, write_manifest
-from services.batch.runtime.artifact_builder import build_part
+from services.batch.runtime.artifact_builder import build_artifact
 from services.batch.runtime.progress import SILENT
 from services.embedded import embedded_valkey
-from shared.artifacts.generation import GenerationManifest, PartKind
+from shared.artifacts.generation import ArtifactKind, GenerationManifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.settings import load_settings
@@ -88,19 +88,19 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
         (path / "users.json").write_text(json.dumps(users))
         return {}
 
-    parts: dict[PartKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
-    build_part(folder, "catalog", "bench", lambda path: build_catalog(path, books))
-    build_part(
+    parts: dict[ArtifactKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
+    build_artifact(folder, "catalog", "bench", lambda path: build_catalog(path, books))
+    build_artifact(
         folder, "content", "bench",
         lambda path: build_content(path, vectors, books, settings.content, threads=2, progress=SILENT),
     )  # fmt: skip
     content = folder.parts / "content-bench"
     tribe_of = np.load(content / "tribe_of.npy")
-    build_part(
+    build_artifact(
         folder, "popularity", "bench",
         lambda path: build_popularity(path, books, interactions, tribe_of, settings.user_state),
     )  # fmt: skip
-    build_part(folder, "collaborative", "bench", collaborative)
+    build_artifact(folder, "collaborative", "bench", collaborative)
     keys = Keys()
     write_lists(client, keys, folder.parts / "collaborative-bench", SILENT)
     pipeline = client.pipeline(transaction=False)

@@ -38,11 +38,11 @@ from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
 from services.batch.metrics.splits import Split, split_by_time
-from services.batch.night.artifacts import NightParts
+from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads
 from services.cli.options import open_source
-from shared.artifacts.generation import part_folder
+from shared.artifacts.generation import artifact_folder
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, Group, RerankerSettings, Settings, load_settings
 
@@ -72,7 +72,7 @@ def main() -> None:
         report(split, amazon_steps(settings), facts, settings, SHOWN["amazon"], max_users=AMAZON_USERS)
         return
     snapshot = taken_in(settings)
-    content = None if wanted.no_content else content_part(snapshot, settings)
+    content = None if wanted.no_content else content_artifact(snapshot, settings)
     books, interactions = snapshot.load_books(), snapshot.load_interactions()
     split = split_of(books, interactions, settings, validate=wanted.validate or wanted.search or wanted.steps)
     facts = BookFacts(
@@ -115,10 +115,10 @@ def taken_in(settings: Settings) -> Snapshot:
     return snapshot
 
 
-def content_part(snapshot: Snapshot, settings: Settings) -> Path:
+def content_artifact(snapshot: Snapshot, settings: Settings) -> Path:
     """Its content part; descriptions are embedded the first time."""
     folder = DataFolder(settings.data_dir)
-    return part_folder(folder, "content", NightParts(folder, snapshot, settings, SILENT).content())
+    return artifact_folder(folder, "content", ArtifactBuilder(folder, snapshot, settings, SILENT).content())
 
 
 def split_of(books: pd.DataFrame, interactions: pd.DataFrame, settings: Settings, *, validate: bool) -> Split:

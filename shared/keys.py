@@ -38,17 +38,17 @@ class Keys:
         """String with a time to live: this event has been taken. Written by the API."""
         return f"{self.prefix}:event:{event_id}"
 
-    def collaborative_list(self, part_id: str, user_id: str) -> str:
+    def collaborative_list(self, artifact_id: str, user_id: str) -> str:
         """String: a packed list (`shared.recommend.codec`). Written by publish; unlinked by collect with its part."""
-        return f"{self.collaborative_prefix(part_id)}{{{user_id}}}"
+        return f"{self.collaborative_prefix(artifact_id)}{{{user_id}}}"
 
-    def collaborative_prefix(self, part_id: str) -> str:
+    def collaborative_prefix(self, artifact_id: str) -> str:
         """What every collaborative list of one part starts with."""
-        return f"{self.prefix}:cf:{part_id}:"
+        return f"{self.prefix}:cf:{artifact_id}:"
 
-    def collaborative_complete(self, part_id: str) -> str:
+    def collaborative_complete(self, artifact_id: str) -> str:
         """String: a hash of the lists written for this part; written last, so that it means they are all there."""
-        return f"{self.prefix}:cf-complete:{part_id}"
+        return f"{self.prefix}:cf-complete:{artifact_id}"
 
     def seen(self, user_id: str) -> str:
         """Set of book numbers never to recommend again. Written by the API and publish; bounded; lives for ever."""

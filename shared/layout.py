@@ -42,7 +42,7 @@ class DataFolder:
     @property
     def cache_salt(self) -> Path:
         """A text that sets all parts apart from those made before it was written; absent at first."""
-        return self.root / "cache_salt"
+        return self.root / "epoch"
 
     @property
     def lock(self) -> Path:

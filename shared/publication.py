@@ -14,14 +14,14 @@ import numpy as np
 import redis
 
 from shared.artifacts.generation import (
+    ArtifactManifest,
     Generation,
     GenerationManifest,
-    PartManifest,
+    artifact_folder,
     content_id,
     open_generation,
-    part_folder,
+    read_artifact,
     read_manifest,
-    read_part,
     read_pointer_file,
 )
 from shared.errors import ArtifactError, PublishConflictError
@@ -52,13 +52,13 @@ def history(client: redis.Redis, keys: Keys) -> list[str]:
     return [entry.decode() for entry in cast("list[bytes]", client.lrange(keys.history, 0, -1))]
 
 
-def lists_complete(client: redis.Redis, keys: Keys, part: PartManifest) -> bool:
+def lists_complete(client: redis.Redis, keys: Keys, part: ArtifactManifest) -> bool:
     """Whether every list of this collaborative part, as it is on disk, is in Redis."""
     marker = cast("bytes | None", client.get(keys.collaborative_complete(part.id)))
     return marker is not None and marker.decode() == lists_fingerprint(part)
 
 
-def lists_fingerprint(part: PartManifest) -> str:
+def lists_fingerprint(part: ArtifactManifest) -> str:
     """A hash of the lists. A part that was damaged and built again need not have the same ones under its id."""
     return content_id([part.files[name].sha256 for name in _LIST_FILES])
 
@@ -90,10 +90,10 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
             raise ArtifactError(f"The index of {generation_id} names books that are not served, next to book {number}.")
     if not np.isfinite(generation.fold_in.item_factors).all():
         raise ArtifactError(f"The item factors of {generation_id} are not all finite.")
-    path = part_folder(folder, "collaborative", generation.collaborative_id)
+    path = artifact_folder(folder, "collaborative", generation.collaborative_id)
     users: list[str] = json.loads((path / "users.json").read_bytes())
     lists = np.load(path / "lists.numbers.npy", mmap_mode="r")
-    if not lists_complete(client, keys, read_part(path)):
+    if not lists_complete(client, keys, read_artifact(path)):
         raise ArtifactError(f"Not all lists of {generation_id} are in Redis.")
     for row in range(0, len(users), max(1, len(users) // _PROBES)):
         packed = cast("bytes | None", client.get(keys.collaborative_list(generation.collaborative_id, users[row])))

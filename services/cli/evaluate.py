@@ -146,17 +146,17 @@ def _evaluated(
 def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, progress: Progress) -> Evaluated:
     from services.batch.evaluate.evaluate import Evaluated
     from services.batch.ingest.snapshot import current_snapshot, open_snapshot
-    from services.batch.night.artifacts import NightParts
-    from shared.artifacts.generation import part_folder, read_manifest
+    from services.batch.night.artifacts import ArtifactBuilder
+    from shared.artifacts.generation import artifact_folder, read_manifest
 
     if generation is not None:
         manifest = read_manifest(folder, generation)
-        content = part_folder(folder, "content", manifest.parts["content"])
+        content = artifact_folder(folder, "content", manifest.parts["content"])
         return Evaluated(open_snapshot(folder, manifest.snapshot), content, generation)
     snapshot = current_snapshot(folder)
     if snapshot is None:
         raise ArtifactError(
             "There is no data to evaluate.", where=str(folder.root), hint="Take some in, or give --source FOLDER."
         )
-    content_id = NightParts(folder, snapshot, settings, progress).content()
-    return Evaluated(snapshot, part_folder(folder, "content", content_id), None)
+    content_id = ArtifactBuilder(folder, snapshot, settings, progress).content()
+    return Evaluated(snapshot, artifact_folder(folder, "content", content_id), None)

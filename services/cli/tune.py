@@ -51,12 +51,12 @@ def tune(
 
 def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials: int, seed: int) -> TuningRecord:
     from services.batch.ingest.snapshot import current_snapshot
-    from services.batch.night.artifacts import NightParts
+    from services.batch.night.artifacts import ArtifactBuilder
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.tune.search import require_library
     from services.batch.tune.tune import tune as search
     from services.cli.tuning_tables import showing_trials
-    from shared.artifacts.generation import part_folder
+    from shared.artifacts.generation import artifact_folder
 
     require_library()
     snapshot = current_snapshot(folder)
@@ -64,11 +64,11 @@ def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials:
         raise ArtifactError(
             "There is no data to tune on.", where=str(folder.root), hint="Take some in: `nightshelf ingest`."
         )
-    content_id = NightParts(folder, snapshot, settings, ConsoleProgress(out)).content()
+    content_id = ArtifactBuilder(folder, snapshot, settings, ConsoleProgress(out)).content()
     with showing_trials(out, minutes * 60) as on_trial:
         return search(
             snapshot,
-            part_folder(folder, "content", content_id),
+            artifact_folder(folder, "content", content_id),
             settings,
             minutes=minutes,
             max_trials=trials,

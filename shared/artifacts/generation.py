@@ -29,14 +29,14 @@ from shared.recommend.reranker import Reranker
 from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import BlendSettings
 
-PartKind = Literal["catalog", "content", "collaborative", "popularity", "reranker"]
-PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
-AnyPartKind = Literal[PartKind, "factors", "evaluation"]  # the last two are of the batch half alone
-OPTIONAL_PARTS: frozenset[PartKind] = frozenset({"reranker"})
-PART_FORMAT = 1
+ArtifactKind = Literal["catalog", "content", "collaborative", "popularity", "reranker"]
+ARTIFACT_KINDS: tuple[ArtifactKind, ...] = get_args(ArtifactKind)
+AnyArtifactKind = Literal[ArtifactKind, "factors", "evaluation"]  # the last two are of the batch half alone
+OPTIONAL_ARTIFACTS: frozenset[ArtifactKind] = frozenset({"reranker"})
+ARTIFACT_FORMAT = 1
 
 
-class FileFact(BaseModel):
+class FileInfo(BaseModel):
     """Size in bytes and SHA-256 of one file of a part."""
 
     model_config = ConfigDict(frozen=True)
@@ -44,14 +44,14 @@ class FileFact(BaseModel):
     sha256: str
 
 
-class PartManifest(BaseModel):
+class ArtifactManifest(BaseModel):
     """`part.json`: what a part is and what it must consist of."""
 
     model_config = ConfigDict(frozen=True)
-    kind: AnyPartKind
+    kind: AnyArtifactKind
     id: str
-    format: int = PART_FORMAT
-    files: dict[str, FileFact]
+    format: int = ARTIFACT_FORMAT
+    files: dict[str, FileInfo]
     facts: dict[str, str | int | float | bool | None] = {}
 
 
@@ -87,7 +87,7 @@ class GenerationManifest(BaseModel):
     model_config = ConfigDict(frozen=True)
     id: str
     created_at: datetime
-    parts: dict[PartKind, str]
+    parts: dict[ArtifactKind, str]
     snapshot: str
     source: str
     simulated_readers: bool
@@ -114,25 +114,25 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def part_folder(folder: DataFolder, kind: AnyPartKind, part_id: str) -> Path:
+def artifact_folder(folder: DataFolder, kind: AnyArtifactKind, artifact_id: str) -> Path:
     """Where a finished part of this id lives."""
-    return folder.parts / f"{kind}-{part_id}"
+    return folder.parts / f"{kind}-{artifact_id}"
 
 
-def verify_part(path: Path) -> PartManifest:
+def verify_artifact(path: Path) -> ArtifactManifest:
     """Read `part.json` and hold every file against it.
 
     Raises:
         ArtifactError: the part is absent, incomplete or damaged; names the file.
     """
     try:
-        manifest = PartManifest.model_validate_json((path / "part.json").read_bytes())
+        manifest = ArtifactManifest.model_validate_json((path / "part.json").read_bytes())
     except FileNotFoundError as error:
         raise ArtifactError(f"The part {path.name} has no part.json.", where=str(path)) from error
     except ValidationError as error:
         raise ArtifactError(f"The part.json of {path.name} is not readable: {error}.", where=str(path)) from error
-    if manifest.format != PART_FORMAT:
-        raise ArtifactError(f"{path.name} has format {manifest.format}; this code reads {PART_FORMAT}.")
+    if manifest.format != ARTIFACT_FORMAT:
+        raise ArtifactError(f"{path.name} has format {manifest.format}; this code reads {ARTIFACT_FORMAT}.")
     for name, fact in manifest.files.items():
         file = path / name
         if not file.is_file() or file.stat().st_size != fact.n_bytes:
@@ -144,9 +144,9 @@ def verify_part(path: Path) -> PartManifest:
     return manifest
 
 
-def read_part(path: Path) -> PartManifest:
+def read_artifact(path: Path) -> ArtifactManifest:
     """What a part, verified before, says of itself."""
-    return PartManifest.model_validate_json((path / "part.json").read_bytes())
+    return ArtifactManifest.model_validate_json((path / "part.json").read_bytes())
 
 
 def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:
@@ -215,12 +215,12 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         ArtifactError: a part is missing, damaged, or does not fit the others.
     """
     manifest = read_manifest(folder, generation_id)
-    missing = [kind for kind in PART_KINDS if kind not in {*manifest.parts, *OPTIONAL_PARTS}]
+    missing = [kind for kind in ARTIFACT_KINDS if kind not in {*manifest.parts, *OPTIONAL_ARTIFACTS}]
     if missing:
         raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} part.")
-    paths = {kind: part_folder(folder, kind, part) for kind, part in manifest.parts.items()}
+    paths = {kind: artifact_folder(folder, kind, part) for kind, part in manifest.parts.items()}
     opened = {kind for kind, part in manifest.parts.items() if previous and previous.manifest.parts.get(kind) == part}
-    facts = {kind: verify_part(path).facts for kind, path in paths.items() if kind not in opened}
+    facts = {kind: verify_artifact(path).facts for kind, path in paths.items() if kind not in opened}
     catalog = previous.catalog if previous and "catalog" in opened else Catalog.open(paths["catalog"])
     if previous and {"catalog", "content"} <= opened:
         neighbours = previous.neighbours

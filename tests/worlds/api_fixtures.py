@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 from services.batch.ingest.snapshot import current_snapshot
 from shared.artifacts.catalog import Catalog
-from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.servers.server import demo_folder
@@ -42,7 +42,7 @@ def catalog(odd_world: World) -> Catalog:
     """The books being served, read from disk."""
     folder = DataFolder(odd_world.settings.data_dir)
     manifest = read_manifest(folder, odd_world.generation_id)
-    return Catalog.open(part_folder(folder, "catalog", manifest.parts["catalog"]))
+    return Catalog.open(artifact_folder(folder, "catalog", manifest.parts["catalog"]))
 
 
 @pytest.fixture(scope="session")

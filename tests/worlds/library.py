@@ -23,7 +23,13 @@ from services.batch.publish.publish import current_generation, history, verify_g
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
 from shared.artifacts.catalog import Catalog
-from shared.artifacts.generation import Generation, GenerationManifest, part_folder, read_manifest, read_pointer_file
+from shared.artifacts.generation import (
+    Generation,
+    GenerationManifest,
+    artifact_folder,
+    read_manifest,
+    read_pointer_file,
+)
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.recommend.blend import Blended
@@ -92,7 +98,7 @@ class Library:
         Args:
             events: id, user, book, kind and value of each.
         """
-        catalog = Catalog.open(part_folder(self.folder, "catalog", self.manifest.parts["catalog"]))
+        catalog = Catalog.open(artifact_folder(self.folder, "catalog", self.manifest.parts["catalog"]))
         accepted = []
         for event in events:
             fields = dict(zip(("event_id", "user_id", "book_id", "kind", "value"), event, strict=True))
@@ -158,9 +164,9 @@ class Library:
             self.client.get(self.keys.collaborative_complete(part)),
         )  # fmt: skip
 
-    def lists_of(self, part_id: str) -> dict[bytes, bytes]:
+    def lists_of(self, artifact_id: str) -> dict[bytes, bytes]:
         """The packed lists of a collaborative part by user, as they are in Redis."""
-        prefix = self.keys.collaborative_prefix(part_id).encode()
+        prefix = self.keys.collaborative_prefix(artifact_id).encode()
         names = list(self.client.scan_iter(match=prefix + b"*", count=1000))
         return {name.removeprefix(prefix): self.client.get(name) for name in names}
 

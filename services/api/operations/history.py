@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from services.api.schemas.page import Figure, GenerationFacts
-from shared.artifacts.generation import GenerationManifest, part_folder, read_manifest
+from shared.artifacts.generation import GenerationManifest, artifact_folder, read_manifest
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 
@@ -43,7 +43,7 @@ def on_disk(folder: DataFolder) -> list[str]:
 def _metrics(folder: DataFolder, manifest: GenerationManifest) -> dict[str, dict[str, Figure]]:
     if manifest.evaluation is None:
         return {}
-    path = part_folder(folder, "evaluation", manifest.evaluation) / "metrics.json"
+    path = artifact_folder(folder, "evaluation", manifest.evaluation) / "metrics.json"
     try:
         systems = orjson.loads(path.read_bytes())["systems"]
     except (OSError, orjson.JSONDecodeError, KeyError):

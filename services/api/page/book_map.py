@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.artifacts.generation import Generation, part_folder
+from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 
 MAGIC = b"NSM1"
@@ -40,7 +40,7 @@ def tag_of(generation: Generation) -> str:
 
 def make_map(folder: DataFolder, generation: Generation) -> BookMap:
     """Read the coordinates and pack them. Takes a moment with many books: call it off the event loop."""
-    path = part_folder(folder, "content", generation.manifest.parts["content"])
+    path = artifact_folder(folder, "content", generation.manifest.parts["content"])
     places: NDArray[np.float32] = np.load(path / "map.npy")
     n_ratings = generation.popularity.n_ratings
     active = generation.catalog.active.nonzero()[0]

@@ -10,7 +10,7 @@ from services.api.present import reference
 from services.api.schemas.page import DemoReader
 from services.api.state.generation_manager import ServingState
 from services.api.state.store import Store
-from shared.artifacts.generation import part_folder
+from shared.artifacts.generation import artifact_folder
 from shared.layout import DataFolder
 
 _LOOKED_AT = 48
@@ -63,6 +63,6 @@ class DemoReaders:
 
     def _spread(self, part: str) -> list[str]:
         """Users from all over the lists."""
-        path = part_folder(self._folder, "collaborative", part) / "users.json"
+        path = artifact_folder(self._folder, "collaborative", part) / "users.json"
         users: list[str] = orjson.loads(path.read_bytes())
         return users[:: max(1, len(users) // _LOOKED_AT)][:_LOOKED_AT]

@@ -138,7 +138,7 @@ class Store:
         )
 
     async def user_states(
-        self, part_id: str, user_ids: Sequence[str], *, n_recent: int, known_until: float | None
+        self, artifact_id: str, user_ids: Sequence[str], *, n_recent: int, known_until: float | None
     ) -> list[UserState]:
         """The state of several users in one round trip.
 
@@ -156,7 +156,11 @@ class Store:
         arguments: list[int | str] = [n_recent, LONGEST_SEEN, newer]
         remembered = [self._seen.get(user_id, _NO_SEEN) for user_id in user_ids]
         for user_id, (n_seen, _) in zip(user_ids, remembered, strict=True):
-            keys += (self.keys.collaborative_list(part_id, user_id), self.keys.recent(user_id), self.keys.seen(user_id))
+            keys += (
+                self.keys.collaborative_list(artifact_id, user_id),
+                self.keys.recent(user_id),
+                self.keys.seen(user_id),
+            )
             arguments.append(n_seen)
         answers = await self._ask("read", lambda: self._run(READ, keys, arguments))
         states = []

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from shared.work_id import edition_groups
 
 RECORD_FIELDS = (
@@ -17,7 +17,7 @@ RECORD_FIELDS = (
 )  # fmt: skip
 
 
-def build_catalog(folder: Path, books: pd.DataFrame) -> Facts:
+def build_catalog(folder: Path, books: pd.DataFrame) -> Metadata:
     """Write the files described in `shared.artifacts.catalog` for the books of a snapshot, in order of book number."""
     records = [
         {field: _plain(value) for field, value in zip(RECORD_FIELDS, row, strict=True)}

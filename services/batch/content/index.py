@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from services.batch.content.cluster_names import name_tribes
 from services.batch.content.clusters import find_tribes
 from services.batch.content.projection import project
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.errors import ArtifactError
@@ -57,7 +57,7 @@ def build_content(
     *,
     threads: int | None,
     progress: Progress,
-) -> Facts:
+) -> Metadata:
     """Write the content part's files into `folder`.
 
     Args:

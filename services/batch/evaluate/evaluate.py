@@ -57,7 +57,7 @@ class Evaluated:
     """
 
     snapshot: Snapshot
-    content_part: Path
+    content_artifact: Path
     generation: str | None
 
 
@@ -86,8 +86,8 @@ def evaluate(
     """
     started = time.perf_counter()
     books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.load_interactions()
-    systems = _chosen(all_systems(settings, evaluated.content_part), only)
-    vectors = np.load(evaluated.content_part / "vectors.npy", mmap_mode="r")
+    systems = _chosen(all_systems(settings, evaluated.content_artifact), only)
+    vectors = np.load(evaluated.content_artifact / "vectors.npy", mmap_mode="r")
     facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     found: list[SplitFacts] = []
     with bound_threads(settings.batch.threads) as threads:

@@ -36,7 +36,7 @@ from services.batch.metrics.splits import Split, split_by_time
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.pipeline.train_reranker import train_reranker
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
@@ -116,12 +116,12 @@ def build_evaluation(
     books: pd.DataFrame,
     interactions: pd.DataFrame,
     source: str,
-    content_part: Path,
+    content_artifact: Path,
     settings: Settings,
     *,
     threads: int | None,
     progress: Progress,
-) -> Facts:
+) -> Metadata:
     """Score the served pipeline and popularity, write the files above into `folder`, return the main figures.
 
     Args:
@@ -145,8 +145,8 @@ def build_evaluation(
     of_users = {name: {metric: np.zeros(0) for metric in METRICS} for name in SYSTEMS}
     if n_users:
         with bound_threads(threads) as n_threads:
-            lists = _lists(split, content_part, settings, n_threads, progress)
-            measured = _everything(whole, split, lists, books, content_part, settings)
+            lists = _lists(split, content_artifact, settings, n_threads, progress)
+            measured = _everything(whole, split, lists, books, content_artifact, settings)
         (folder / "split.json").write_bytes(measured.model_dump_json(indent=1).encode())
         of_users = {name: _scored(ranked, split.relevant) for name, ranked in lists.items()}
     metrics = NightlyMetrics(
@@ -195,7 +195,7 @@ def read_metrics(folder: Path) -> NightlyMetrics:
 
 
 def _lists(
-    split: Split, content_part: Path, settings: Settings, n_threads: int, progress: Progress
+    split: Split, content_artifact: Path, settings: Settings, n_threads: int, progress: Progress
 ) -> dict[str, NDArray[np.int32]]:
     """What each system recommends to the test users.
 
@@ -205,7 +205,7 @@ def _lists(
     factors = fit_factors(
         settings.collaborative, training.positives, training.histories, threads=n_threads, progress=progress
     )
-    neighbours = Neighbours.open(content_part, training.works)
+    neighbours = Neighbours.open(content_artifact, training.works)
     maker = candidate_generator(training, neighbours, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
     spread = popular_spread(training, neighbours.tribe_of)
@@ -241,16 +241,16 @@ def _everything(
     split: Split,
     lists: dict[str, NDArray[np.int32]],
     books: pd.DataFrame,
-    content_part: Path,
+    content_artifact: Path,
     settings: Settings,
 ) -> EvaluationSplit:
     """What a whole evaluation measures of each system, of these lists."""
-    vectors = np.load(content_part / "vectors.npy", mmap_mode="r")
+    vectors = np.load(content_artifact / "vectors.npy", mmap_mode="r")
     facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
     if "blend" not in lists:
         settings = settings.model_copy(update={"reranker": RerankerSettings()})
-    chosen = settings_of(Served("served", settings, content_part))
+    chosen = settings_of(Served("served", settings, content_artifact))
     return compare_lists("time", whole, split, named, {"served": chosen}, facts, seed=settings.evaluation.seed)
 
 

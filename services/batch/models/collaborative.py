@@ -25,10 +25,10 @@ from scipy.sparse import csr_matrix, load_npz
 
 from services.batch.models.item_transitions import without_withdrawn
 from services.batch.models.top_n import TopNBlock, top_n
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.artifacts.generation import read_part
+from shared.artifacts.generation import read_artifact
 from shared.artifacts.item_transitions import FILES as COMPANIONS
 from shared.artifacts.item_transitions import TRENDING_FILES as TRENDING
 
@@ -44,7 +44,7 @@ def build_collaborative(
     list_length: int,
     threads: int | None,
     progress: Progress,
-) -> Facts:
+) -> Metadata:
     """Write the collaborative part and return facts about it.
 
     A user has a list with at least one positive book and at least one book left to list. Lists hold active books with
@@ -74,7 +74,7 @@ def build_collaborative(
         )
         _write_lists(folder, blocks, n_users=len(listed), list_length=list_length, progress=progress)
     return {
-        **read_part(factors).facts,
+        **read_artifact(factors).facts,
         "n_users_listed": len(listed),
         "n_books_listable": int(allowed.sum()),
         "list_length": list_length,
@@ -88,7 +88,7 @@ def names_withdrawn(part: Path, active: NDArray[np.bool_]) -> bool:
     return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers)
 
 
-def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_]) -> Facts:
+def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_]) -> Metadata:
     """Write a collaborative part again, its lists without the books that are not active any more.
 
     For a run that takes in books but does not factor. Returns the facts of the part it is made from.
@@ -104,7 +104,7 @@ def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_])
     lists = without_withdrawn(active, -np.inf, *(np.load(part / name) for name in _LISTS))
     for name, array in zip(_LISTS, lists, strict=True):
         np.save(folder / name, array)
-    return read_part(part).facts
+    return read_artifact(part).facts
 
 
 def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:

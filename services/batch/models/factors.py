@@ -28,7 +28,7 @@ from services.batch.models.factor_model import Factors
 from services.batch.models.item_transitions import item_transitions_of
 from services.batch.models.registry import open_factorizer
 from services.batch.models.trending import trending_books
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.item_transitions import FILES, TRENDING_FILES
@@ -46,7 +46,7 @@ def build_factors(
     *,
     threads: int | None,
     progress: Progress,
-) -> Facts:
+) -> Metadata:
     """Factor the positive opinions, find item transitions, and return facts about it.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
 
@@ -58,7 +58,7 @@ def build_popularity(
     interactions: pd.DataFrame,
     tribe_of: NDArray[np.int32],
     settings: UserStateSettings,
-) -> Facts:
+) -> Metadata:
     """Write the popularity part's files into `folder`.
 
     Lists hold active books only, ranked by positive interactions, then Bayesian average, then book number.

@@ -22,8 +22,15 @@ from services.batch.models.collaborative import build_collaborative, build_witho
 from services.batch.models.factors import build_factors
 from services.batch.models.popularity import build_popularity
 from services.batch.pipeline.train_reranker import build_reranker
-from services.batch.runtime.artifact_builder import Facts, build_part, part_id, read_cache_salt
-from shared.artifacts.generation import AnyPartKind, PartKind, content_id, part_folder, read_part, verify_part
+from services.batch.runtime.artifact_builder import Metadata, artifact_id, build_artifact, read_cache_salt
+from shared.artifacts.generation import (
+    AnyArtifactKind,
+    ArtifactKind,
+    artifact_folder,
+    content_id,
+    read_artifact,
+    verify_artifact,
+)
 from shared.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 # Raise a part's number when the same inputs should give different files than before.
-BUILD_VERSIONS: dict[AnyPartKind, int] = {
+BUILD_VERSIONS: dict[AnyArtifactKind, int] = {
     "catalog": 1,
     "content": 1,
     "collaborative": 2,
@@ -44,7 +51,7 @@ BUILD_VERSIONS: dict[AnyPartKind, int] = {
 }
 
 
-class NightParts:
+class ArtifactBuilder:
     """The parts of one snapshot under one choice of settings.
 
     Args:
@@ -59,8 +66,8 @@ class NightParts:
         self._threads = settings.batch.threads
         self._cache_salt = read_cache_salt(folder)
         self._embedded: Embedded | None = None
-        self._whole: set[tuple[AnyPartKind, str]] = set()
-        self.built: list[AnyPartKind] = []
+        self._whole: set[tuple[AnyArtifactKind, str]] = set()
+        self.built: list[AnyArtifactKind] = []
 
     @property
     def n_embedded(self) -> int:
@@ -75,9 +82,9 @@ class NightParts:
 
     # Which parts
 
-    def ids(self) -> dict[PartKind, str]:
+    def ids(self) -> dict[ArtifactKind, str]:
         """The parts of a generation."""
-        ids: dict[PartKind, str] = {
+        ids: dict[ArtifactKind, str] = {
             "catalog": self.catalog_id,
             "content": self.content_id,
             "collaborative": self.collaborative_id,
@@ -179,7 +186,7 @@ class NightParts:
                 self.collaborative_id,
                 lambda path: build_collaborative(
                     path,
-                    part_folder(self._folder, "factors", factors),
+                    artifact_folder(self._folder, "factors", factors),
                     self._active,
                     list_length=self._settings.collaborative.list_length,
                     threads=self._threads,
@@ -190,7 +197,7 @@ class NightParts:
 
     def kept_collaborative(self, served: str) -> str:
         """The collaborative part that is served, without the books withdrawn since."""
-        part = part_folder(self._folder, "collaborative", served)
+        part = artifact_folder(self._folder, "collaborative", served)
         if not names_withdrawn(part, self._active):
             return served
         return self._build(
@@ -212,7 +219,7 @@ class NightParts:
     def content(self) -> str:
         """Index, tribes and map of the descriptions."""
 
-        def make(path: Path) -> Facts:
+        def make(path: Path) -> Metadata:
             # scikit-learn takes a second to import, and most steps, each a process of its own, do without it.
             from services.batch.content.index import build_content  # noqa: PLC0415
 
@@ -224,8 +231,8 @@ class NightParts:
     def popularity(self) -> str:
         """Counts, averages and popular lists."""
 
-        def make(path: Path) -> Facts:
-            tribe_of = np.load(part_folder(self._folder, "content", self.content()) / "tribe_of.npy")
+        def make(path: Path) -> Metadata:
+            tribe_of = np.load(artifact_folder(self._folder, "content", self.content()) / "tribe_of.npy")
             return build_popularity(path, self._books, self._interactions, tribe_of, self._settings.user_state)
 
         return self._build("popularity", self.popularity_id, make)
@@ -234,12 +241,12 @@ class NightParts:
         """What puts blended lists into order, if the evaluation finds that good; `None` where that is off."""
         if not self._settings.reranker.enabled:
             return None
-        evaluation = part_folder(self._folder, "evaluation", self.evaluation())
+        evaluation = artifact_folder(self._folder, "evaluation", self.evaluation())
 
-        def make(path: Path) -> Facts:
-            if not read_part(evaluation).facts["ranked"]:
+        def make(path: Path) -> Metadata:
+            if not read_artifact(evaluation).facts["ranked"]:
                 return {"learned": False}
-            content = part_folder(self._folder, "content", self.content())
+            content = artifact_folder(self._folder, "content", self.content())
             return build_reranker(
                 path,
                 self._books,
@@ -262,7 +269,7 @@ class NightParts:
                 self._books,
                 self._interactions,
                 self.snapshot.meta["source"]["name"],
-                part_folder(self._folder, "content", self.content()),
+                artifact_folder(self._folder, "content", self.content()),
                 self._settings,
                 threads=self._threads,
                 progress=self._progress,
@@ -313,9 +320,9 @@ class NightParts:
         kinds = self._settings.user_state.model_dump(mode="json", include=names)
         return {name: sorted(value) if isinstance(value, list) else value for name, value in kinds.items()}
 
-    def _id(self, kind: AnyPartKind, **inputs: object) -> str:
+    def _id(self, kind: AnyArtifactKind, **inputs: object) -> str:
         cache_salt = {"cache_salt": self._cache_salt} if self._cache_salt else {}
-        return part_id(kind, version=BUILD_VERSIONS[kind], **cache_salt, **inputs)
+        return artifact_id(kind, version=BUILD_VERSIONS[kind], **cache_salt, **inputs)
 
     def _embed(self) -> Embedded:
         if self._embedded is None:
@@ -323,20 +330,20 @@ class NightParts:
             self._embedded = embed_books(self._books, store, self._embedder, self._progress)
         return self._embedded
 
-    def _is_whole(self, kind: AnyPartKind, identity: str) -> bool:
+    def _is_whole(self, kind: AnyArtifactKind, identity: str) -> bool:
         """Whether the part is there and holds against its checksums."""
         if (kind, identity) not in self._whole:
-            path = part_folder(self._folder, kind, identity)
+            path = artifact_folder(self._folder, kind, identity)
             try:
-                verify_part(path)
+                verify_artifact(path)
             except ArtifactError:
                 return False
             self._whole.add((kind, identity))
         return True
 
-    def _build(self, kind: AnyPartKind, identity: str, make: Callable[[Path], Facts]) -> str:
+    def _build(self, kind: AnyArtifactKind, identity: str, make: Callable[[Path], Metadata]) -> str:
         if (kind, identity) not in self._whole:
-            _, is_new = build_part(self._folder, kind, identity, make)
+            _, is_new = build_artifact(self._folder, kind, identity, make)
             self._whole.add((kind, identity))
             if is_new:
                 self.built.append(kind)

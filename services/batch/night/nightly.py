@@ -19,7 +19,7 @@ import redis
 from services.batch.evaluate.nightly_evaluation import NightlyMetrics, read_metrics
 from services.batch.ingest.ingest import IngestReport, ingest
 from services.batch.ingest.snapshot import current_snapshot
-from services.batch.night.artifacts import NightParts
+from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.generation import generation_id, make_manifest, pass_gate, publish_generation
 from services.batch.runtime.lease import only_run
@@ -29,7 +29,7 @@ from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import translate_errors
 from services.batch.sources.source import Source
 from services.batch.tune.tuned_settings import with_tuned
-from shared.artifacts.generation import GateVerdict, part_folder
+from shared.artifacts.generation import GateVerdict, artifact_folder
 from shared.errors import ArtifactError
 from shared.keys import Keys
 from shared.layout import DataFolder
@@ -37,12 +37,12 @@ from shared.publication import current_generation
 from shared.run_log import Fact
 from shared.settings import Settings
 
-MAKE: dict[str, Callable[[NightParts], object]] = {
-    "embed": NightParts.embed,
-    "factor": NightParts.factors,
-    "top-n": NightParts.collaborative,
-    "index": NightParts.index,
-    "evaluate": NightParts.measured,
+MAKE: dict[str, Callable[[ArtifactBuilder], object]] = {
+    "embed": ArtifactBuilder.embed,
+    "factor": ArtifactBuilder.factors,
+    "top-n": ArtifactBuilder.collaborative,
+    "index": ArtifactBuilder.index,
+    "evaluate": ArtifactBuilder.measured,
 }
 """The steps that make parts, in their order."""
 
@@ -60,7 +60,7 @@ class NightReport:
     n_reused_vectors: int
     n_users_listed: int
     n_events_replayed: int
-    reused_parts: list[str]
+    reused_artifacts: list[str]
     quality: NightlyMetrics
     gate: GateVerdict
     seconds: dict[str, float]
@@ -111,7 +111,7 @@ def run_night(
         if snapshot is None:
             raise ArtifactError("Ingest left no snapshot.", where=str(folder.snapshots))
         expected = current_generation(client, keys)
-        parts = NightParts(folder, snapshot, settings, progress)
+        parts = ArtifactBuilder(folder, snapshot, settings, progress)
         for name, make in MAKE.items():
             with clock.step(name) as facts:
                 n_built = len(parts.built)
@@ -149,8 +149,8 @@ def run_night(
             n_reused_vectors=parts.n_reused_vectors,
             n_users_listed=published.n_users_listed,
             n_events_replayed=published.n_events_replayed,
-            reused_parts=[kind for kind in manifest.parts if kind not in parts.built],
-            quality=read_metrics(part_folder(folder, "evaluation", parts.evaluation_id)),
+            reused_artifacts=[kind for kind in manifest.parts if kind not in parts.built],
+            quality=read_metrics(artifact_folder(folder, "evaluation", parts.evaluation_id)),
             gate=gate,
             seconds=clock.seconds,
         )

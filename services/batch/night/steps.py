@@ -16,7 +16,7 @@ import orjson
 
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import open_snapshot
-from services.batch.night.artifacts import NightParts
+from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.generation import (
     generation_id,
@@ -32,7 +32,7 @@ from services.batch.runtime.run_log import run_log
 from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import translate_errors
 from services.batch.tune.tuned_settings import with_tuned
-from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.errors import ArtifactError
 from shared.keys import Keys
 from shared.layout import DataFolder
@@ -120,7 +120,9 @@ class StepsOfRun:
         """Learn to rank where that is on; measure how good the same settings are on interactions they do not know."""
         with self._making("evaluate", snapshot) as parts:
             evaluation = parts.measured()
-            metrics = orjson.loads((part_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes())
+            metrics = orjson.loads(
+                (artifact_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes()
+            )
             return {"evaluation": evaluation, "metrics": metrics, "built": parts.built}
 
     def gate(self, snapshot: str, served: str | None, accept: str | None) -> Account:
@@ -216,8 +218,8 @@ class StepsOfRun:
             yield
 
     @contextmanager
-    def _making(self, step: str, snapshot: str) -> Iterator[NightParts]:
+    def _making(self, step: str, snapshot: str) -> Iterator[ArtifactBuilder]:
         with self._working(step):
-            parts = NightParts(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)
+            parts = ArtifactBuilder(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)
             yield parts
             self._facts["built"] = ", ".join(parts.built) or None

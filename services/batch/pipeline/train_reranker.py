@@ -21,7 +21,7 @@ from services.batch.metrics.ranking import hits
 from services.batch.metrics.splits import held_out
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
-from services.batch.runtime.artifact_builder import Facts
+from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
@@ -44,12 +44,12 @@ def build_reranker(
     folder: Path,
     books: pd.DataFrame,
     interactions: pd.DataFrame,
-    content_part: Path,
+    content_artifact: Path,
     settings: Settings,
     *,
     threads: int | None,
     progress: Progress,
-) -> Facts:
+) -> Metadata:
     """Learn from everything that is known, write the files of a reranker part, and return facts about it.
 
     Args:
@@ -65,7 +65,7 @@ def build_reranker(
         ModelError: LightGBM is not installed.
     """
     training = Training(books, interactions, settings.user_state)
-    content = Neighbours.open(content_part, training.works)
+    content = Neighbours.open(content_artifact, training.works)
     with bound_threads(threads) as n_threads:
         reranker, n_examples = _learned(training, content, settings, threads=n_threads, progress=progress)
     if reranker is not None:

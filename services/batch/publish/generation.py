@@ -14,15 +14,15 @@ from services.batch.publish.user_state import merge_user_state
 from services.batch.report.write_report import write_night_report
 from services.batch.tune.tuned_settings import tuned_names
 from shared.artifacts.generation import (
+    ArtifactKind,
     GateVerdict,
     Generation,
     GenerationManifest,
-    PartKind,
+    artifact_folder,
     content_id,
     open_generation,
-    part_folder,
     read_manifest,
-    verify_part,
+    verify_artifact,
 )
 from shared.errors import ArtifactError, GateRefusedError
 from shared.log import get_logger
@@ -79,8 +79,8 @@ def pass_gate(
     """
     before = _evaluation_of(folder, served)
     verdict = judge(
-        part_folder(folder, "evaluation", evaluation),
-        None if before is None else part_folder(folder, "evaluation", before),
+        artifact_folder(folder, "evaluation", evaluation),
+        None if before is None else artifact_folder(folder, "evaluation", before),
         settings,
     )
     if verdict.verdict != "worse":
@@ -129,7 +129,7 @@ def _evaluation_of(folder: DataFolder, generation: str | None) -> str | None:
     try:
         evaluation = read_manifest(folder, generation).evaluation
         if evaluation is not None:
-            verify_part(part_folder(folder, "evaluation", evaluation))
+            verify_artifact(artifact_folder(folder, "evaluation", evaluation))
     except ArtifactError:
         return None
     return evaluation
@@ -138,7 +138,7 @@ def _evaluation_of(folder: DataFolder, generation: str | None) -> str | None:
 def make_manifest(
     snapshot: Snapshot,
     settings: Settings,
-    parts: dict[PartKind, str],
+    parts: dict[ArtifactKind, str],
     *,
     id: str,  # noqa: A002
     night: str | None = None,
@@ -196,7 +196,7 @@ def publish_generation(
         PublishConflictError: another generation was published meanwhile.
     """
     with step("lists"):
-        path = part_folder(folder, "collaborative", manifest.parts["collaborative"])
+        path = artifact_folder(folder, "collaborative", manifest.parts["collaborative"])
         n_users = write_lists(client, keys, path, progress)
     manifest = manifest.model_copy(update={"counts": {**manifest.counts, "users_listed": n_users}})
     with step("user state"):

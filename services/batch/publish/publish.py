@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import redis
 
-from services.batch.runtime.artifact_builder import read_cache_salt, remove_part
+from services.batch.runtime.artifact_builder import read_cache_salt, remove_artifact
 from services.batch.runtime.progress import Progress
 from shared.artifacts.generation import (
     GenerationManifest,
-    part_folder,
+    artifact_folder,
+    read_artifact,
     read_manifest,
-    read_part,
     read_pointer_file,
-    verify_part,
+    verify_artifact,
 )
 from shared.errors import ArtifactError
 from shared.keys import Keys
@@ -48,7 +48,7 @@ def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress)
 
     Does nothing but count if they are all there. The part has been verified.
     """
-    part = read_part(path)
+    part = read_artifact(path)
     users: list[str] = json.loads((path / "users.json").read_bytes())
     if lists_complete(client, keys, part):
         return len(users)
@@ -85,8 +85,8 @@ def rollback(
     if to is None:
         to = generation_before(client, keys, current)
     manifest = read_manifest(folder, to)
-    part = part_folder(folder, "collaborative", manifest.parts["collaborative"])
-    verify_part(part)
+    part = artifact_folder(folder, "collaborative", manifest.parts["collaborative"])
+    verify_artifact(part)
     write_lists(client, keys, part, progress)
     verify_generation(client, keys, folder, to)
     flip(client, keys, folder, expected=current, to=to)
@@ -139,7 +139,7 @@ def _remove_unused(folder: DataFolder, parent: Path, used: set[str]) -> int:
     folders = [path for path in parent.iterdir() if path.is_dir() and not path.name.startswith(".")]
     unused = [path for path in folders if path.name not in used]
     for path in unused:
-        remove_part(folder, path)
+        remove_artifact(folder, path)
     return len(unused)
 
 

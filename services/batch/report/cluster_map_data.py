@@ -16,16 +16,16 @@ _SEED = 7
 _OUTSIDE = (0.5, 99.5)  # percentiles: a few far books would leave no room for the rest
 
 
-def tribe_facts(content_part: Path) -> list[TribeFacts]:
+def tribe_facts(content_artifact: Path) -> list[TribeFacts]:
     """All tribes with a book, largest first."""
-    tribe_of: NDArray[np.int32] = np.load(content_part / "tribe_of.npy")
+    tribe_of: NDArray[np.int32] = np.load(content_artifact / "tribe_of.npy")
     numbers = np.flatnonzero(tribe_of >= 0)
     if not len(numbers):
         return []
-    places = _on_the_page(np.load(content_part / "map.npy")[numbers])
+    places = _on_the_page(np.load(content_artifact / "map.npy")[numbers])
     drawn = np.sort(np.random.default_rng(_SEED).permutation(len(numbers))[:MOST_POINTS])
     facts = []
-    for tribe in orjson.loads((content_part / "tribes.json").read_bytes()):
+    for tribe in orjson.loads((content_artifact / "tribes.json").read_bytes()):
         own = tribe_of[numbers] == tribe["tribe"]
         if not own.any():
             continue

@@ -14,7 +14,7 @@ from services.batch.models.factor_model import Factors
 from services.batch.pipeline.served_pipeline import ServedPipeline
 from services.batch.report.document import BookLine, Recommendation, SampleReader
 from shared.artifacts.catalog import Catalog
-from shared.artifacts.generation import Generation, part_folder
+from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.blend import SOURCES, Blended
 from shared.recommend.explanations import reasons_for
@@ -37,7 +37,7 @@ def sample_readers(
         snapshot: what it was made from.
         settings: which interactions count as seen and as positive.
     """
-    part = part_folder(folder, "collaborative", generation.collaborative_id)
+    part = artifact_folder(folder, "collaborative", generation.collaborative_id)
     users = _drawn(orjson.loads((part / "users.json").read_bytes()), settings.evaluation.seed)
     interactions = snapshot.load_interactions()
     own = interactions[interactions["user_id"].isin(users)].reset_index(drop=True)

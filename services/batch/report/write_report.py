@@ -13,7 +13,7 @@ from services.batch.report.document import Report
 from services.batch.report.page import page
 from services.batch.report.sample_readers import sample_readers
 from services.batch.tune.record import read_record
-from shared.artifacts.generation import Generation, part_folder
+from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder, write_durably
 from shared.settings import Settings
 
@@ -32,7 +32,7 @@ def report_of_generation(
     return Report(
         scope="full",
         evaluation=evaluation,
-        tribes=tribe_facts(part_folder(folder, "content", generation.manifest.parts["content"])),
+        tribes=tribe_facts(artifact_folder(folder, "content", generation.manifest.parts["content"])),
         readers=sample_readers(folder, generation, open_snapshot(folder, generation.manifest.snapshot), settings),
         tuning=read_record(folder),
     )
@@ -51,7 +51,7 @@ def _evaluation_of_night(
 ) -> Evaluation:
     manifest, counts = generation.manifest, snapshot.meta["counts"]
     evaluation = manifest.evaluation
-    split = None if evaluation is None else read_split(part_folder(folder, "evaluation", evaluation))
+    split = None if evaluation is None else read_split(artifact_folder(folder, "evaluation", evaluation))
     return Evaluation(
         created_at=manifest.created_at,
         source=manifest.source,

@@ -9,41 +9,41 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.artifacts.generation import (
-    AnyPartKind,
-    FileFact,
-    PartManifest,
+    AnyArtifactKind,
+    ArtifactManifest,
+    FileInfo,
+    artifact_folder,
     content_id,
-    part_folder,
     sha256_of,
-    verify_part,
+    verify_artifact,
 )
 from shared.errors import ArtifactError
 from shared.layout import DataFolder, fsync_folder, write_durably
 from shared.log import get_logger
 
-Facts = dict[str, str | int | float | bool | None]
+Metadata = dict[str, str | int | float | bool | None]
 
 
-def part_id(kind: AnyPartKind, **inputs: object) -> str:
+def artifact_id(kind: AnyArtifactKind, **inputs: object) -> str:
     """The id of a part made from these inputs: hashes of its data and the settings that shaped it."""
     return content_id({"kind": kind, **inputs})
 
 
-def build_part(
-    folder: DataFolder, kind: AnyPartKind, identity: str, build: Callable[[Path], Facts]
-) -> tuple[PartManifest, bool]:
+def build_artifact(
+    folder: DataFolder, kind: AnyArtifactKind, identity: str, build: Callable[[Path], Metadata]
+) -> tuple[ArtifactManifest, bool]:
     """Return the part of this identity and whether it had to be built.
 
     `build` writes its files into the empty folder it is given and returns facts worth keeping. A run that dies leaves
     nothing but a folder in staging; a part that is damaged is set aside there and built again.
     """
-    final = part_folder(folder, kind, identity)
+    final = artifact_folder(folder, kind, identity)
     if final.exists():
         try:
-            return verify_part(final), False
+            return verify_artifact(final), False
         except ArtifactError as error:
             get_logger().warning("part.damaged", part=final.name, error=str(error))
-            remove_part(folder, final)
+            remove_artifact(folder, final)
     staged = folder.staging / final.name
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
@@ -56,8 +56,8 @@ def build_part(
     for file in sorted(staged.iterdir()):
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
-        files[file.name] = FileFact(n_bytes=file.stat().st_size, sha256=sha256_of(file))
-    manifest = PartManifest(kind=kind, id=identity, files=files, facts=facts)
+        files[file.name] = FileInfo(n_bytes=file.stat().st_size, sha256=sha256_of(file))
+    manifest = ArtifactManifest(kind=kind, id=identity, files=files, facts=facts)
     write_durably(staged / "part.json", manifest.model_dump_json(indent=2).encode())
     final.parent.mkdir(parents=True, exist_ok=True)
     staged.rename(final)
@@ -75,7 +75,7 @@ def start_cache_salt(folder: DataFolder, run: str, started: datetime) -> None:
     write_durably(folder.cache_salt, f"{content_id([run, started.isoformat()])}\n".encode())
 
 
-def remove_part(folder: DataFolder, path: Path) -> None:
+def remove_artifact(folder: DataFolder, path: Path) -> None:
     """Delete a part so that a reader never sees half of it: out of sight first."""
     doomed = folder.staging / f"doomed-{path.name}"
     doomed.parent.mkdir(parents=True, exist_ok=True)

@@ -35,10 +35,10 @@ class TrialScores:
         threads: to work with.
     """
 
-    def __init__(self, split: Split, content_part: Path, *, threads: int) -> None:
+    def __init__(self, split: Split, content_artifact: Path, *, threads: int) -> None:
         self._training = split.training
         self._threads = threads
-        self._neighbours = Neighbours.open(content_part, split.training.works)
+        self._neighbours = Neighbours.open(content_artifact, split.training.works)
         self._spread = popular_spread(split.training, self._neighbours.tribe_of)
         self._factors: OrderedDict[str, Factors] = OrderedDict()
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None

@@ -25,7 +25,7 @@ from shared.settings import Settings
 
 def tune(
     snapshot: Snapshot,
-    content_part: Path,
+    content_artifact: Path,
     settings: Settings,
     *,
     minutes: float,
@@ -63,7 +63,7 @@ def tune(
     now = with_tuned(settings)
     present = {name: value_of(now, name) for name in searched}
     with bound_threads(settings.batch.threads) as threads:
-        scores = TrialScores(known.search, content_part, threads=threads)
+        scores = TrialScores(known.search, content_artifact, threads=threads)
         found = search(
             searched,
             present,

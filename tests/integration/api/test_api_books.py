@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.artifacts.popularity import Popularity
 from shared.layout import DataFolder
 from tests.worlds.api_world import ODD_IDS
@@ -141,7 +141,7 @@ class TestPopular:
         folder = DataFolder(odd_world.settings.data_dir)
         part = read_manifest(folder, odd_world.generation_id).parts["popularity"]
         n_with_several_editions = 0
-        for tribe, numbers in Popularity.open(part_folder(folder, "popularity", part)).tribes.items():
+        for tribe, numbers in Popularity.open(artifact_folder(folder, "popularity", part)).tribes.items():
             n_with_several_editions += len(set(catalog.editions[numbers].tolist())) < len(numbers)
             shown = [catalog.number_of(book) for book in self.ids(api, tribe=tribe, limit=100)]
             assert len(set(catalog.editions[shown].tolist())) == len(shown)

@@ -10,7 +10,7 @@ import pytest
 
 from services.batch.ingest.snapshot import current_snapshot
 from shared.artifacts.catalog import Catalog
-from shared.artifacts.generation import part_folder, read_manifest, read_pointer_file
+from shared.artifacts.generation import artifact_folder, read_manifest, read_pointer_file
 from shared.keys import Keys
 from shared.layout import DataFolder
 from tests.servers.server import (
@@ -38,7 +38,7 @@ def data(tmp_path_factory):
 def catalog(data):
     folder = DataFolder(data)
     return Catalog.open(
-        part_folder(folder, "catalog", read_manifest(folder, read_pointer_file(folder)).parts["catalog"])
+        artifact_folder(folder, "catalog", read_manifest(folder, read_pointer_file(folder)).parts["catalog"])
     )
 
 

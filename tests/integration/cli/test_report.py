@@ -20,7 +20,7 @@ from services.batch.report import sample_readers as drawing
 from services.batch.report.document import Report
 from services.batch.report.page import page
 from services.cli.evaluate import evaluate
-from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
 
 pytest_plugins = ["tests.worlds.api_fixtures"]
@@ -87,7 +87,7 @@ def test_without_a_report_it_says_what_to_do(api, odd_world, night_page):
 def test_sample_readers_see_what_the_api_answers(api, odd_world, night_page):
     folder = DataFolder(odd_world.settings.data_dir)
     manifest = read_manifest(folder, odd_world.generation_id)
-    part = part_folder(folder, "collaborative", manifest.parts["collaborative"])
+    part = artifact_folder(folder, "collaborative", manifest.parts["collaborative"])
     users = drawing._drawn(orjson.loads((part / "users.json").read_bytes()), odd_world.settings.evaluation.seed)
     report = Report.model_validate_json(night_page.with_suffix(".json").read_bytes())
     for user, reader in zip(users, report.readers, strict=True):

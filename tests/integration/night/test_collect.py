@@ -8,7 +8,7 @@ import pytest
 
 from services.batch.publish.publish import collect, manifests, rollback, verify_generation, write_manifest
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.generation import part_folder, read_pointer_file
+from shared.artifacts.generation import artifact_folder, read_pointer_file
 from shared.errors import ArtifactError
 from shared.layout import write_durably
 
@@ -204,7 +204,7 @@ def test_nothing_is_collected_where_the_current_generation_is_not(library):
     with pytest.raises(ArtifactError, match="not in this data folder"):
         collected(library)
     assert len(kept(library)) == 1
-    assert part_folder(library.folder, "content", next(manifests(library.folder)).parts["content"]).is_dir()
+    assert artifact_folder(library.folder, "content", next(manifests(library.folder)).parts["content"]).is_dir()
 
 
 def test_before_the_first_night_there_is_nothing_to_collect(founded):

@@ -16,7 +16,7 @@ from services.batch.evaluate.nightly_evaluation import build_evaluation, read_me
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.models import factors
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
 from shared.settings import EvaluationSettings, GateSettings
 
@@ -38,7 +38,7 @@ def world(odd_world):
     """The demo's tables, settings and content part."""
     folder = DataFolder(odd_world.settings.data_dir)
     snapshot = current_snapshot(folder)
-    content = part_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
+    content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
     tables = Tables(snapshot.load_books(), snapshot.load_interactions(), snapshot.meta["source"]["name"])
     return tables, odd_world.settings, content
 

@@ -13,7 +13,7 @@ from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_ge
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
 from shared.artifacts.content import Neighbours
-from shared.artifacts.generation import part_folder, read_manifest
+from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
 
 pytest_plugins = ["tests.worlds.api_fixtures"]
@@ -45,7 +45,7 @@ def readers(training, state):
 def pipeline(odd_world, training):
     settings = odd_world.settings
     folder = DataFolder(settings.data_dir)
-    content = part_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
+    content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
     threads = n_threads(settings.batch.threads)
     neighbours = Neighbours.open(content, training.works)
     return ServedPipeline(

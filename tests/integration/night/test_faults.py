@@ -79,7 +79,7 @@ def undisturbed(small_vectors, valkey_url, tmp_path_factory):
         library.night()
         eventful_day(library)
         report = library.night()
-        assert (report.published, report.reused_parts, report.n_embedded) == (True, [], 0)
+        assert (report.published, report.reused_artifacts, report.n_embedded) == (True, [], 0)
         return outcome(library)
 
 

@@ -15,12 +15,18 @@ from services.batch.night.nightly import STEPS, run_night
 from services.batch.publish.publish import flip, manifests
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.generation import OPTIONAL_PARTS, PART_KINDS, part_folder, read_pointer_file, verify_part
+from shared.artifacts.generation import (
+    ARTIFACT_KINDS,
+    OPTIONAL_ARTIFACTS,
+    artifact_folder,
+    read_pointer_file,
+    verify_artifact,
+)
 from shared.errors import ArtifactError, PublishConflictError, RunActiveError
 from shared.settings import BlendSettings, CollaborativeSettings
 from tests.worlds.small_world import TASTES, Book
 
-ALL_PARTS = sorted(set(PART_KINDS) - OPTIONAL_PARTS)
+ALL_PARTS = sorted(set(ARTIFACT_KINDS) - OPTIONAL_ARTIFACTS)
 
 
 def listed_anywhere(library):
@@ -58,7 +64,7 @@ def test_the_report_says_what_was_done(founded):
     report = founded.night(steps.append)
     assert tuple(steps) == tuple(report.seconds) == STEPS
     assert (report.n_embedded, report.n_reused_vectors, report.n_users_listed) == (0, 80, 120)
-    assert (report.published, report.reused_parts) == (True, [])
+    assert (report.published, report.reused_artifacts) == (True, [])
     assert report.generation_id == founded.pointer
     manifest = founded.manifest
     assert manifest.counts == {"books": 80, "users": 120, "interactions": 1440, "users_listed": 120}
@@ -74,7 +80,7 @@ def test_a_second_night_on_unchanged_data_publishes_nothing_and_reuses_every_par
     written = {path: path.stat().st_mtime_ns for path in library.folder.parts.rglob("*")}
     report = library.night()
     assert (report.n_embedded, report.n_reused_vectors, report.published) == (0, 80, False)
-    assert sorted(report.reused_parts) == ALL_PARTS
+    assert sorted(report.reused_artifacts) == ALL_PARTS
     assert report.generation_id == before.pointer
     assert not report.ingest.changed
     assert library.served() == before
@@ -89,9 +95,9 @@ def test_a_changed_description_embeds_one_book_and_leaves_the_readers_alone(libr
     library.world.books["b07"].description = "A submarine pilot falls in love with the voice of a lighthouse."
     report = library.night()
     assert (report.n_embedded, report.n_reused_vectors, report.published) == (1, 79, True)
-    assert report.reused_parts == ["collaborative"]
-    old = np.load(part_folder(library.folder, "content", before.parts["content"]) / "vectors.npy")
-    new = np.load(part_folder(library.folder, "content", library.manifest.parts["content"]) / "vectors.npy")
+    assert report.reused_artifacts == ["collaborative"]
+    old = np.load(artifact_folder(library.folder, "content", before.parts["content"]) / "vectors.npy")
+    new = np.load(artifact_folder(library.folder, "content", library.manifest.parts["content"]) / "vectors.npy")
     assert np.flatnonzero((old != new).any(axis=1)).tolist() == [7]
     assert library.verified().catalog.record(7)["description"].startswith("A submarine pilot")
     assert library.manifest.parts["collaborative"] == before.parts["collaborative"]
@@ -104,7 +110,7 @@ def test_a_new_book_alone_leaves_the_factors_and_the_generation_opens(library):
     library.world.books["b80"] = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")
     report = library.night()
     assert (report.n_embedded, report.published) == (1, True)
-    assert report.reused_parts == ["collaborative"]
+    assert report.reused_artifacts == ["collaborative"]
     generation = library.verified()
     assert generation.catalog.n_books == 81
     assert len(generation.fold_in.item_factors) == 80
@@ -118,7 +124,7 @@ def test_new_ratings_alone_leave_the_books_as_they_are(library):
     library.world.rate("r000", "b01", 5)
     report = library.night()
     assert (report.published, report.n_embedded) == (True, 0)
-    assert sorted(report.reused_parts) == ["catalog", "content"]
+    assert sorted(report.reused_artifacts) == ["catalog", "content"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_new_ratings_alone_leave_the_books_as_they_are(library):
 )
 def test_another_setting_makes_only_what_it_shapes(library, choices, reused):
     report = library.night(**choices)
-    assert (report.published, sorted(report.reused_parts)) == (True, reused)
+    assert (report.published, sorted(report.reused_artifacts)) == (True, reused)
     assert library.manifest.blend == choices.get("blend", BlendSettings())
     longest = max(len(listed) for listed in library.lists().values())
     assert longest == (20 if "collaborative" in choices else 68)
@@ -205,15 +211,15 @@ def test_a_night_without_a_source_takes_the_events_since(library):
 @pytest.mark.parametrize("kind", ALL_PARTS)
 def test_a_damaged_part_is_built_again(library, kind):
     before = library.served()
-    path = part_folder(library.folder, kind, library.manifest.parts[kind])
-    file = max((path / name for name in verify_part(path).files), key=lambda file: file.stat().st_size)
+    path = artifact_folder(library.folder, kind, library.manifest.parts[kind])
+    file = max((path / name for name in verify_artifact(path).files), key=lambda file: file.stat().st_size)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0x40
     file.write_bytes(content)
     with pytest.raises(ArtifactError, match="does not have the checksum"):
         library.verified()
     report = library.night()
-    assert sorted([*report.reused_parts, kind]) == ALL_PARTS
+    assert sorted([*report.reused_artifacts, kind]) == ALL_PARTS
     assert (report.published, report.n_embedded) == (False, 0)
     assert library.served() == before
     assert library.verified().id == before.pointer
@@ -221,10 +227,10 @@ def test_a_damaged_part_is_built_again(library, kind):
 
 @pytest.mark.parametrize("name", ["part.json", None], ids=["part.json", "another file"])
 def test_a_part_with_a_file_missing_is_built_again(library, name):
-    path = part_folder(library.folder, "popularity", library.manifest.parts["popularity"])
+    path = artifact_folder(library.folder, "popularity", library.manifest.parts["popularity"])
     (path / (name or "popular.json")).unlink()
     report = library.night()
-    assert sorted([*report.reused_parts, "popularity"]) == ALL_PARTS
+    assert sorted([*report.reused_artifacts, "popularity"]) == ALL_PARTS
     assert library.verified().id == library.pointer
 
 
@@ -241,7 +247,7 @@ def test_an_empty_redis_is_filled_again_from_disk(library):
     library.client.unlink(*library.client.keys(f"{library.settings.redis_prefix}:*"))
     report = library.night()
     assert report.published
-    assert sorted(report.reused_parts) == ALL_PARTS
+    assert sorted(report.reused_artifacts) == ALL_PARTS
     assert library.served().lists == before.lists
     assert library.user_states() == state
     assert library.pointer == read_pointer_file(library.folder) == library.verified().id

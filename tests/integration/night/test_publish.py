@@ -20,7 +20,14 @@ from services.batch.publish.publish import (
     write_manifest,
 )
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.generation import FileFact, part_folder, read_manifest, read_pointer_file, sha256_of, verify_part
+from shared.artifacts.generation import (
+    FileInfo,
+    artifact_folder,
+    read_manifest,
+    read_pointer_file,
+    sha256_of,
+    verify_artifact,
+)
 from shared.errors import ArtifactError, PublishConflictError
 from shared.keys import Keys
 from shared.recommend.codec import pack, unpack
@@ -53,12 +60,12 @@ def verify(library, generation_id):
 
 
 def lists_folder(library):
-    return part_folder(library.folder, "collaborative", library.manifest.parts["collaborative"])
+    return artifact_folder(library.folder, "collaborative", library.manifest.parts["collaborative"])
 
 
-def unlink_lists(library, part_id):
-    names = list(library.client.scan_iter(match=f"{library.keys.collaborative_prefix(part_id)}*"))
-    library.client.unlink(library.keys.collaborative_complete(part_id), *names)
+def unlink_lists(library, artifact_id):
+    names = list(library.client.scan_iter(match=f"{library.keys.collaborative_prefix(artifact_id)}*"))
+    library.client.unlink(library.keys.collaborative_complete(artifact_id), *names)
 
 
 # Lists
@@ -66,7 +73,7 @@ def unlink_lists(library, part_id):
 
 def test_every_list_of_the_part_is_in_redis_packed_and_marked(library):
     path = lists_folder(library)
-    part = verify_part(path)
+    part = verify_artifact(path)
     numbers, scores = np.load(path / "lists.numbers.npy"), np.load(path / "lists.scores.npy")
     users = json.loads((path / "users.json").read_bytes())
     lists = library.lists_of(part.id)
@@ -87,7 +94,7 @@ def test_lists_that_are_complete_are_not_written_again(library, monkeypatch):
 
 def test_lists_under_another_prefix_are_their_own(library):
     other = Keys(f"{library.settings.redis_prefix}-other")
-    part = verify_part(lists_folder(library))
+    part = verify_artifact(lists_folder(library))
     assert not lists_complete(library.client, other, part)
     write_lists(library.client, other, lists_folder(library), SILENT)
     assert lists_complete(library.client, other, part)
@@ -116,9 +123,9 @@ def verify_part_as_written_now(path):
     part = json.loads((path / "part.json").read_bytes())
     for name in part["files"]:
         file = path / name
-        part["files"][name] = FileFact(n_bytes=file.stat().st_size, sha256=sha256_of(file)).model_dump()
+        part["files"][name] = FileInfo(n_bytes=file.stat().st_size, sha256=sha256_of(file)).model_dump()
     (path / "part.json").write_text(json.dumps(part))
-    return verify_part(path)
+    return verify_artifact(path)
 
 
 # The pointer
@@ -244,13 +251,13 @@ def test_rollback_to_a_named_generation(after_three_nights):
 
 def test_rollback_writes_lists_that_redis_no_longer_has(after_three_nights):
     library, (first, *_) = after_three_nights
-    part_id = read_manifest(library.folder, first).parts["collaborative"]
-    before = library.lists_of(part_id)
+    artifact_id = read_manifest(library.folder, first).parts["collaborative"]
+    before = library.lists_of(artifact_id)
     assert len(before) == 120
-    unlink_lists(library, part_id)
+    unlink_lists(library, artifact_id)
     go_back(library, first)
     assert library.pointer == library.verified().id == first
-    assert library.lists_of(part_id) == before
+    assert library.lists_of(artifact_id) == before
 
 
 def test_there_is_nothing_before_the_first(library):
@@ -272,7 +279,7 @@ def test_rollback_to_a_damaged_generation_is_refused(after_three_nights, kind):
     library, (first, _, third) = after_three_nights
     other = read_manifest(library.folder, first)
     before = library.served()
-    path = part_folder(library.folder, kind, other.parts[kind])
+    path = artifact_folder(library.folder, kind, other.parts[kind])
     file = max(path.glob("*.npy"), key=lambda file: file.stat().st_size)
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -287,7 +294,7 @@ def test_rollback_to_a_damaged_generation_is_refused(after_three_nights, kind):
 def test_rollback_to_a_generation_whose_lists_are_gone_from_disk_is_refused(after_three_nights):
     library, (first, *_) = after_three_nights
     before = library.served()
-    path = part_folder(library.folder, "collaborative", read_manifest(library.folder, first).parts["collaborative"])
+    path = artifact_folder(library.folder, "collaborative", read_manifest(library.folder, first).parts["collaborative"])
     path.rename(path.with_name("elsewhere"))
     with pytest.raises(ArtifactError, match=r"has no part\.json"):
         go_back(library, first)
@@ -315,4 +322,4 @@ def test_the_next_night_after_a_rollback_publishes_again(after_three_nights):
     assert report.published
     assert report.generation_id not in (second, third)
     assert library.manifest.parts == parts
-    assert len(report.reused_parts) == 4
+    assert len(report.reused_artifacts) == 4

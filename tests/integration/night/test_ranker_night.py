@@ -18,7 +18,7 @@ from services.batch.night.steps import StepsOfRun
 from services.batch.pipeline.served_pipeline import ServedPipeline
 from services.batch.runtime.progress import SILENT
 from services.batch.sources.folder import open_folder
-from shared.artifacts.generation import part_folder
+from shared.artifacts.generation import artifact_folder
 from shared.errors import ModelError
 from shared.publication import flip
 from shared.recommend.blend import Blended
@@ -106,7 +106,7 @@ def test_whoever_weighs_the_lists_gets_the_order_of_the_blend(ranked):
 
 
 def test_a_night_measures_it_beside_the_blend(ranked):
-    part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    part = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
     assert {"served", "served-blend"} <= facts.systems.keys()
     assert "reranker_trees" in facts.systems["served"].settings
@@ -117,7 +117,7 @@ def test_it_is_made_once_and_gone_when_it_is_off(ranked):
     first = ranked.manifest
     again = ranked.night()
     assert not again.published
-    assert "reranker" in again.reused_parts
+    assert "reranker" in again.reused_artifacts
     off = ranked.night(reranker=RerankerSettings(), gate=GateSettings(enabled=False))
     assert off.published
     assert "reranker" not in ranked.manifest.parts
@@ -190,7 +190,7 @@ def test_a_ranker_that_is_worse_than_its_blend_is_neither_served_nor_measured(ra
     ranked.world.rate("r000", "b01", 5)
     ranked.night(gate=GateSettings(enabled=False))
     assert ranked.verified().reranker is None
-    part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    part = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
     assert "served-blend" not in facts.systems
     assert "reranker_trees" not in facts.systems["served"].settings
@@ -200,14 +200,14 @@ def test_nothing_is_ranked_that_could_not_be_measured(ranked):
     nobody = EvaluationSettings(test_share=1e-9)
     ranked.world.stars["stranger", "b01"] = (5, FIRST_RATING_SECONDS + 1_000_000)
     ranked.night(evaluation=nobody, gate=GateSettings(enabled=False))
-    part = part_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    part = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     assert not (part / "split.json").exists(), "the one rating of the test part is somebody's first"
     assert "reranker" in ranked.manifest.parts
     assert ranked.verified().reranker is None
 
 
 def test_a_part_that_went_missing_is_made_anew(ranked):
-    part = part_folder(ranked.folder, "reranker", ranked.manifest.parts["reranker"])
+    part = artifact_folder(ranked.folder, "reranker", ranked.manifest.parts["reranker"])
     shutil.rmtree(part)
     assert ranked.night().generation_id == ranked.pointer
     assert part.is_dir()

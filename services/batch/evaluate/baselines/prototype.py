@@ -27,7 +27,7 @@ class PrototypeHybrid:
         rank: of the SVD.
     """
 
-    content_part: Path
+    content_artifact: Path
     rank: int = 50
     seed: int = 7
     name: str = "prototype"
@@ -35,7 +35,7 @@ class PrototypeHybrid:
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
         """Factor, and look up each user's favourite: the most stars, the latest of several."""
         users, items = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
-        vectors = np.asarray(np.load(self.content_part / "vectors.npy", mmap_mode="r"), np.float32)
+        vectors = np.asarray(np.load(self.content_artifact / "vectors.npy", mmap_mode="r"), np.float32)
         return ScoreReranker(training, partial(_scores, users, items, vectors, _favourites(training)))
 
 

@@ -18,23 +18,23 @@ from shared.settings import CollaborativeSettings, Settings
 ALS_RANK = 64
 
 
-def all_systems(settings: Settings, content_part: Path | None) -> list[System]:
+def all_systems(settings: Settings, content_artifact: Path | None) -> list[System]:
     """Every system, the served pipeline first; without a content part those that need none."""
     als = CollaborativeSettings(
         algorithm="als", rank=ALS_RANK, history_decay=1, history_books=1000, seed=settings.collaborative.seed
     )
     systems: list[System] = [
-        Served("served", settings, content_part),
-        Served("served-collaborative", settings, content_part, "collaborative"),
-        Served("served-item_transitions", settings, content_part, "item_transitions"),
-        Served("served-same_series_author", settings, content_part, "same_series_author"),
+        Served("served", settings, content_artifact),
+        Served("served-collaborative", settings, content_artifact, "collaborative"),
+        Served("served-item_transitions", settings, content_artifact, "item_transitions"),
+        Served("served-same_series_author", settings, content_artifact, "same_series_author"),
     ]
     if settings.reranker.enabled:
         blended = settings.model_copy(update={"reranker": settings.reranker.model_copy(update={"enabled": False})})
-        systems.insert(1, Served("served-blend", blended, content_part))
-    if content_part is not None:
-        systems.append(Served("served-content", settings, content_part, "content"))
+        systems.insert(1, Served("served-blend", blended, content_artifact))
+    if content_artifact is not None:
+        systems.append(Served("served-content", settings, content_artifact, "content"))
     systems += [MostPopular(), ItemKnn(), PlainSvd(), FactorModel("als", als), Ease()]
-    if content_part is not None:
-        systems += [PrototypeHybrid(content_part), Tfidf(settings.blend)]
+    if content_artifact is not None:
+        systems += [PrototypeHybrid(content_artifact), Tfidf(settings.blend)]
     return systems

@@ -34,7 +34,7 @@ class Served:
 
     name: str
     settings: Settings
-    content_part: Path | None
+    content_artifact: Path | None
     only: Source | None = None
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
@@ -50,8 +50,8 @@ class Served:
             factors = fit_factors(
                 settings.collaborative, training.positives, training.histories, threads=threads, progress=progress
             )
-        if "content" in wanted and self.content_part is not None:
-            neighbours = Neighbours.open(self.content_part, training.works)
+        if "content" in wanted and self.content_artifact is not None:
+            neighbours = Neighbours.open(self.content_artifact, training.works)
         if self.only is None:
             tribeless = np.full(training.n_books, -1, np.int32)
             spread = popular_spread(training, tribeless if neighbours is None else neighbours.tribe_of)

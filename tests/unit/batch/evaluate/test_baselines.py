@@ -19,7 +19,7 @@ from services.batch.metrics.splits import split_by_time
 from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 from shared.settings import BlendSettings, CollaborativeSettings, Settings, UserStateSettings
-from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, books, content_part, interactions, taste_of
+from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, books, content_artifact, interactions, taste_of
 
 RULES = UserStateSettings()
 SETTINGS = Settings(collaborative=CollaborativeSettings(rank=4, list_length=30), blend=BlendSettings(recent_books=3))
@@ -32,7 +32,7 @@ TEST_SHARE = 0.3
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
-    return content_part(tmp_path_factory.mktemp("content"))
+    return content_artifact(tmp_path_factory.mktemp("content"))
 
 
 @pytest.fixture(scope="module")

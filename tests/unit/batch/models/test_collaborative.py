@@ -9,9 +9,9 @@ import pytest
 from services.batch.ingest.feedback import user_item_feedback
 from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
-from services.batch.runtime.artifact_builder import build_part
+from services.batch.runtime.artifact_builder import build_artifact
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.generation import part_folder
+from shared.artifacts.generation import artifact_folder
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
@@ -110,10 +110,10 @@ def build(tmp_path, rows, *, active=None, **chosen):
         )
 
     data = DataFolder(tmp_path.parent / f"{tmp_path.name}-data")
-    build_part(data, "factors", "these", factor)
+    build_artifact(data, "factors", "these", factor)
     facts = build_collaborative(
         tmp_path,
-        part_folder(data, "factors", "these"),
+        artifact_folder(data, "factors", "these"),
         np.ones(N_BOOKS, np.bool_) if active is None else np.asarray(active),
         list_length=settings.list_length,
         threads=2,

@@ -24,7 +24,7 @@ from shared.errors import ModelError, NightshelfError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
 from shared.recommend.reranker import FEATURES, BookFacts, Reranker
 from shared.settings import BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
-from tests.worlds.evaluate_world import books, content_part, interactions
+from tests.worlds.evaluate_world import books, content_artifact, interactions
 
 NAN = float("nan")
 ON = RerankerSettings(enabled=True, windows=2, window_share=0.1, trees=40)
@@ -233,7 +233,7 @@ def test_off_or_with_too_little_there_is_none(volumes, tmp_path):
     few = volumes.training.interactions.iloc[:150]
     training = Training(volumes.training.books, few, UserStateSettings())
     assert learned(training) is None
-    content = content_part(tmp_path)
+    content = content_artifact(tmp_path)
     (tmp_path / "reranker").mkdir()
     facts = build_reranker(
         tmp_path / "reranker", books(), interactions().iloc[:150], content, Settings(reranker=ON),
@@ -244,7 +244,7 @@ def test_off_or_with_too_little_there_is_none(volumes, tmp_path):
 
 
 def test_what_is_written_is_what_is_read(tmp_path):
-    content = content_part(tmp_path)
+    content = content_artifact(tmp_path)
     folder = tmp_path / "reranker"
     folder.mkdir()
     facts = build_reranker(

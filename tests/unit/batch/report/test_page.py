@@ -18,7 +18,7 @@ from services.batch.report.page import page
 from services.batch.report.plots.axis import Axis, axis_over, written
 from services.batch.report.write_report import write_report
 from services.batch.tune.record import TuningRecord
-from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, content_part
+from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, content_artifact
 from tests.worlds.evaluated_world import NASTY, evaluation_of_world, report_of_world, tuning_record
 
 VOID = {"meta", "br", "link"}
@@ -169,7 +169,7 @@ def test_a_search_that_found_nothing_says_so(report):
 
 
 def test_the_map_has_every_active_book(tmp_path):
-    tribes = tribe_facts(content_part(tmp_path))
+    tribes = tribe_facts(content_artifact(tmp_path))
     assert sum(tribe.n_books for tribe in tribes) == sum(len(tribe.points) for tribe in tribes) == N_BOOKS - 1
     assert INACTIVE not in range(sum(tribe.n_books for tribe in tribes))
     assert [tribe.n_books for tribe in tribes] == sorted((tribe.n_books for tribe in tribes), reverse=True)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.batch.runtime import artifact_builder as parts
-from services.batch.runtime.artifact_builder import build_part, part_id, remove_part
-from shared.artifacts.generation import part_folder, sha256_of, verify_part
+from services.batch.runtime.artifact_builder import artifact_id, build_artifact, remove_artifact
+from shared.artifacts.generation import artifact_folder, sha256_of, verify_artifact
 from shared.errors import ArtifactError
 from shared.layout import DataFolder, write_durably
 
@@ -44,11 +44,11 @@ def contents(path):
 
 
 def test_a_part_is_its_files_and_a_manifest_that_says_what_they_are(folder):
-    manifest, built = build_part(folder, "content", "0a", Builder())
-    path = part_folder(folder, "content", "0a")
+    manifest, built = build_artifact(folder, "content", "0a", Builder())
+    path = artifact_folder(folder, "content", "0a")
     assert built
     assert {name: content for name, content in contents(path).items() if name != "part.json"} == FILES
-    assert verify_part(path) == manifest
+    assert verify_artifact(path) == manifest
     assert (manifest.kind, manifest.id) == ("content", "0a")
     assert manifest.facts == {"n_files": 2, "kind": "test", "share": 0.5, "none": None}
     assert {name: fact.sha256 for name, fact in manifest.files.items()} == {
@@ -60,15 +60,15 @@ def test_a_part_is_its_files_and_a_manifest_that_says_what_they_are(folder):
 
 def test_a_part_that_verifies_is_reused(folder):
     builder = Builder()
-    first, _ = build_part(folder, "content", "0a", builder)
-    again, built = build_part(folder, "content", "0a", builder)
+    first, _ = build_artifact(folder, "content", "0a", builder)
+    again, built = build_artifact(folder, "content", "0a", builder)
     assert (again, built, builder.n_built) == (first, False, 1)
 
 
 def test_another_id_or_kind_is_another_part(folder):
     builder = Builder()
     for kind, identity in (("content", "0a"), ("content", "0b"), ("catalog", "0a")):
-        assert build_part(folder, kind, identity, builder)[1]
+        assert build_artifact(folder, kind, identity, builder)[1]
     assert sorted(path.name for path in folder.parts.iterdir()) == ["catalog-0a", "content-0a", "content-0b"]
 
 
@@ -112,14 +112,14 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
 def test_a_damaged_part_is_refused_and_built_again(folder, damage):
     builder = Builder()
-    first, _ = build_part(folder, "content", "0a", builder)
-    path = part_folder(folder, "content", "0a")
+    first, _ = build_artifact(folder, "content", "0a", builder)
+    path = artifact_folder(folder, "content", "0a")
     damage(path)
     with pytest.raises(ArtifactError, match=DAMAGE[damage]):
-        verify_part(path)
-    again, built = build_part(folder, "content", "0a", builder)
+        verify_artifact(path)
+    again, built = build_artifact(folder, "content", "0a", builder)
     assert (again, built, builder.n_built) == (first, True, 2)
-    assert verify_part(path) == first
+    assert verify_artifact(path) == first
     assert list(folder.staging.iterdir()) == []
 
 
@@ -133,10 +133,10 @@ def test_a_builder_that_fails_leaves_no_part_and_the_next_begins_afresh(folder):
         raise DeadError
 
     with pytest.raises(DeadError):
-        build_part(folder, "content", "0a", die)
-    assert not part_folder(folder, "content", "0a").exists()
-    build_part(folder, "content", "0a", Builder())
-    assert sorted(contents(part_folder(folder, "content", "0a"))) == ["a.npy", "b.json", "part.json"]
+        build_artifact(folder, "content", "0a", die)
+    assert not artifact_folder(folder, "content", "0a").exists()
+    build_artifact(folder, "content", "0a", Builder())
+    assert sorted(contents(artifact_folder(folder, "content", "0a"))) == ["a.npy", "b.json", "part.json"]
 
 
 @pytest.mark.parametrize("moment", ["os.fsync", "sha256_of", "write_durably", "Path.rename"])
@@ -150,9 +150,9 @@ def test_a_part_is_not_there_before_it_is_whole_and_durable(folder, monkeypatch,
         else:
             patch.setattr(f"services.batch.runtime.artifact_builder.{moment}", die)
         with pytest.raises(DeadError):
-            build_part(folder, "content", "0a", Builder())
-    assert not part_folder(folder, "content", "0a").exists()
-    assert build_part(folder, "content", "0a", Builder())[1]
+            build_artifact(folder, "content", "0a", Builder())
+    assert not artifact_folder(folder, "content", "0a").exists()
+    assert build_artifact(folder, "content", "0a", Builder())[1]
 
 
 def test_every_file_is_on_disk_before_the_manifest_and_the_manifest_before_the_name(folder, monkeypatch):
@@ -164,14 +164,14 @@ def test_every_file_is_on_disk_before_the_manifest_and_the_manifest_before_the_n
     monkeypatch.setattr(parts, "write_durably", lambda path, text: (order.append("manifest"), write(path, text)))
     monkeypatch.setattr(Path, "rename", lambda path, to: (order.append("name"), rename(path, to)))
     monkeypatch.setattr(parts, "fsync_folder", lambda path: order.append(f"folder {path.name}"))
-    build_part(folder, "content", "0a", Builder())
+    build_artifact(folder, "content", "0a", Builder())
     assert order[:3] == ["fsync", "fsync", "manifest"]
     assert order[-2:] == ["name", "folder parts"]
 
 
 def test_a_part_is_out_of_sight_before_it_is_deleted(folder, monkeypatch):
-    build_part(folder, "content", "0a", Builder())
-    path = part_folder(folder, "content", "0a")
+    build_artifact(folder, "content", "0a", Builder())
+    path = artifact_folder(folder, "content", "0a")
 
     def die(path, **_options):
         if path.exists():
@@ -180,11 +180,11 @@ def test_a_part_is_out_of_sight_before_it_is_deleted(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("services.batch.runtime.artifact_builder.shutil.rmtree", die)
         with pytest.raises(DeadError):
-            remove_part(folder, path)
+            remove_artifact(folder, path)
     assert not path.exists()
     assert [left.name for left in folder.staging.iterdir()] == ["doomed-content-0a"]
-    build_part(folder, "content", "0a", Builder())
-    remove_part(folder, path)
+    build_artifact(folder, "content", "0a", Builder())
+    remove_artifact(folder, path)
     assert not path.exists()
     assert list(folder.staging.iterdir()) == []
 
@@ -199,9 +199,9 @@ JSON = st.recursive(
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True).filter(lambda name: name != "kind"), JSON))
 def test_an_id_depends_on_what_goes_in_and_not_on_its_order(inputs):
     backwards = dict(reversed(inputs.items()))
-    assert part_id("content", **inputs) == part_id("content", **backwards)
-    assert part_id("content", **inputs) != part_id("catalog", **inputs)
-    assert part_id("content", **inputs) != part_id("content", **inputs, another=1)
+    assert artifact_id("content", **inputs) == artifact_id("content", **backwards)
+    assert artifact_id("content", **inputs) != artifact_id("catalog", **inputs)
+    assert artifact_id("content", **inputs) != artifact_id("content", **inputs, another=1)
 
 
 def test_write_durably_leaves_the_old_bytes_or_the_new_and_nothing_beside_them(tmp_path, monkeypatch):

@@ -9,9 +9,9 @@ import pytest
 
 from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
-from services.batch.runtime.artifact_builder import build_part
+from services.batch.runtime.artifact_builder import build_artifact
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.generation import part_folder
+from shared.artifacts.generation import artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.fold_in import FoldIn
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
@@ -42,12 +42,12 @@ def night(request, tmp_path_factory):
 
     def collaborate(folder):
         return build_collaborative(
-            folder, part_folder(data, "factors", "f"), ACTIVE, list_length=10, threads=1, progress=SILENT
+            folder, artifact_folder(data, "factors", "f"), ACTIVE, list_length=10, threads=1, progress=SILENT
         )
 
-    build_part(data, "factors", "f", factor)
-    manifest, _ = build_part(data, "collaborative", "c", collaborate)
-    return part_folder(data, "collaborative", "c"), manifest.facts, histories
+    build_artifact(data, "factors", "f", factor)
+    manifest, _ = build_artifact(data, "collaborative", "c", collaborate)
+    return artifact_folder(data, "collaborative", "c"), manifest.facts, histories
 
 
 def test_a_live_list_is_the_nightly_one(night):
