@@ -42,7 +42,7 @@ PORTS = {"bare": 8701, "direct": 8702, "nightshelf": 8703}
 
 
 def build_world(folder: DataFolder, client: redis.Redis) -> Path:
-    """Publish a generation, and the same content for the direct version; returns the content part."""
+    """Publish a generation, and the same content for the direct version; returns the content artifact."""
     rng = np.random.default_rng(7)
     settings = load_settings(data_dir=folder.root)
     books = pd.DataFrame(
@@ -88,13 +88,13 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
         (path / "users.json").write_text(json.dumps(users))
         return {}
 
-    parts: dict[ArtifactKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
+    artifacts: dict[ArtifactKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
     build_artifact(folder, "catalog", "bench", lambda path: build_catalog(path, books))
     build_artifact(
         folder, "content", "bench",
         lambda path: build_content(path, vectors, books, settings.content, threads=2, progress=SILENT),
     )  # fmt: skip
-    content = folder.parts / "content-bench"
+    content = folder.artifacts / "content-bench"
     tribe_of = np.load(content / "tribe_of.npy")
     build_artifact(
         folder, "popularity", "bench",
@@ -102,7 +102,7 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     )  # fmt: skip
     build_artifact(folder, "collaborative", "bench", collaborative)
     keys = Keys()
-    write_lists(client, keys, folder.parts / "collaborative-bench", SILENT)
+    write_lists(client, keys, folder.artifacts / "collaborative-bench", SILENT)
     pipeline = client.pipeline(transaction=False)
     for user, own, listed, listed_scores in zip(users, history.tolist(), lists.tolist(), scores.tolist(), strict=True):
         pipeline.sadd(keys.seen(user), *own)
@@ -115,7 +115,7 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
         json.dumps(books[["book_id", "title", "authors"]].to_dict(orient="records"))
     )
     manifest = GenerationManifest(
-        id="bench", created_at=datetime.now(UTC), parts=parts, snapshot="bench", source="bench", simulated_readers=True,
+        id="bench", created_at=datetime.now(UTC), artifacts=artifacts, snapshot="bench", source="bench", simulated_readers=True,
         rating_scale="1-5", counts={"books": N_BOOKS, "users": N_USERS}, blend=settings.blend,
     )  # fmt: skip
     write_manifest(folder, manifest)

@@ -20,7 +20,7 @@ import numpy as np
 
 from shared.recommend.blend import SOURCES, blend
 from shared.recommend.fold_in import FoldIn
-from shared.recommend.reranker import BOOK_FACTS, FEATURES, BookFacts, Reranker, lightgbm
+from shared.recommend.reranker import BOOK_METADATA, FEATURES, BookMetadata, Reranker, lightgbm
 from shared.settings import BlendSettings, RerankerSettings
 
 N_BOOKS, RANK, N_HISTORY, N_LISTED = 10_000, 128, 60, 100
@@ -57,9 +57,9 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
     parameters = {"objective": "binary", "num_leaves": chosen.leaves, "verbose": -1, "num_threads": 1, "seed": 7}
     library = lightgbm()
     model = library.train(parameters, library.Dataset(features, liked.astype(np.float32)), chosen.trees)
-    facts = chance.random((N_BOOKS, len(BOOK_FACTS)), np.float32)
+    metadata = chance.random((N_BOOKS, len(BOOK_METADATA)), np.float32)
     groups = chance.integers(-1, 2000, (N_BOOKS, 2)).astype(np.int32)
-    reranker = Reranker(BookFacts(facts, groups), model, chosen.books, N_HISTORY)
+    reranker = Reranker(BookMetadata(metadata, groups), model, chosen.books, N_HISTORY)
     recents = [chance.permutation(N_BOOKS)[:N_HISTORY].astype(np.int32) for _ in range(ROUNDS)]
     lists = [
         [

@@ -27,12 +27,12 @@ import pandas as pd
 from services.batch.evaluate.baselines.ease import Ease
 from services.batch.evaluate.baselines.factor_model import FactorModel
 from services.batch.evaluate.baselines.item_knn import ItemKnn
-from services.batch.evaluate.baselines.recommender import System
-from services.batch.evaluate.baselines.registry import all_systems
+from services.batch.evaluate.baselines.recommender import Recommender
+from services.batch.evaluate.baselines.registry import all_recommenders
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare
-from services.batch.evaluate.evaluation import SplitFacts
-from services.batch.evaluate.metric_registry import BookFacts
+from services.batch.evaluate.evaluation import SplitResult
+from services.batch.evaluate.metric_registry import BookMetadata
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
@@ -68,33 +68,39 @@ def main() -> None:
     settings = load_settings(data_dir=wanted.data_dir, reranker={"enabled": not wanted.search})
     if wanted.what == "amazon":
         split = amazon_split(settings)
-        facts = BookFacts(None, genre_shares(split.training.books["genres"].tolist()))
-        report(split, amazon_steps(settings), facts, settings, SHOWN["amazon"], max_users=AMAZON_USERS)
+        metadata = BookMetadata(None, genre_shares(split.training.books["genres"].tolist()))
+        report(split, amazon_steps(settings), metadata, settings, SHOWN["amazon"], max_users=AMAZON_USERS)
         return
     snapshot = taken_in(settings)
     content = None if wanted.no_content else content_artifact(snapshot, settings)
     books, interactions = snapshot.load_books(), snapshot.load_interactions()
     split = split_of(books, interactions, settings, validate=wanted.validate or wanted.search or wanted.steps)
-    facts = BookFacts(
+    metadata = BookMetadata(
         None if content is None else np.load(content / "vectors.npy"), genre_shares(list(books["genres"]))
     )
-    systems = all_systems(settings, content)
+    systems = all_recommenders(settings, content)
     if wanted.search:
         systems = [one for one in systems if one.name.startswith("served")] + searched()
     elif wanted.steps:
         systems = steps(settings, content)
     else:
         systems += tuned_alike()
-    report(split, systems, facts, settings, SHOWN["goodbooks"], max_users=len(split.rows))
+    report(split, systems, metadata, settings, SHOWN["goodbooks"], max_users=len(split.rows))
 
 
 def report(
-    split: Split, systems: list[System], facts: BookFacts, settings: Settings, shown: tuple[str, ...], *, max_users: int
+    split: Split,
+    systems: list[Recommender],
+    metadata: BookMetadata,
+    settings: Settings,
+    shown: tuple[str, ...],
+    *,
+    max_users: int,
 ) -> None:
     """Compare, and print what came of it, how long it took and how much memory."""
     started = time.perf_counter()
     with bound_threads(settings.batch.threads) as threads:
-        found = compare("time", split, systems, facts, max_users=max_users, seed=7, threads=threads, progress=SILENT)
+        found = compare("time", split, systems, metadata, max_users=max_users, seed=7, threads=threads, progress=SILENT)
     tell(found, shown)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
@@ -116,7 +122,7 @@ def taken_in(settings: Settings) -> Snapshot:
 
 
 def content_artifact(snapshot: Snapshot, settings: Settings) -> Path:
-    """Its content part; descriptions are embedded the first time."""
+    """Its content artifact; descriptions are embedded the first time."""
     folder = DataFolder(settings.data_dir)
     return artifact_folder(folder, "content", ArtifactBuilder(folder, snapshot, settings, SILENT).content())
 
@@ -129,7 +135,7 @@ def split_of(books: pd.DataFrame, interactions: pd.DataFrame, settings: Settings
     return split_by_time(books, before, settings.user_state, test_share=TEST_SHARE / (1 - TEST_SHARE))
 
 
-def tuned_alike() -> list[System]:
+def tuned_alike() -> list[Recommender]:
     """Single systems with the history weighed by recency, as the served lists weigh it: the best of `searched`."""
     return [
         replace(Ease(history_decay=0.82), name="ease, recent books"),
@@ -138,7 +144,7 @@ def tuned_alike() -> list[System]:
     ]
 
 
-def searched() -> list[System]:
+def searched() -> list[Recommender]:
     """Single systems under all settings among which those of `tuned_alike` are the best on validation."""
     decays = (0.7, 0.82, 0.9, 0.95, 1.0)
     return [
@@ -165,7 +171,7 @@ def _svd(rank: int, exponent: float, decay: float) -> FactorModel:
     return FactorModel(f"svd {rank} {exponent} {decay}", settings)
 
 
-def steps(settings: Settings, content: Path | None) -> list[System]:
+def steps(settings: Settings, content: Path | None) -> list[Recommender]:
     """What is served, the first system, and what came before it, step by step."""
     ageless = settings.item_transitions.model_copy(update={"half_life": None})
     short = settings.blend.model_copy(update={"item_transitions_recent_books": 20, "item_transitions_decay": 0.85})
@@ -205,7 +211,7 @@ def amazon_split(settings: Settings) -> Split:
         return read_given_split(*files, settings.user_state)
 
 
-def amazon_steps(settings: Settings) -> list[System]:
+def amazon_steps(settings: Settings) -> list[Recommender]:
     """What is served there, and its halves."""
     off = _with(settings, reranker=RerankerSettings())
     return [
@@ -214,7 +220,7 @@ def amazon_steps(settings: Settings) -> list[System]:
     ]
 
 
-def tell(found: SplitFacts, shown: tuple[str, ...]) -> None:
+def tell(found: SplitResult, shown: tuple[str, ...]) -> None:
     """One line for each system."""
     print(f"{found.title}: {found.n_users} users, {found.n_test_books} books to foresee")
     for title, system in found.systems.items():

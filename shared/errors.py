@@ -29,7 +29,7 @@ class SourceError(NightshelfError):
 
 
 class ArtifactError(NightshelfError):
-    """A part or a generation that is missing, damaged or inconsistent: never served, never published."""
+    """An artifact or a generation that is missing, damaged or inconsistent: never served, never published."""
 
 
 class PublishConflictError(NightshelfError):

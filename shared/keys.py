@@ -39,11 +39,11 @@ class Keys:
         return f"{self.prefix}:event:{event_id}"
 
     def collaborative_list(self, artifact_id: str, user_id: str) -> str:
-        """String: a packed list (`shared.recommend.codec`). Written by publish; unlinked by collect with its part."""
+        """String: a packed list (`shared.recommend.codec`). Written by publish; unlinked by collect with its artifact."""
         return f"{self.collaborative_prefix(artifact_id)}{{{user_id}}}"
 
     def collaborative_prefix(self, artifact_id: str) -> str:
-        """What every collaborative list of one part starts with."""
+        """What every collaborative list of one artifact starts with."""
         return f"{self.prefix}:cf:{artifact_id}:"
 
     def collaborative_complete(self, artifact_id: str) -> str:

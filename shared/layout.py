@@ -30,18 +30,18 @@ class DataFolder:
         return self.root / "embeddings"
 
     @property
-    def parts(self) -> Path:
-        """Finished parts, each in a folder `<kind>-<id>`."""
-        return self.root / "parts"
+    def artifacts(self) -> Path:
+        """Finished artifacts, each in a folder `<kind>-<id>`."""
+        return self.root / "artifacts"
 
     @property
     def staging(self) -> Path:
-        """Parts being written. Whatever is here when no run is active is left over and may be deleted."""
+        """Artifacts being written. Whatever is here when no run is active is left over and may be deleted."""
         return self.root / "staging"
 
     @property
     def cache_salt(self) -> Path:
-        """A text that sets all parts apart from those made before it was written; absent at first."""
+        """A text that sets all artifacts apart from those made before it was written; absent at first."""
         return self.root / "epoch"
 
     @property

@@ -52,15 +52,15 @@ def history(client: redis.Redis, keys: Keys) -> list[str]:
     return [entry.decode() for entry in cast("list[bytes]", client.lrange(keys.history, 0, -1))]
 
 
-def lists_complete(client: redis.Redis, keys: Keys, part: ArtifactManifest) -> bool:
-    """Whether every list of this collaborative part, as it is on disk, is in Redis."""
-    marker = cast("bytes | None", client.get(keys.collaborative_complete(part.id)))
-    return marker is not None and marker.decode() == lists_fingerprint(part)
+def lists_complete(client: redis.Redis, keys: Keys, artifact: ArtifactManifest) -> bool:
+    """Whether every list of this collaborative artifact, as it is on disk, is in Redis."""
+    marker = cast("bytes | None", client.get(keys.collaborative_complete(artifact.id)))
+    return marker is not None and marker.decode() == lists_fingerprint(artifact)
 
 
-def lists_fingerprint(part: ArtifactManifest) -> str:
-    """A hash of the lists. A part that was damaged and built again need not have the same ones under its id."""
-    return content_id([part.files[name].sha256 for name in _LIST_FILES])
+def lists_fingerprint(artifact: ArtifactManifest) -> str:
+    """A hash of the lists. An artifact that was damaged and built again need not have the same ones under its id."""
+    return content_id([artifact.files[name].sha256 for name in _LIST_FILES])
 
 
 def generation_before(client: redis.Redis, keys: Keys, current: str | None) -> str:

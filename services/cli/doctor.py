@@ -123,7 +123,7 @@ def _redis(settings: Settings, folder: DataFolder) -> str:
     ):
         server = client.info("server")
         found = str(server["redis_version"])
-        if tuple(int(part) for part in found.split(".")[:2]) < MINIMUM_VERSION:
+        if tuple(int(artifact) for artifact in found.split(".")[:2]) < MINIMUM_VERSION:
             raise NightshelfError(f"Redis {found} is too old.", where=url, hint="Use Redis 7 or newer, or Valkey.")
         policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction"))
     if policy != "noeviction":

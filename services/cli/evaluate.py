@@ -151,7 +151,7 @@ def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, p
 
     if generation is not None:
         manifest = read_manifest(folder, generation)
-        content = artifact_folder(folder, "content", manifest.parts["content"])
+        content = artifact_folder(folder, "content", manifest.artifacts["content"])
         return Evaluated(open_snapshot(folder, manifest.snapshot), content, generation)
     snapshot = current_snapshot(folder)
     if snapshot is None:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.batch.evaluate.evaluation import Evaluation, SplitFacts, SystemFacts
+from services.batch.evaluate.evaluation import Evaluation, RecommenderResult, SplitResult
 from services.batch.metrics.bootstrap import Interval
 
 _ACCURACY = {
@@ -36,7 +36,7 @@ def evaluation_screen(evaluation: Evaluation) -> RenderableType:
     return Group(*pieces)
 
 
-def _accuracy(evaluation: Evaluation, split: SplitFacts) -> Table:
+def _accuracy(evaluation: Evaluation, split: SplitResult) -> Table:
     names = _ACCURACY.get(split.kind, _ACCURACY["time"])
     first = evaluation.metrics[names[0]].title
     table = _table(evaluation, "Found", names)
@@ -47,7 +47,7 @@ def _accuracy(evaluation: Evaluation, split: SplitFacts) -> Table:
     return table
 
 
-def _lists(evaluation: Evaluation, split: SplitFacts) -> Table:
+def _lists(evaluation: Evaluation, split: SplitResult) -> Table:
     table = _table(evaluation, "Lists of ten", _LISTS)
     table.add_column("seconds", justify="right")
     for system in split.systems.values():
@@ -66,7 +66,7 @@ def _table(evaluation: Evaluation, heading: str, names: tuple[str, ...]) -> Tabl
     return table
 
 
-def _notes(split: SplitFacts) -> list[Text]:
+def _notes(split: SplitResult) -> list[Text]:
     notes = [
         Text(f"{system.title} is left out: {system.skipped}") for system in split.systems.values() if system.skipped
     ]
@@ -75,13 +75,13 @@ def _notes(split: SplitFacts) -> list[Text]:
     return notes
 
 
-def _values(system: SystemFacts, names: tuple[str, ...]) -> list[str]:
+def _values(system: RecommenderResult, names: tuple[str, ...]) -> list[str]:
     figures = [system.figures.get(name) for name in names]
     values = [figure.value if isinstance(figure, Interval) else figure for figure in figures]
     return ["-" if value is None else f"{value:.3f}" if names is _LISTS else f"{value:.4f}" for value in values]
 
 
-def _difference(system: SystemFacts, metric: str) -> str:
+def _difference(system: RecommenderResult, metric: str) -> str:
     """The difference and its interval, a star where that leaves out 0."""
     if metric not in system.served_minus:
         return ""

@@ -103,7 +103,7 @@ def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
         **_snapshot_row(report.ingest),
         "NDCG@10 on a split of its own": _quality(report.quality),
         "gate": f"{report.gate.verdict}: {report.gate.reason}",
-        "parts reused": ", ".join(report.reused_artifacts) or "none",
+        "artifacts reused": ", ".join(report.reused_artifacts) or "none",
         "generation": f"{report.generation_id}, {'published' if report.published else 'served already'}",
     }
     page = folder.report(report.generation_id, "night")

@@ -1,4 +1,4 @@
-"""The catalog part, opened for serving: every book's record as ready JSON, memory-mapped.
+"""The catalog artifact, opened for serving: every book's record as ready JSON, memory-mapped.
 
 Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JSON object), `ids.json`, `titles.json`,
 `authors.json` (lists in order of book number), `editions.npy` (int32, editions of one work share a value),
@@ -35,7 +35,7 @@ class Catalog:
 
     @classmethod
     def open(cls, path: Path) -> Catalog:
-        """Open a catalog part's folder."""
+        """Open a catalog artifact's folder."""
         ids: list[str] = orjson.loads((path / "ids.json").read_bytes())
         return cls(
             ids=ids,

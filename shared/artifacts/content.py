@@ -1,4 +1,4 @@
-"""The content part, opened for serving: who is next to whom by description, and in which tribe.
+"""The content artifact, opened for serving: who is next to whom by description, and in which tribe.
 
 Files: `vectors.npy` (float32, (n_books, dim), unit rows; zero rows for inactive books), `index.faiss` (inner product,
 labels are book numbers, active books only), `tribe_of.npy` (int32, -1 for inactive books), `map.npy` (float32,
@@ -72,7 +72,7 @@ class Neighbours(NeighbourLists):
 
     @classmethod
     def open(cls, path: Path, editions: NDArray[np.int32], *, n_remembered: int = 100_000) -> Neighbours:
-        """Open a content part's folder; vectors and index stay on disk as far as FAISS and numpy allow.
+        """Open a content artifact's folder; vectors and index stay on disk as far as FAISS and numpy allow.
 
         Raises:
             ArtifactError: vectors and index do not belong together.

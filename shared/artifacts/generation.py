@@ -1,7 +1,7 @@
-"""Parts and generations: what a nightly run publishes and the API serves.
+"""Artifacts and generations: what a nightly run publishes and the API serves.
 
-A *part* is an immutable folder `<kind>-<id>` with its files and `part.json` (sizes, SHA-256), written last. A
-*generation* is a small manifest naming one part of each kind. This module reads and verifies; `services.batch.publish.publish`
+A *artifact* is an immutable folder `<kind>-<id>` with its files and `artifact.json` (sizes, SHA-256), written last. A
+*generation* is a small manifest naming one artifact of each kind. This module reads and verifies; `services.batch.publish.publish`
 writes.
 """
 
@@ -37,7 +37,7 @@ ARTIFACT_FORMAT = 1
 
 
 class FileInfo(BaseModel):
-    """Size in bytes and SHA-256 of one file of a part."""
+    """Size in bytes and SHA-256 of one file of an artifact."""
 
     model_config = ConfigDict(frozen=True)
     n_bytes: int
@@ -45,14 +45,14 @@ class FileInfo(BaseModel):
 
 
 class ArtifactManifest(BaseModel):
-    """`part.json`: what a part is and what it must consist of."""
+    """`artifact.json`: what an artifact is and what it must consist of."""
 
     model_config = ConfigDict(frozen=True)
     kind: AnyArtifactKind
     id: str
     format: int = ARTIFACT_FORMAT
     files: dict[str, FileInfo]
-    facts: dict[str, str | int | float | bool | None] = {}
+    metadata: dict[str, str | int | float | bool | None] = {}
 
 
 class GateVerdict(BaseModel):
@@ -75,19 +75,19 @@ class GateVerdict(BaseModel):
 
 
 class GenerationManifest(BaseModel):
-    """What is published: one part of each kind, where the data came from, and how lists are blended.
+    """What is published: one artifact of each kind, where the data came from, and how lists are blended.
 
-    There is a reranker part only where the reranker is on.
+    There is a reranker artifact only where the reranker is on.
 
     `collaborative` and `item_transitions` are what those were made with, and `tuned` names the settings of them and of the
     blend that a search found; all are for people. `night` is the date it was made for, if it was made on a schedule,
-    `evaluation` the part that holds how good it is, user by user, and `gate` what came of that.
+    `evaluation` the artifact that holds how good it is, user by user, and `gate` what came of that.
     """
 
     model_config = ConfigDict(frozen=True)
     id: str
     created_at: datetime
-    parts: dict[ArtifactKind, str]
+    artifacts: dict[ArtifactKind, str]
     snapshot: str
     source: str
     simulated_readers: bool
@@ -115,22 +115,22 @@ def sha256_of(path: Path) -> str:
 
 
 def artifact_folder(folder: DataFolder, kind: AnyArtifactKind, artifact_id: str) -> Path:
-    """Where a finished part of this id lives."""
-    return folder.parts / f"{kind}-{artifact_id}"
+    """Where a finished artifact of this id lives."""
+    return folder.artifacts / f"{kind}-{artifact_id}"
 
 
 def verify_artifact(path: Path) -> ArtifactManifest:
-    """Read `part.json` and hold every file against it.
+    """Read `artifact.json` and hold every file against it.
 
     Raises:
-        ArtifactError: the part is absent, incomplete or damaged; names the file.
+        ArtifactError: the artifact is absent, incomplete or damaged; names the file.
     """
     try:
-        manifest = ArtifactManifest.model_validate_json((path / "part.json").read_bytes())
+        manifest = ArtifactManifest.model_validate_json((path / "artifact.json").read_bytes())
     except FileNotFoundError as error:
-        raise ArtifactError(f"The part {path.name} has no part.json.", where=str(path)) from error
+        raise ArtifactError(f"The artifact {path.name} has no part.json.", where=str(path)) from error
     except ValidationError as error:
-        raise ArtifactError(f"The part.json of {path.name} is not readable: {error}.", where=str(path)) from error
+        raise ArtifactError(f"The artifact.json of {path.name} is not readable: {error}.", where=str(path)) from error
     if manifest.format != ARTIFACT_FORMAT:
         raise ArtifactError(f"{path.name} has format {manifest.format}; this code reads {ARTIFACT_FORMAT}.")
     for name, fact in manifest.files.items():
@@ -145,8 +145,8 @@ def verify_artifact(path: Path) -> ArtifactManifest:
 
 
 def read_artifact(path: Path) -> ArtifactManifest:
-    """What a part, verified before, says of itself."""
-    return ArtifactManifest.model_validate_json((path / "part.json").read_bytes())
+    """What an artifact, verified before, says of itself."""
+    return ArtifactManifest.model_validate_json((path / "artifact.json").read_bytes())
 
 
 def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:
@@ -174,7 +174,7 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    The collaborative part (`item_transitions` and `fold_in`) and the reranker may be older than the catalogue and then know
+    The collaborative artifact (`item_transitions` and `fold_in`) and the reranker may be older than the catalogue and then know
     fewer books.
     """
 
@@ -203,24 +203,28 @@ class Generation:
     @property
     def collaborative_id(self) -> str:
         """The id that scopes this generation's per-user lists in Redis."""
-        return self.manifest.parts["collaborative"]
+        return self.manifest.artifacts["collaborative"]
 
 
 def open_generation(folder: DataFolder, generation_id: str, *, previous: Generation | None = None) -> Generation:
     """Open a published or staged generation, holding every file against its checksum.
 
-    Parts that `previous` has open already are taken over as they are, with what they remember.
+    Artifacts that `previous` has open already are taken over as they are, with what they remember.
 
     Raises:
-        ArtifactError: a part is missing, damaged, or does not fit the others.
+        ArtifactError: an artifact is missing, damaged, or does not fit the others.
     """
     manifest = read_manifest(folder, generation_id)
-    missing = [kind for kind in ARTIFACT_KINDS if kind not in {*manifest.parts, *OPTIONAL_ARTIFACTS}]
+    missing = [kind for kind in ARTIFACT_KINDS if kind not in {*manifest.artifacts, *OPTIONAL_ARTIFACTS}]
     if missing:
-        raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} part.")
-    paths = {kind: artifact_folder(folder, kind, part) for kind, part in manifest.parts.items()}
-    opened = {kind for kind, part in manifest.parts.items() if previous and previous.manifest.parts.get(kind) == part}
-    facts = {kind: verify_artifact(path).facts for kind, path in paths.items() if kind not in opened}
+        raise ArtifactError(f"Generation {generation_id} names no {' and no '.join(missing)} artifact.")
+    paths = {kind: artifact_folder(folder, kind, artifact) for kind, artifact in manifest.artifacts.items()}
+    opened = {
+        kind
+        for kind, artifact in manifest.artifacts.items()
+        if previous and previous.manifest.artifacts.get(kind) == artifact
+    }
+    metadata = {kind: verify_artifact(path).metadata for kind, path in paths.items() if kind not in opened}
     catalog = previous.catalog if previous and "catalog" in opened else Catalog.open(paths["catalog"])
     if previous and {"catalog", "content"} <= opened:
         neighbours = previous.neighbours
@@ -234,10 +238,10 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
         item_transitions, trending, fold_in = previous.item_transitions, previous.trending, previous.fold_in
     else:
         item_transitions, trending = ItemTransitions.open(paths["collaborative"]), open_trending(paths["collaborative"])
-        fold_in = FoldIn.open(paths["collaborative"], facts["collaborative"])
+        fold_in = FoldIn.open(paths["collaborative"], metadata["collaborative"])
     reranker = previous.reranker if previous and "reranker" in opened else None
-    if "reranker" in facts:
-        reranker = Reranker.open(paths["reranker"], facts["reranker"])
+    if "reranker" in metadata:
+        reranker = Reranker.open(paths["reranker"], metadata["reranker"])
     for name, n_rows, exact in (
         ("vectors", neighbours.n_books, True),
         ("ratings", popularity.n_books, True),

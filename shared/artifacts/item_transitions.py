@@ -1,7 +1,7 @@
 """Item transitions, opened for serving: for each book what its readers went on to read (see `services.batch.models.item_transitions`).
 
-Files, in the collaborative part: `item_transitions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
-`item_transitions.scores.npy`, float32, the same shape, above 0, padded with 0. The part may be older than the catalogue and
+Files, in the collaborative artifact: `item_transitions.numbers.npy`, int32, (n_books, n), best first, padded with -1, and
+`item_transitions.scores.npy`, float32, the same shape, above 0, padded with 0. The artifact may be older than the catalogue and
 then knows fewer books. Trending books beside them is for everyone the same (`services.batch.models.trending`).
 """
 
@@ -36,9 +36,9 @@ class ItemTransitions(NeighbourLists):
 
     @classmethod
     def open(cls, path: Path) -> ItemTransitions:
-        """Open those of a collaborative part's folder; the lists stay on disk.
+        """Open those of a collaborative artifact's folder; the lists stay on disk.
 
-        A part made by a Nightshelf that knew no item transitions has none, and is served without them.
+        An artifact made by a Nightshelf that knew no item transitions has none, and is served without them.
 
         Raises:
             ArtifactError: the files do not belong together.
@@ -62,7 +62,7 @@ class ItemTransitions(NeighbourLists):
 
 
 def open_trending(path: Path) -> Candidates:
-    """What is liked most just now, best first: `trending.numbers.npy`, `trending.scores.npy` of a collaborative part."""
+    """What is liked most just now, best first: `trending.numbers.npy`, `trending.scores.npy` of a collaborative artifact."""
     if not (path / TRENDING_FILES[0]).exists():
         return NO_CANDIDATES
     numbers, scores = (np.load(path / name) for name in TRENDING_FILES)

@@ -1,4 +1,4 @@
-"""The popularity part, opened for serving: counts, averages and popular lists.
+"""The popularity artifact, opened for serving: counts, averages and popular lists.
 
 Files: `n_ratings.npy` (int64), `average_rating.npy` (float32, NaN where nobody rated), `bayesian_average.npy`
 (float32), `popular.json` (`overall`, `genres`, `tribes`: book numbers, best first).
@@ -27,7 +27,7 @@ class Popularity:
 
     @classmethod
     def open(cls, path: Path) -> Popularity:
-        """Open a popularity part's folder."""
+        """Open a popularity artifact's folder."""
         popular = orjson.loads((path / "popular.json").read_bytes())
         return cls(
             n_ratings=np.load(path / "n_ratings.npy"),

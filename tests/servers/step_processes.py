@@ -83,8 +83,8 @@ OF_STEPS: dict[str, Callable[[], None]] = {
     "flipped, not answered": _between_flip_and_answer,
     "generations collected, lists not": lambda: dying(publish, "_unlink_lists"),
     "lists unmarked": lambda: dying(redis.Redis, "unlink", 2),
-    "parts not collected": lambda: dying(publish, "_remove_unused"),
-    "a part out of sight": lambda: dying(artifact_builder.shutil, "rmtree", 2, _is_there),
+    "artifacts not collected": lambda: dying(publish, "_remove_unused"),
+    "an artifact out of sight": lambda: dying(artifact_builder.shutil, "rmtree", 2, _is_there),
     "snapshots not collected": lambda: dying(publish, "_remove_unused", 2),
 }
 

@@ -42,7 +42,7 @@ def catalog(odd_world: World) -> Catalog:
     """The books being served, read from disk."""
     folder = DataFolder(odd_world.settings.data_dir)
     manifest = read_manifest(folder, odd_world.generation_id)
-    return Catalog.open(artifact_folder(folder, "catalog", manifest.parts["catalog"]))
+    return Catalog.open(artifact_folder(folder, "catalog", manifest.artifacts["catalog"]))
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def interactions(seed: int = 7) -> pd.DataFrame:
 
 
 def content_artifact(folder: Path) -> Path:
-    """A content part whose descriptions are near each other where the taste is the same."""
+    """A content artifact whose descriptions are near each other where the taste is the same."""
     chance = np.random.default_rng(7)
     vectors = chance.normal(0, 0.2, (N_BOOKS, 16)).astype(np.float32)
     vectors[np.arange(N_BOOKS), np.arange(N_BOOKS) % len(TASTES)] += 1

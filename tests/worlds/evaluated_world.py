@@ -10,7 +10,7 @@ from services.batch.evaluate.baselines.popularity import MostPopular
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import Evaluation
-from services.batch.evaluate.metric_registry import METRICS, BookFacts
+from services.batch.evaluate.metric_registry import METRICS, BookMetadata
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval
 from services.batch.metrics.splits import split_by_time
@@ -25,9 +25,9 @@ NASTY = '<script>alert("1")</script> & "Sons" </style></svg>'
 
 def evaluation_of_world(*, simulated: bool = True) -> Evaluation:
     split = split_by_time(books(), interactions(), UserStateSettings(), test_share=0.3)
-    facts = BookFacts(np.eye(N_BOOKS, dtype=np.float32), genre_shares(books()["genres"].tolist()))
+    metadata = BookMetadata(np.eye(N_BOOKS, dtype=np.float32), genre_shares(books()["genres"].tolist()))
     systems = [Served("served", Settings(), None), ItemKnn(), Ease(), MostPopular()]
-    found = compare("time", split, systems, facts, max_users=1000, seed=7, threads=1, progress=SILENT)
+    found = compare("time", split, systems, metadata, max_users=1000, seed=7, threads=1, progress=SILENT)
     return Evaluation(
         created_at="2024-05-01T00:00:00Z", source=NASTY, snapshot="s1", generation="g1", simulated_readers=simulated,
         n_books=N_BOOKS, n_users=80, n_interactions=960, seed=7, seconds=1.0, metrics=METRICS, splits=[found],

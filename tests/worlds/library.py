@@ -98,7 +98,7 @@ class Library:
         Args:
             events: id, user, book, kind and value of each.
         """
-        catalog = Catalog.open(artifact_folder(self.folder, "catalog", self.manifest.parts["catalog"]))
+        catalog = Catalog.open(artifact_folder(self.folder, "catalog", self.manifest.artifacts["catalog"]))
         accepted = []
         for event in events:
             fields = dict(zip(("event_id", "user_id", "book_id", "kind", "value"), event, strict=True))
@@ -158,21 +158,21 @@ class Library:
         return verify_generation(self.client, self.keys, self.folder, self.pointer)
 
     def served(self) -> ServingState:
-        part = self.manifest.parts["collaborative"]
+        artifact = self.manifest.artifacts["collaborative"]
         return ServingState(
-            self.pointer, read_pointer_file(self.folder), self.lists_of(part),
-            self.client.get(self.keys.collaborative_complete(part)),
+            self.pointer, read_pointer_file(self.folder), self.lists_of(artifact),
+            self.client.get(self.keys.collaborative_complete(artifact)),
         )  # fmt: skip
 
     def lists_of(self, artifact_id: str) -> dict[bytes, bytes]:
-        """The packed lists of a collaborative part by user, as they are in Redis."""
+        """The packed lists of a collaborative artifact by user, as they are in Redis."""
         prefix = self.keys.collaborative_prefix(artifact_id).encode()
         names = list(self.client.scan_iter(match=prefix + b"*", count=1000))
         return {name.removeprefix(prefix): self.client.get(name) for name in names}
 
     def lists(self) -> dict[str, np.ndarray]:
         """Book numbers listed for each user by the current generation, as they are in Redis."""
-        packed = self.lists_of(self.manifest.parts["collaborative"])
+        packed = self.lists_of(self.manifest.artifacts["collaborative"])
         return {tagged.decode()[1:-1]: unpack(value)[0] for tagged, value in packed.items()}
 
     def user_states(self) -> UserStates:

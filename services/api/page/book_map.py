@@ -34,13 +34,13 @@ class BookMap:
 
 def tag_of(generation: Generation) -> str:
     """What a map is made of; the same tag means the same bytes."""
-    parts = generation.manifest.parts
-    return f"{parts['catalog']}-{parts['content']}-{parts['popularity']}"
+    artifacts = generation.manifest.artifacts
+    return f"{artifacts['catalog']}-{artifacts['content']}-{artifacts['popularity']}"
 
 
 def make_map(folder: DataFolder, generation: Generation) -> BookMap:
     """Read the coordinates and pack them. Takes a moment with many books: call it off the event loop."""
-    path = artifact_folder(folder, "content", generation.manifest.parts["content"])
+    path = artifact_folder(folder, "content", generation.manifest.artifacts["content"])
     places: NDArray[np.float32] = np.load(path / "map.npy")
     n_ratings = generation.popularity.n_ratings
     active = generation.catalog.active.nonzero()[0]

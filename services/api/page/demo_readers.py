@@ -40,11 +40,11 @@ class DemoReaders:
         generation = served.generation
         if not generation.manifest.simulated_readers:
             return []
-        part = generation.collaborative_id
-        if self._of != part:
-            self._some = await asyncio.to_thread(self._spread, part)
-            self._of = part
-        states = await self._store.user_states(part, self._some, n_recent=_RECENT_SHOWN, known_until=None)
+        artifact = generation.collaborative_id
+        if self._of != artifact:
+            self._some = await asyncio.to_thread(self._spread, artifact)
+            self._of = artifact
+        states = await self._store.user_states(artifact, self._some, n_recent=_RECENT_SHOWN, known_until=None)
         tribe_of, n_books = generation.neighbours.tribe_of, generation.catalog.n_books
         met: dict[int, int] = {}
         ranked = []
@@ -61,8 +61,8 @@ class DemoReaders:
             for _, _, user, recent in sorted(ranked)[:limit]
         ]
 
-    def _spread(self, part: str) -> list[str]:
+    def _spread(self, artifact: str) -> list[str]:
         """Users from all over the lists."""
-        path = artifact_folder(self._folder, "collaborative", part) / "users.json"
+        path = artifact_folder(self._folder, "collaborative", artifact) / "users.json"
         users: list[str] = orjson.loads(path.read_bytes())
         return users[:: max(1, len(users) // _LOOKED_AT)][:_LOOKED_AT]

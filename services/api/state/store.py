@@ -143,7 +143,7 @@ class Store:
         """The state of several users in one round trip.
 
         Args:
-            part_id: the collaborative part whose lists are served.
+            artifact_id: the collaborative artifact whose lists are served.
             user_ids: whose.
             n_recent: recent books at most, of each.
             known_until: what is later than this, in seconds since 1970, is new to the night; `None`: nothing is.

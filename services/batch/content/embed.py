@@ -285,8 +285,13 @@ def _dimensions(folder: Path) -> int:
         n: int | None = None
         for module in orjson.loads((folder / "modules.json").read_bytes()):
             config = folder / module["path"] / "config.json"
-            facts = orjson.loads(config.read_bytes()) if config.is_file() else {}
-            n = facts.get("out_features") or facts.get("word_embedding_dimension") or facts.get("hidden_size") or n
+            metadata = orjson.loads(config.read_bytes()) if config.is_file() else {}
+            n = (
+                metadata.get("out_features")
+                or metadata.get("word_embedding_dimension")
+                or metadata.get("hidden_size")
+                or n
+            )
         return int(n or 0) or orjson.loads((folder / "config.json").read_bytes())["hidden_size"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""The content part: vectors, their index, tribes and the 2-D map, as `shared.artifacts.content` describes the files.
+"""The content artifact: vectors, their index, tribes and the 2-D map, as `shared.artifacts.content` describes the files.
 
 Up to `exact_up_to` books the index is exact. Beyond, exact, HNSW and IVF are built from the same vectors; the fastest
 for a single query on one thread that reaches `min_recall` is kept. Recall is that of the 100 nearest against the exact
@@ -58,7 +58,7 @@ def build_content(
     threads: int | None,
     progress: Progress,
 ) -> Metadata:
-    """Write the content part's files into `folder`.
+    """Write the content artifact's files into `folder`.
 
     Args:
         folder: an empty folder.

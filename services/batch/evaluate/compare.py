@@ -9,12 +9,12 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.baselines.recommender import System
-from services.batch.evaluate.evaluation import Setting, SplitFacts, SystemFacts
+from services.batch.evaluate.baselines.recommender import Recommender
+from services.batch.evaluate.evaluation import RecommenderResult, Setting, SplitResult
 from services.batch.evaluate.groups import activity_groups, popularity_groups
 from services.batch.evaluate.metric_registry import (
     LONGEST,
-    BookFacts,
+    BookMetadata,
     accuracy_of_users,
     lists_of_all,
     lists_of_users,
@@ -47,14 +47,14 @@ TITLES = {
 def compare(
     kind: str,
     whole: Split,
-    systems: Sequence[System],
-    books: BookFacts,
+    systems: Sequence[Recommender],
+    books: BookMetadata,
     *,
     max_users: int,
     seed: int,
     threads: int,
     progress: Progress,
-) -> SplitFacts:
+) -> SplitResult:
     """Score systems on at most `max_users` test users of a split; the first is what the others are held against.
 
     A system that cannot learn from this data is skipped, with its reason.
@@ -81,10 +81,10 @@ def compare_lists(
     split: Split,
     lists: Mapping[str, NDArray[np.int32]],
     settings: Mapping[str, dict[str, Setting]],
-    books: BookFacts,
+    books: BookMetadata,
     *,
     seed: int,
-) -> SplitFacts:
+) -> SplitResult:
     """Score lists that are there already; the first are what the others are held against.
 
     Args:
@@ -101,8 +101,8 @@ def compare_lists(
     """
     comparison = _Comparison(split, books, seed=seed, threads=1)
     for name, ranked in lists.items():
-        comparison.facts[name] = comparison.measured(
-            name, ranked, SystemFacts(title=TITLES.get(name, name), settings=settings.get(name, {}))
+        comparison.metadata[name] = comparison.measured(
+            name, ranked, RecommenderResult(title=TITLES.get(name, name), settings=settings.get(name, {}))
         )
     return comparison.found(kind, whole)
 
@@ -110,31 +110,31 @@ def compare_lists(
 class _Comparison:
     """One split, and what each system made of it so far."""
 
-    def __init__(self, split: Split, books: BookFacts, *, seed: int, threads: int) -> None:
+    def __init__(self, split: Split, books: BookMetadata, *, seed: int, threads: int) -> None:
         self._split = split
         self._books = books
         self._seed = seed
         self._threads = threads
         self._of_served: dict[str, NDArray[np.float64]] | None = None
-        self.facts: dict[str, SystemFacts] = {}
+        self.metadata: dict[str, RecommenderResult] = {}
         self.activity, self._masks = activity_groups(split)
         self.popularity, self._parts = popularity_groups(split)
 
-    def add(self, system: System, progress: Progress) -> None:
+    def add(self, system: Recommender, progress: Progress) -> None:
         title, settings = TITLES.get(system.name, system.name), settings_of(system)
         started = time.perf_counter()
         try:
             reranker = system.fit(self._split.training, threads=self._threads, progress=progress)
         except ModelError as error:
-            self.facts[system.name] = SystemFacts(title=title, settings=settings, skipped=str(error))
+            self.metadata[system.name] = RecommenderResult(title=title, settings=settings, skipped=str(error))
             return
         fitted = time.perf_counter()
         ranked = reranker.rank(self._split.rows, LONGEST)
         listed = time.perf_counter()
-        self.facts[system.name] = self.measured(
+        self.metadata[system.name] = self.measured(
             system.name,
             ranked,
-            SystemFacts(
+            RecommenderResult(
                 title=title,
                 settings=settings,
                 fit_seconds=round(fitted - started, 3),
@@ -143,7 +143,7 @@ class _Comparison:
         )
         get_logger().info("evaluate.scored", system=system.name, seconds=round(time.perf_counter() - started, 2))
 
-    def measured(self, name: str, ranked: NDArray[np.int32], facts: SystemFacts) -> SystemFacts:
+    def measured(self, name: str, ranked: NDArray[np.int32], metadata: RecommenderResult) -> RecommenderResult:
         """The facts of a system with all figures of its lists."""
         _refuse_seen(ranked, self._split, name)
         accuracy = accuracy_of_users(ranked, self._split.relevant)
@@ -153,14 +153,14 @@ class _Comparison:
             "by_popularity": [_interval(recall_at(ranked, part, 20), self._seed) for part in self._parts],
             "served_minus": self._served_minus(accuracy),
         }
-        return facts.model_copy(update=figures)
+        return metadata.model_copy(update=figures)
 
-    def found(self, kind: str, whole: Split) -> SplitFacts:
+    def found(self, kind: str, whole: Split) -> SplitResult:
         """All of it, and how the split was; `whole` is the split with the users that were not scored."""
         split = self._split
         n_relevant = np.diff(split.relevant.indptr)
         n_unseen = int(split.training.active.sum()) - np.diff(split.training.seen.indptr)[split.rows]
-        return SplitFacts(
+        return SplitResult(
             kind=kind,
             title=split.name,
             n_training_interactions=len(split.training.interactions),
@@ -171,7 +171,7 @@ class _Comparison:
             chance_recall_at_50=float(np.minimum(LONGEST / np.maximum(n_unseen, 1), 1).mean()),
             activity_groups=self.activity,
             popularity_groups=self.popularity,
-            systems=self.facts,
+            systems=self.metadata,
         )
 
     def _figures(
@@ -195,7 +195,7 @@ class _Comparison:
         return dict(zip(accuracy, mean_intervals(differences, seed=self._seed), strict=True))
 
 
-def settings_of(system: System) -> dict[str, Setting]:
+def settings_of(system: Recommender) -> dict[str, Setting]:
     """What a system was run with: its fields, the groups of settings among them name by name."""
     found: dict[str, Setting] = {}
     names: list[str] = [field.name for field in fields(system)] if is_dataclass(system) else []

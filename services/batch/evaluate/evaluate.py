@@ -12,11 +12,11 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
-from services.batch.evaluate.baselines.recommender import System
-from services.batch.evaluate.baselines.registry import all_systems
+from services.batch.evaluate.baselines.recommender import Recommender
+from services.batch.evaluate.baselines.registry import all_recommenders
 from services.batch.evaluate.compare import compare
-from services.batch.evaluate.evaluation import Evaluation, SplitFacts
-from services.batch.evaluate.metric_registry import METRICS, BookFacts
+from services.batch.evaluate.evaluation import Evaluation, SplitResult
+from services.batch.evaluate.metric_registry import METRICS, BookMetadata
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
@@ -52,7 +52,7 @@ class Evaluated:
 
     Attributes:
         snapshot: its data.
-        content_part: folder of the content part made of it.
+        content_artifact: folder of the content artifact made of it.
         generation: the published generation both are of, if they are.
     """
 
@@ -86,17 +86,17 @@ def evaluate(
     """
     started = time.perf_counter()
     books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.load_interactions()
-    systems = _chosen(all_systems(settings, evaluated.content_artifact), only)
+    systems = _chosen(all_recommenders(settings, evaluated.content_artifact), only)
     vectors = np.load(evaluated.content_artifact / "vectors.npy", mmap_mode="r")
-    facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
-    found: list[SplitFacts] = []
+    metadata = BookMetadata(np.asarray(vectors), genre_shares(books["genres"].tolist()))
+    found: list[SplitResult] = []
     with bound_threads(settings.batch.threads) as threads:
         for kind, split in _splits(kinds, books, interactions, settings):
             some = systems if kind != "cold-users" else [one for one in systems if one.name in _SERVED_ALONE] or systems
             n_users = max_users or len(split.rows)
             seed = settings.evaluation.seed
             found.append(
-                compare(kind, split, some, facts, max_users=n_users, seed=seed, threads=threads, progress=progress)
+                compare(kind, split, some, metadata, max_users=n_users, seed=seed, threads=threads, progress=progress)
             )
     source = evaluated.snapshot.meta["source"]
     return Evaluation(
@@ -133,12 +133,12 @@ def evaluate_files(
     started = time.perf_counter()
     split = read_given_split(training_file, test_file, settings.user_state)
     training, seed = split.training, settings.evaluation.seed
-    systems = _chosen(all_systems(settings, None), only)
-    facts = BookFacts(None, genre_shares(training.books["genres"].tolist()))
+    systems = _chosen(all_recommenders(settings, None), only)
+    metadata = BookMetadata(None, genre_shares(training.books["genres"].tolist()))
     with bound_threads(settings.batch.threads) as threads:
         n_users = max_users or len(split.rows)
         found = compare(
-            "given", split, systems, facts, max_users=n_users, seed=seed, threads=threads, progress=progress
+            "given", split, systems, metadata, max_users=n_users, seed=seed, threads=threads, progress=progress
         )
     return Evaluation(
         created_at=datetime.now(UTC),
@@ -182,7 +182,7 @@ def _splits(
                 )
 
 
-def _chosen(systems: list[System], only: Sequence[str]) -> list[System]:
+def _chosen(systems: list[Recommender], only: Sequence[str]) -> list[Recommender]:
     """The systems of these names; the served pipeline is always the first of them."""
     names = [system.name for system in systems]
     unknown = sorted(set(only) - set(names))

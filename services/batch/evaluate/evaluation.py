@@ -22,7 +22,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class MetricFacts(_Record):
+class MetricMetadata(_Record):
     """What a metric is.
 
     Attributes:
@@ -55,7 +55,7 @@ class GroupFacts(_Record):
     n: int
 
 
-class SystemFacts(_Record):
+class RecommenderResult(_Record):
     """A system's figures on one split.
 
     Attributes:
@@ -82,7 +82,7 @@ class SystemFacts(_Record):
     served_minus: dict[str, Interval] = {}
 
 
-class SplitFacts(_Record):
+class SplitResult(_Record):
     """One split and what came of it.
 
     Attributes:
@@ -106,7 +106,7 @@ class SplitFacts(_Record):
     chance_recall_at_50: float
     activity_groups: list[GroupFacts]
     popularity_groups: list[GroupFacts]
-    systems: dict[str, SystemFacts]
+    systems: dict[str, RecommenderResult]
 
 
 class Evaluation(_Record):
@@ -132,8 +132,8 @@ class Evaluation(_Record):
     n_interactions: int
     seed: int
     seconds: float
-    metrics: dict[str, MetricFacts]
-    splits: list[SplitFacts]
+    metrics: dict[str, MetricMetadata]
+    splits: list[SplitResult]
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:

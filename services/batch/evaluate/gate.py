@@ -28,7 +28,7 @@ _ENOUGH_SHARED = 0.5  # share of either night's users that both must have for a 
 
 
 def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict:
-    """Compare two evaluation parts.
+    """Compare two evaluation artifacts.
 
     The verdict's metric is `ndcg_at_10`, or what was worse beside it: `collaborative_ndcg_at_10`,
     `content_ndcg_at_10`, or `interactions`, `users` or `books` (then values are counts, without an interval).

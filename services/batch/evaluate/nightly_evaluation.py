@@ -1,4 +1,4 @@
-"""The evaluation part: how good the served pipeline is on the night's own data, for the gate and for people.
+"""The evaluation artifact: how good the served pipeline is on the night's own data, for the gate and for people.
 
 The configured model is fit on the training part of a split by time and asked for what came after. Files, in a folder
 made by the caller:
@@ -27,8 +27,8 @@ from scipy.sparse import csr_matrix
 from services.batch.evaluate.baselines.popularity import MostPopular
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare_lists, settings_of
-from services.batch.evaluate.evaluation import SplitFacts as EvaluationSplit
-from services.batch.evaluate.metric_registry import LONGEST, BookFacts
+from services.batch.evaluate.evaluation import SplitResult as EvaluationSplit
+from services.batch.evaluate.metric_registry import LONGEST, BookMetadata
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_difference
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
@@ -67,7 +67,7 @@ KEPT = {
 }
 
 
-class SplitFacts(BaseModel):
+class SplitResult(BaseModel):
     """How the interactions were split, and how many fell on either side."""
 
     model_config = ConfigDict(frozen=True)
@@ -106,7 +106,7 @@ class NightlyMetrics(BaseModel):
     comparable: bool
     reason: str | None
     n_users: int
-    split: SplitFacts
+    split: SplitResult
     data: DataFacts
     systems: dict[str, dict[str, Interval]]
 
@@ -129,7 +129,7 @@ def build_evaluation(
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
         source: the name of where they come from.
-        content_part: the folder of its content part.
+        content_artifact: the folder of its content artifact.
         settings: of everything.
         threads: of the processor; `None` for all.
         progress: told how far it is.
@@ -153,7 +153,7 @@ def build_evaluation(
         comparable=n_users >= chosen.min_users,
         reason=None if n_users >= chosen.min_users else _too_few(whole, n_users, chosen.min_users),
         n_users=n_users,
-        split=SplitFacts(
+        split=SplitResult(
             name=split.name,
             n_training_interactions=len(split.training.interactions),
             n_test_interactions=split.n_test_interactions,
@@ -184,13 +184,13 @@ def build_evaluation(
 
 
 def read_split(folder: Path) -> EvaluationSplit | None:
-    """`split.json` of an evaluation part; `None` where nobody could be scored, or before there was such a file."""
+    """`split.json` of an evaluation artifact; `None` where nobody could be scored, or before there was such a file."""
     file = folder / "split.json"
     return EvaluationSplit.model_validate_json(file.read_bytes()) if file.exists() else None
 
 
 def read_metrics(folder: Path) -> NightlyMetrics:
-    """`metrics.json` of an evaluation part."""
+    """`metrics.json` of an evaluation artifact."""
     return NightlyMetrics.model_validate_json((folder / "metrics.json").read_bytes())
 
 
@@ -246,12 +246,12 @@ def _everything(
 ) -> EvaluationSplit:
     """What a whole evaluation measures of each system, of these lists."""
     vectors = np.load(content_artifact / "vectors.npy", mmap_mode="r")
-    facts = BookFacts(np.asarray(vectors), genre_shares(books["genres"].tolist()))
+    metadata = BookMetadata(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
     if "blend" not in lists:
         settings = settings.model_copy(update={"reranker": RerankerSettings()})
     chosen = settings_of(Served("served", settings, content_artifact))
-    return compare_lists("time", whole, split, named, {"served": chosen}, facts, seed=settings.evaluation.seed)
+    return compare_lists("time", whole, split, named, {"served": chosen}, metadata, seed=settings.evaluation.seed)
 
 
 def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArray[np.float64]]:

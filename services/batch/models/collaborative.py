@@ -1,4 +1,4 @@
-"""The collaborative part: factors -> the best unseen books of every user.
+"""The collaborative artifact: factors -> the best unseen books of every user.
 
 Files, in a folder made by the caller:
 
@@ -29,7 +29,7 @@ from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.generation import read_artifact
-from shared.artifacts.item_transitions import FILES as COMPANIONS
+from shared.artifacts.item_transitions import FILES as ITEM_TRANSITIONS
 from shared.artifacts.item_transitions import TRENDING_FILES as TRENDING
 
 _LISTS = ("lists.numbers.npy", "lists.scores.npy")
@@ -45,7 +45,7 @@ def build_collaborative(
     threads: int | None,
     progress: Progress,
 ) -> Metadata:
-    """Write the collaborative part and return facts about it.
+    """Write the collaborative artifact and return facts about it.
 
     A user has a list with at least one positive book and at least one book left to list. Lists hold active books with
     factors only, and none that the user has seen.
@@ -74,44 +74,44 @@ def build_collaborative(
         )
         _write_lists(folder, blocks, n_users=len(listed), list_length=list_length, progress=progress)
     return {
-        **read_artifact(factors).facts,
+        **read_artifact(factors).metadata,
         "n_users_listed": len(listed),
         "n_books_listable": int(allowed.sum()),
         "list_length": list_length,
     }
 
 
-def names_withdrawn(part: Path, active: NDArray[np.bool_]) -> bool:
+def names_withdrawn(artifact: Path, active: NDArray[np.bool_]) -> bool:
     """Whether a list of this part holds a book that is not active any more."""
-    numbers = [part / name for name in (_LISTS[0], COMPANIONS[0], TRENDING[0]) if (part / name).exists()]
+    numbers = [artifact / name for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0]) if (artifact / name).exists()]
     withdrawn = np.flatnonzero(~active)
     return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers)
 
 
-def build_without_withdrawn(folder: Path, part: Path, active: NDArray[np.bool_]) -> Metadata:
-    """Write a collaborative part again, its lists without the books that are not active any more.
+def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.bool_]) -> Metadata:
+    """Write a collaborative artifact again, its lists without the books that are not active any more.
 
-    For a run that takes in books but does not factor. Returns the facts of the part it is made from.
+    For a run that takes in books but does not factor. Returns the facts of the artifact it is made from.
 
     Args:
         folder: where to write; exists.
-        part: the finished part.
+        artifact: the finished artifact.
         active: bool, (n_books,): whether the source has the book now.
     """
     for name in (*_FACTORS, "users.json"):
-        os.link(part / name, folder / name)
-    _save_item_transitions(folder, part, active)
-    lists = without_withdrawn(active, -np.inf, *(np.load(part / name) for name in _LISTS))
+        os.link(artifact / name, folder / name)
+    _save_item_transitions(folder, artifact, active)
+    lists = without_withdrawn(active, -np.inf, *(np.load(artifact / name) for name in _LISTS))
     for name, array in zip(_LISTS, lists, strict=True):
         np.save(folder / name, array)
-    return read_artifact(part).facts
+    return read_artifact(artifact).metadata
 
 
 def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:
-    if not (made / COMPANIONS[0]).exists():
-        return  # a part made before there were any
-    item_transitions = without_withdrawn(active, 0, *(np.load(made / name) for name in COMPANIONS))
-    for name, array in zip(COMPANIONS, item_transitions, strict=True):
+    if not (made / ITEM_TRANSITIONS[0]).exists():
+        return  # an artifact made before there were any
+    item_transitions = without_withdrawn(active, 0, *(np.load(made / name) for name in ITEM_TRANSITIONS))
+    for name, array in zip(ITEM_TRANSITIONS, item_transitions, strict=True):
         np.save(folder / name, array)
     numbers, scores = (np.load(made / name) for name in TRENDING)
     for name, array in zip(TRENDING, (numbers[active[numbers]], scores[active[numbers]]), strict=True):

@@ -1,7 +1,7 @@
-"""What the collaborative part is made of, before lists are: interactions -> factors and item transitions.
+"""What the collaborative artifact is made of, before lists are: interactions -> factors and item transitions.
 
 A folder of its own, so that a run that dies while listing does not factor again. It belongs to no generation: what
-serving needs of it is linked into the collaborative part. Files, in a folder made by the caller:
+serving needs of it is linked into the collaborative artifact. Files, in a folder made by the caller:
 
 - `user_factors.npy`: float32, (n_users, rank).
 - `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.models.factor_model.Factors`.

@@ -1,4 +1,4 @@
-"""The popularity part: counts, averages and popular lists, as `shared.artifacts.popularity` describes the files.
+"""The popularity artifact: counts, averages and popular lists, as `shared.artifacts.popularity` describes the files.
 
 What a source publishes of a book (average rating, number of ratings) is taken as it is, field by field; the rest is
 counted from the ratings at hand. Ratings are on the scale 1-5.
@@ -59,7 +59,7 @@ def build_popularity(
     tribe_of: NDArray[np.int32],
     settings: UserStateSettings,
 ) -> Metadata:
-    """Write the popularity part's files into `folder`.
+    """Write the popularity artifact's files into `folder`.
 
     Lists hold active books only, ranked by positive interactions, then Bayesian average, then book number.
 

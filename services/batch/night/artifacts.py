@@ -1,6 +1,6 @@
-"""What a night makes of a snapshot, part by part: each is built from the snapshot and the settings alone, or reused.
+"""What a night makes of a snapshot, artifact by artifact: each is built from the snapshot and the settings alone, or reused.
 
-A part's id is a hash of exactly what shapes it. So the id of every part of a night is known without building one, and
+An artifact's id is a hash of exactly what shapes it. So the id of every artifact of a night is known without building one, and
 the steps of a night, which may be processes of their own, agree on them by snapshot and settings alone.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from shared.layout import DataFolder
     from shared.settings import Settings
 
-# Raise a part's number when the same inputs should give different files than before.
+# Raise an artifact's number when the same inputs should give different files than before.
 BUILD_VERSIONS: dict[AnyArtifactKind, int] = {
     "catalog": 1,
     "content": 1,
@@ -52,7 +52,7 @@ BUILD_VERSIONS: dict[AnyArtifactKind, int] = {
 
 
 class ArtifactBuilder:
-    """The parts of one snapshot under one choice of settings.
+    """The artifacts of one snapshot under one choice of settings.
 
     Args:
         folder: the data folder.
@@ -80,10 +80,10 @@ class ArtifactBuilder:
         n_active: int = self.snapshot.meta["counts"]["active_books"]
         return n_active - self.n_embedded
 
-    # Which parts
+    # Which artifacts
 
     def ids(self) -> dict[ArtifactKind, str]:
-        """The parts of a generation."""
+        """The artifacts of a generation."""
         ids: dict[ArtifactKind, str] = {
             "catalog": self.catalog_id,
             "content": self.content_id,
@@ -155,12 +155,12 @@ class ArtifactBuilder:
     # Making them
 
     def embed(self) -> None:
-        """Bring the vector store up to date, unless the content part is there and needs no vector."""
+        """Bring the vector store up to date, unless the content artifact is there and needs no vector."""
         if not self._is_whole("content", self.content_id):
             self._embed()
 
     def factors(self) -> str | None:
-        """Factor the interactions; `None` where the collaborative part is there and needs no factors."""
+        """Factor the interactions; `None` where the collaborative artifact is there and needs no factors."""
         if self._is_whole("collaborative", self.collaborative_id):
             return None
         return self._build(
@@ -196,14 +196,14 @@ class ArtifactBuilder:
         return self.collaborative_id
 
     def kept_collaborative(self, served: str) -> str:
-        """The collaborative part that is served, without the books withdrawn since."""
-        part = artifact_folder(self._folder, "collaborative", served)
-        if not names_withdrawn(part, self._active):
+        """The collaborative artifact that is served, without the books withdrawn since."""
+        artifact = artifact_folder(self._folder, "collaborative", served)
+        if not names_withdrawn(artifact, self._active):
             return served
         return self._build(
             "collaborative",
             self._id("collaborative", of=served, withdrawn=self._withdrawn),
-            lambda path: build_without_withdrawn(path, part, self._active),
+            lambda path: build_without_withdrawn(path, artifact, self._active),
         )
 
     def index(self) -> None:
@@ -244,7 +244,7 @@ class ArtifactBuilder:
         evaluation = artifact_folder(self._folder, "evaluation", self.evaluation())
 
         def make(path: Path) -> Metadata:
-            if not read_artifact(evaluation).facts["ranked"]:
+            if not read_artifact(evaluation).metadata["ranked"]:
                 return {"learned": False}
             content = artifact_folder(self._folder, "content", self.content())
             return build_reranker(
@@ -331,7 +331,7 @@ class ArtifactBuilder:
         return self._embedded
 
     def _is_whole(self, kind: AnyArtifactKind, identity: str) -> bool:
-        """Whether the part is there and holds against its checksums."""
+        """Whether the artifact is there and holds against its checksums."""
         if (kind, identity) not in self._whole:
             path = artifact_folder(self._folder, kind, identity)
             try:

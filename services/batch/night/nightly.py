@@ -44,7 +44,7 @@ MAKE: dict[str, Callable[[ArtifactBuilder], object]] = {
     "index": ArtifactBuilder.index,
     "evaluate": ArtifactBuilder.measured,
 }
-"""The steps that make parts, in their order."""
+"""The steps that make artifacts, in their order."""
 
 STEPS = ("ingest", *MAKE, "gate", "lists", "user state", "verify", "report", "publish")
 
@@ -111,23 +111,23 @@ def run_night(
         if snapshot is None:
             raise ArtifactError("Ingest left no snapshot.", where=str(folder.snapshots))
         expected = current_generation(client, keys)
-        parts = ArtifactBuilder(folder, snapshot, settings, progress)
+        artifacts = ArtifactBuilder(folder, snapshot, settings, progress)
         for name, make in MAKE.items():
             with clock.step(name) as facts:
-                n_built = len(parts.built)
-                make(parts)
-                facts["built"] = ", ".join(parts.built[n_built:]) or None
+                n_built = len(artifacts.built)
+                make(artifacts)
+                facts["built"] = ", ".join(artifacts.built[n_built:]) or None
                 if name == "embed":
-                    facts |= {"embedded": parts.n_embedded, "reused": parts.n_reused_vectors}
+                    facts |= {"embedded": artifacts.n_embedded, "reused": artifacts.n_reused_vectors}
         with clock.step("gate") as facts:
-            gate = pass_gate(folder, parts.evaluation_id, expected, settings.gate, accept=accept)
+            gate = pass_gate(folder, artifacts.evaluation_id, expected, settings.gate, accept=accept)
             facts |= {"verdict": gate.verdict, "reason": gate.reason}
         manifest = make_manifest(
             snapshot,
             settings,
-            parts.ids(),
+            artifacts.ids(),
             id=generation_id(folder, started, snapshot.id),
-            evaluation=parts.evaluation_id,
+            evaluation=artifacts.evaluation_id,
             gate=gate,
         )
         published = publish_generation(
@@ -145,12 +145,12 @@ def run_night(
             ingested,
             generation_id=published.generation,
             published=published.is_new,
-            n_embedded=parts.n_embedded,
-            n_reused_vectors=parts.n_reused_vectors,
+            n_embedded=artifacts.n_embedded,
+            n_reused_vectors=artifacts.n_reused_vectors,
             n_users_listed=published.n_users_listed,
             n_events_replayed=published.n_events_replayed,
-            reused_artifacts=[kind for kind in manifest.parts if kind not in parts.built],
-            quality=read_metrics(artifact_folder(folder, "evaluation", parts.evaluation_id)),
+            reused_artifacts=[kind for kind in manifest.artifacts if kind not in artifacts.built],
+            quality=read_metrics(artifact_folder(folder, "evaluation", artifacts.evaluation_id)),
             gate=gate,
             seconds=clock.seconds,
         )

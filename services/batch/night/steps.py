@@ -68,7 +68,7 @@ class StepsOfRun:
     ) -> Account:
         """Take in the source and the events; names the generation that the run is going to publish.
 
-        `fresh` starts a new epoch: every part and vector of this run is made anew.
+        `fresh` starts a new epoch: every artifact and vector of this run is made anew.
         """
         with self._working("ingest"):
             require_reranker(self._settings)
@@ -90,40 +90,40 @@ class StepsOfRun:
 
     def embed(self, snapshot: str) -> Account:
         """Embed what is new or changed."""
-        with self._making("embed", snapshot) as parts:
-            parts.embed()
-            self._facts |= {"embedded": parts.n_embedded, "reused": parts.n_reused_vectors}
-        return {"n_embedded": parts.n_embedded, "n_reused": parts.n_reused_vectors}
+        with self._making("embed", snapshot) as artifacts:
+            artifacts.embed()
+            self._facts |= {"embedded": artifacts.n_embedded, "reused": artifacts.n_reused_vectors}
+        return {"n_embedded": artifacts.n_embedded, "n_reused": artifacts.n_reused_vectors}
 
     def factor(self, snapshot: str) -> Account:
         """Factor the interactions."""
-        with self._making("factor", snapshot) as parts:
-            return {"factors": parts.factors(), "built": parts.built}
+        with self._making("factor", snapshot) as artifacts:
+            return {"factors": artifacts.factors(), "built": artifacts.built}
 
     def top_n(self, snapshot: str) -> Account:
         """List the best books of every user."""
-        with self._making("top-n", snapshot) as parts:
-            return {"collaborative": parts.collaborative(), "built": parts.built}
+        with self._making("top-n", snapshot) as artifacts:
+            return {"collaborative": artifacts.collaborative(), "built": artifacts.built}
 
     def index(self, snapshot: str) -> Account:
         """Make catalogue, index, tribes, map and popular lists."""
-        with self._making("index", snapshot) as parts:
-            parts.index()
+        with self._making("index", snapshot) as artifacts:
+            artifacts.index()
             return {
-                "catalog": parts.catalog_id,
-                "content": parts.content_id,
-                "popularity": parts.popularity_id,
-                "built": parts.built,
+                "catalog": artifacts.catalog_id,
+                "content": artifacts.content_id,
+                "popularity": artifacts.popularity_id,
+                "built": artifacts.built,
             }
 
     def evaluate(self, snapshot: str) -> Account:
         """Learn to rank where that is on; measure how good the same settings are on interactions they do not know."""
-        with self._making("evaluate", snapshot) as parts:
-            evaluation = parts.measured()
+        with self._making("evaluate", snapshot) as artifacts:
+            evaluation = artifacts.measured()
             metrics = orjson.loads(
                 (artifact_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes()
             )
-            return {"evaluation": evaluation, "metrics": metrics, "built": parts.built}
+            return {"evaluation": evaluation, "metrics": metrics, "built": artifacts.built}
 
     def gate(self, snapshot: str, served: str | None, accept: str | None) -> Account:
         """Refuse what is significantly worse than what is served.
@@ -131,8 +131,8 @@ class StepsOfRun:
         Raises:
             GateRefusedError: it is, and no reason to accept it was given.
         """
-        with self._making("gate", snapshot) as parts:
-            verdict = pass_gate(self._folder, parts.evaluation(), served, self._settings.gate, accept=accept)
+        with self._making("gate", snapshot) as artifacts:
+            verdict = pass_gate(self._folder, artifacts.evaluation(), served, self._settings.gate, accept=accept)
             self._facts |= {"verdict": verdict.verdict, "reason": verdict.reason}
             return verdict.model_dump()
 
@@ -151,8 +151,8 @@ class StepsOfRun:
 
         With `keep_collaborative` the lists and the evaluation of the served generation stay: new books alone.
         """
-        with self._making("publish", snapshot) as parts:
-            made = parts.ids()
+        with self._making("publish", snapshot) as artifacts:
+            made = artifacts.ids()
             if keep_collaborative:
                 if served is None:
                     raise ArtifactError(
@@ -160,16 +160,16 @@ class StepsOfRun:
                     )
                 kept = read_manifest(self._folder, served)
                 evaluation = kept.evaluation
-                gate = pass_gate_by_books(parts.snapshot, kept, self._settings.gate, accept=accept)
-                made["collaborative"] = parts.kept_collaborative(kept.parts["collaborative"])
+                gate = pass_gate_by_books(artifacts.snapshot, kept, self._settings.gate, accept=accept)
+                made["collaborative"] = artifacts.kept_collaborative(kept.artifacts["collaborative"])
                 made.pop("reranker", None)
-                if "reranker" in kept.parts:
-                    made["reranker"] = kept.parts["reranker"]
+                if "reranker" in kept.artifacts:
+                    made["reranker"] = kept.artifacts["reranker"]
             else:
-                evaluation = parts.evaluation()
+                evaluation = artifacts.evaluation()
                 gate = pass_gate(self._folder, evaluation, served, self._settings.gate, accept=accept)
             manifest = make_manifest(
-                parts.snapshot,
+                artifacts.snapshot,
                 self._settings,
                 made,
                 id=generation,
@@ -187,7 +187,7 @@ class StepsOfRun:
                 self._keys,
                 self._folder,
                 manifest,
-                parts.snapshot,
+                artifacts.snapshot,
                 self._settings,
                 expected=served,
                 progress=self._progress,
@@ -220,6 +220,8 @@ class StepsOfRun:
     @contextmanager
     def _making(self, step: str, snapshot: str) -> Iterator[ArtifactBuilder]:
         with self._working(step):
-            parts = ArtifactBuilder(self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress)
-            yield parts
-            self._facts["built"] = ", ".join(parts.built) or None
+            artifacts = ArtifactBuilder(
+                self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress
+            )
+            yield artifacts
+            self._facts["built"] = ", ".join(artifacts.built) or None

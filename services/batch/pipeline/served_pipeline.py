@@ -131,7 +131,7 @@ def candidate_generator(
 
     Args:
         training: what is known.
-        content: the content part, opened with the training part's `works`; `None` to do without it.
+        content: the content artifact, opened with the training part's `works`; `None` to do without it.
         settings: how item transitions are found and lists are made.
         only: the sources wanted.
         progress: told how far it is.
@@ -154,13 +154,13 @@ def candidate_generator(
 
 
 def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """int32: the books popular in the training part, spread over tribes, as the API makes them of the popularity part.
+    """int32: the books popular in the training part, spread over tribes, as the API makes them of the popularity artifact.
 
     Averages that a source publishes of a book count here as there, where two books are liked equally often.
 
     Args:
         training: says what is popular.
-        tribe_of: int32, (n_books,), of the content part.
+        tribe_of: int32, (n_books,), of the content artifact.
     """
     overall = rank_by_popularity(training.books, training.interactions, training.user_state).numbers[:N_OVERALL]
     return spread_over_tribes(first_of_each_work(overall, training.works), tribe_of)

@@ -25,7 +25,7 @@ from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
-from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookFacts, Reranker, is_liked, lightgbm
+from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookMetadata, Reranker, is_liked, lightgbm
 from shared.settings import Settings
 
 _LEAST_LIKED = 100  # books that readers came to like, below which there is nothing to learn
@@ -50,13 +50,13 @@ def build_reranker(
     threads: int | None,
     progress: Progress,
 ) -> Metadata:
-    """Learn from everything that is known, write the files of a reranker part, and return facts about it.
+    """Learn from everything that is known, write the files of a reranker artifact, and return facts about it.
 
     Args:
         folder: where to write; exists.
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
-        content_part: the folder of its content part.
+        content_artifact: the folder of its content artifact.
         settings: of the lists, the blend and the reranker.
         threads: threads to use, by default all cores.
         progress: told how far it is.
@@ -70,7 +70,7 @@ def build_reranker(
         reranker, n_examples = _learned(training, content, settings, threads=n_threads, progress=progress)
     if reranker is not None:
         reranker.model.save_model(folder / FILES[0])
-        np.save(folder / FILES[1], reranker.books.facts)
+        np.save(folder / FILES[1], reranker.books.metadata)
         np.save(folder / FILES[2], reranker.books.groups)
     return {
         "learned": reranker is not None,
@@ -87,7 +87,7 @@ def train_reranker(
 
     Args:
         training: all that may be known.
-        content: the content part, opened with the training part's `works`.
+        content: the content artifact, opened with the training part's `works`.
         settings: of the lists, the blend and the reranker.
         threads: to learn with.
         progress: told how far it is.
@@ -141,8 +141,8 @@ def _learned(
         data = library.Dataset(features, liked.astype(np.float32), feature_name=list(FEATURES))
         model = library.train(parameters, data, chosen.trees)
         advance(1)
-    facts = book_facts(training.books, training.histories)
-    return Reranker(facts, model, chosen.books, _n_recent(settings)), len(liked)
+    metadata = book_metadata(training.books, training.histories)
+    return Reranker(metadata, model, chosen.books, _n_recent(settings)), len(liked)
 
 
 def _n_recent(settings: Settings) -> int:
@@ -176,18 +176,18 @@ def _examples(
         list_length=settings.collaborative.list_length,
         threads=threads,
     )
-    facts = book_facts(before.books, before.histories)
+    metadata = book_metadata(before.books, before.histories)
     features, ranked = [], np.full((len(split.rows), chosen.books), -1, np.int32)
     for place, (row, books) in enumerate(
         zip(split.rows.tolist(), pipeline.answers(split.rows, chosen.books), strict=True)
     ):
         ranked[place, : len(books.numbers)] = books.numbers
-        features.append(facts.features(books, before.recent_of(row, _n_recent(settings))))
+        features.append(metadata.features(books, before.recent_of(row, _n_recent(settings))))
     offered, liked = np.concatenate(features), hits(ranked, split.relevant)[ranked >= 0]
     return _Examples(offered[is_liked(offered)], liked[is_liked(offered)])
 
 
-def book_facts(books: pd.DataFrame, histories: Histories) -> BookFacts:
+def book_metadata(books: pd.DataFrame, histories: Histories) -> BookMetadata:
     """What a reranker knows of each book.
 
     Likes are log(1 + n); those of late are how often a book was liked, the likes ageing, relative to a book liked by
@@ -207,9 +207,9 @@ def book_facts(books: pd.DataFrame, histories: Histories) -> BookFacts:
     np.maximum.at(age, histories.books, histories.ages)
     likes = np.log1p(np.bincount(histories.books, minlength=n_books))
     series, volumes = _series_of(books)
-    facts = np.stack([likes, *of_late, np.where(np.isneginf(age), np.nan, age), volumes], axis=1)
+    metadata = np.stack([likes, *of_late, np.where(np.isneginf(age), np.nan, age), volumes], axis=1)
     authors = _groups([names[0] if len(names) else None for names in books["authors"]])
-    return BookFacts(facts.astype(np.float32), np.stack([authors, series], axis=1))
+    return BookMetadata(metadata.astype(np.float32), np.stack([authors, series], axis=1))
 
 
 def _series_of(books: pd.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

@@ -69,7 +69,7 @@ def pass_gate(
 
     Args:
         folder: the data folder.
-        evaluation: id of the evaluation part of the run.
+        evaluation: id of the evaluation artifact of the run.
         served: the generation served now.
         settings: what counts as worse.
         accept: why to publish it all the same.
@@ -123,7 +123,7 @@ def _accepted(verdict: GateVerdict, accept: str | None, *, where: str) -> GateVe
 
 
 def _evaluation_of(folder: DataFolder, generation: str | None) -> str | None:
-    """The evaluation part of a generation, if it has one that is whole."""
+    """The evaluation artifact of a generation, if it has one that is whole."""
     if generation is None:
         return None
     try:
@@ -138,7 +138,7 @@ def _evaluation_of(folder: DataFolder, generation: str | None) -> str | None:
 def make_manifest(
     snapshot: Snapshot,
     settings: Settings,
-    parts: dict[ArtifactKind, str],
+    artifacts: dict[ArtifactKind, str],
     *,
     id: str,  # noqa: A002
     night: str | None = None,
@@ -150,7 +150,7 @@ def make_manifest(
     return GenerationManifest(
         id=id,
         created_at=datetime.now(UTC),
-        parts=parts,
+        artifacts=artifacts,
         snapshot=snapshot.path.name,
         source=source["name"],
         simulated_readers=source["simulated_readers"],
@@ -196,7 +196,7 @@ def publish_generation(
         PublishConflictError: another generation was published meanwhile.
     """
     with step("lists"):
-        path = artifact_folder(folder, "collaborative", manifest.parts["collaborative"])
+        path = artifact_folder(folder, "collaborative", manifest.artifacts["collaborative"])
         n_users = write_lists(client, keys, path, progress)
     manifest = manifest.model_copy(update={"counts": {**manifest.counts, "users_listed": n_users}})
     with step("user state"):

@@ -1,4 +1,4 @@
-"""From parts to a generation: lists and user state into Redis, verify, flip the pointer; roll back; collect.
+"""From artifacts to a generation: lists and user state into Redis, verify, flip the pointer; roll back; collect.
 
 The pointer moves (`shared.publication`) after everything it stands for is in place. Dying at any point before leaves
 the previous generation served; the next run finds what is already there and goes on.
@@ -46,13 +46,13 @@ _LISTS_PER_PIPELINE = 1000
 def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress) -> int:
     """Write every user's packed list under keys of this part, the completion marker last; returns how many users.
 
-    Does nothing but count if they are all there. The part has been verified.
+    Does nothing but count if they are all there. The artifact has been verified.
     """
-    part = read_artifact(path)
+    artifact = read_artifact(path)
     users: list[str] = json.loads((path / "users.json").read_bytes())
-    if lists_complete(client, keys, part):
+    if lists_complete(client, keys, artifact):
         return len(users)
-    client.unlink(keys.collaborative_complete(part.id))
+    client.unlink(keys.collaborative_complete(artifact.id))
     numbers = np.load(path / "lists.numbers.npy", mmap_mode="r")
     scores = np.load(path / "lists.scores.npy", mmap_mode="r")
     with progress.task("Writing lists to Redis", len(users)) as advance:
@@ -61,10 +61,12 @@ def write_lists(client: redis.Redis, keys: Keys, path: Path, progress: Progress)
             lengths = (numbers[first : first + len(chunk)] >= 0).sum(axis=1)
             pipeline = client.pipeline(transaction=False)
             for row, (user, length) in enumerate(zip(chunk, lengths.tolist(), strict=True), start=first):
-                pipeline.set(keys.collaborative_list(part.id, user), pack(numbers[row, :length], scores[row, :length]))
+                pipeline.set(
+                    keys.collaborative_list(artifact.id, user), pack(numbers[row, :length], scores[row, :length])
+                )
             pipeline.execute()
             advance(len(chunk))
-    client.set(keys.collaborative_complete(part.id), lists_fingerprint(part))
+    client.set(keys.collaborative_complete(artifact.id), lists_fingerprint(artifact))
     return len(users)
 
 
@@ -85,9 +87,9 @@ def rollback(
     if to is None:
         to = generation_before(client, keys, current)
     manifest = read_manifest(folder, to)
-    part = artifact_folder(folder, "collaborative", manifest.parts["collaborative"])
-    verify_artifact(part)
-    write_lists(client, keys, part, progress)
+    artifact = artifact_folder(folder, "collaborative", manifest.artifacts["collaborative"])
+    verify_artifact(artifact)
+    write_lists(client, keys, artifact, progress)
     verify_generation(client, keys, folder, to)
     flip(client, keys, folder, expected=current, to=to)
     return manifest
@@ -96,7 +98,7 @@ def rollback(
 def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelta) -> dict[str, int]:
     """Delete what nothing needs: keeps the current generation, the previous one, and all younger than `grace`.
 
-    Goes with them: their reports, their parts and snapshots unless a kept generation uses them, their lists in Redis,
+    Goes with them: their reports, their artifacts and snapshots unless a kept generation uses them, their lists in Redis,
     and whatever a dead run left in staging. Call it while no run is active. Returns how many of each kind were deleted.
 
     Raises:
@@ -117,11 +119,11 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
     for manifest in doomed:
         client.lrem(keys.history, 0, manifest.id)
         (folder.generations / f"{manifest.id}.json").unlink()
-    used_parts = {f"{kind}-{part}" for manifest in kept for kind, part in manifest.parts.items()}
-    used_parts |= {f"evaluation-{manifest.evaluation}" for manifest in kept}
-    used_lists = {manifest.parts["collaborative"] for manifest in kept}
+    used_artifacts = {f"{kind}-{artifact}" for manifest in kept for kind, artifact in manifest.artifacts.items()}
+    used_artifacts |= {f"evaluation-{manifest.evaluation}" for manifest in kept}
+    used_lists = {manifest.artifacts["collaborative"] for manifest in kept}
     n_lists = _unlink_lists(client, keys, used_lists)
-    n_parts = _remove_unused(folder, folder.parts, used_parts)
+    n_artifacts = _remove_unused(folder, folder.artifacts, used_artifacts)
     _remove_unused(folder, folder.reports, {manifest.id for manifest in kept})
     newest = folder.snapshots / "current"
     used_snapshots = {manifest.snapshot for manifest in kept}
@@ -130,7 +132,7 @@ def collect(client: redis.Redis, keys: Keys, folder: DataFolder, grace: timedelt
     if (cache_salt := read_cache_salt(folder)) is not None:
         _remove_unused(folder, folder.embeddings, {cache_salt})
     shutil.rmtree(folder.staging, ignore_errors=True)
-    return {"generations": len(doomed), "parts": n_parts, "snapshots": n_snapshots, "lists": n_lists}
+    return {"generations": len(doomed), "artifacts": n_artifacts, "snapshots": n_snapshots, "lists": n_lists}
 
 
 def _remove_unused(folder: DataFolder, parent: Path, used: set[str]) -> int:
@@ -144,7 +146,7 @@ def _remove_unused(folder: DataFolder, parent: Path, used: set[str]) -> int:
 
 
 def _unlink_lists(client: redis.Redis, keys: Keys, used: set[str]) -> int:
-    """Unlink lists of parts not in use. Their markers go first: a part half collected must not look complete."""
+    """Unlink lists of artifacts not in use. Their markers go first: an artifact half collected must not look complete."""
     for marker in client.scan_iter(match=keys.collaborative_complete("*"), count=1000):
         if marker.decode().rsplit(":", 1)[1] not in used:
             client.unlink(marker)

@@ -1,4 +1,4 @@
-"""The tribes of a content part, with the places of their books on the map."""
+"""The tribes of a content artifact, with the places of their books on the map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SEED = 7
 _OUTSIDE = (0.5, 99.5)  # percentiles: a few far books would leave no room for the rest
 
 
-def tribe_facts(content_artifact: Path) -> list[TribeFacts]:
+def cluster_metadata(content_artifact: Path) -> list[TribeFacts]:
     """All tribes with a book, largest first."""
     tribe_of: NDArray[np.int32] = np.load(content_artifact / "tribe_of.npy")
     numbers = np.flatnonzero(tribe_of >= 0)
@@ -24,13 +24,13 @@ def tribe_facts(content_artifact: Path) -> list[TribeFacts]:
         return []
     places = _on_the_page(np.load(content_artifact / "map.npy")[numbers])
     drawn = np.sort(np.random.default_rng(_SEED).permutation(len(numbers))[:MOST_POINTS])
-    facts = []
+    metadata = []
     for tribe in orjson.loads((content_artifact / "tribes.json").read_bytes()):
         own = tribe_of[numbers] == tribe["tribe"]
         if not own.any():
             continue
         middle = np.median(places[own], axis=0) / _FULL
-        facts.append(
+        metadata.append(
             TribeFacts(
                 name=tribe["name"],
                 n_books=int(own.sum()),
@@ -39,7 +39,7 @@ def tribe_facts(content_artifact: Path) -> list[TribeFacts]:
                 points=[(int(x), int(y)) for x, y in places[drawn][own[drawn]]],
             )
         )
-    return sorted(facts, key=lambda tribe: -tribe.n_books)
+    return sorted(metadata, key=lambda tribe: -tribe.n_books)
 
 
 def _on_the_page(positions: NDArray[np.float32]) -> NDArray[np.int64]:

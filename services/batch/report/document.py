@@ -71,7 +71,7 @@ class Report(_Record):
     Attributes:
         scope: "night" for what a night measures of itself, "full" for an evaluation with every baseline.
         evaluation: the figures.
-        tribes: largest first; empty without a content part.
+        tribes: largest first; empty without a content artifact.
         readers: a sample; empty without a generation.
         tuning: the last search for better settings, if there was one.
     """

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.batch.evaluate.evaluation import Evaluation, GroupFacts, SplitFacts, SystemFacts
+from services.batch.evaluate.evaluation import Evaluation, GroupFacts, RecommenderResult, SplitResult
 from services.batch.metrics.bootstrap import Interval
 from services.batch.report.markup import Markup, joined, tag
 
 
-def figure_tables(evaluation: Evaluation, split: SplitFacts) -> Markup:
+def figure_tables(evaluation: Evaluation, split: SplitResult) -> Markup:
     """Figures by metric, by group, differences, and what each system was run with."""
-    scored = [facts for facts in split.systems.values() if facts.skipped is None]
-    names = [name for name in evaluation.metrics if any(name in facts.figures for facts in scored)]
+    scored = [metadata for metadata in split.systems.values() if metadata.skipped is None]
+    names = [name for name in evaluation.metrics if any(name in metadata.figures for metadata in scored)]
     accuracy = [name for name in names if evaluation.metrics[name].about == "accuracy"]
-    titles = [facts.title for facts in scored]
+    titles = [metadata.title for metadata in scored]
     return joined(
         _table("Figures", titles, [
-            (evaluation.metrics[name].title, [facts.figures.get(name) for facts in scored]) for name in names
+            (evaluation.metrics[name].title, [metadata.figures.get(name) for metadata in scored]) for name in names
         ]),
         _table("What is served, less each: user by user", titles, [
-            (evaluation.metrics[name].title, [facts.served_minus.get(name) for facts in scored]) for name in accuracy
+            (evaluation.metrics[name].title, [metadata.served_minus.get(name) for metadata in scored]) for name in accuracy
         ]),
         _table("NDCG@10 by how much readers had read", titles, _by_group(
-            split.activity_groups, [facts.by_activity for facts in scored]
+            split.activity_groups, [metadata.by_activity for metadata in scored]
         )),
         _table("Recall@20 by how popular the books were", titles, _by_group(
-            split.popularity_groups, [facts.by_popularity for facts in scored]
+            split.popularity_groups, [metadata.by_popularity for metadata in scored]
         )),
         _table("Seconds", titles, [
-            ("to learn", [facts.fit_seconds for facts in scored]),
-            ("to rank", [facts.rank_seconds for facts in scored]),
-        ]) if any(facts.fit_seconds for facts in scored) else None,
+            ("to learn", [metadata.fit_seconds for metadata in scored]),
+            ("to rank", [metadata.rank_seconds for metadata in scored]),
+        ]) if any(metadata.fit_seconds for metadata in scored) else None,
         tag("h4", "Run with"),
         tag("dl", *(
-            joined(tag("dt", facts.title), tag("dd", _settings(facts)))
-            for facts in scored if facts.settings
+            joined(tag("dt", metadata.title), tag("dd", _settings(metadata)))
+            for metadata in scored if metadata.settings
         )),
-        *(tag("p", f"{facts.title} is left out: {facts.skipped}") for facts in split.systems.values() if facts.skipped),
+        *(tag("p", f"{metadata.title} is left out: {metadata.skipped}") for metadata in split.systems.values() if metadata.skipped),
         tag(
             "p",
             f"{split.n_training_interactions:,} interactions to learn from, {split.n_test_interactions:,} to foresee; "
@@ -67,8 +67,8 @@ def figure_text(figure: Interval | float | None) -> str:
     return f"{figure:.4f}"
 
 
-def _settings(facts: SystemFacts) -> str:
-    return ", ".join(f"{key} {value}" for key, value in facts.settings.items())
+def _settings(metadata: RecommenderResult) -> str:
+    return ", ".join(f"{key} {value}" for key, value in metadata.settings.items())
 
 
 def _by_group(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.batch.evaluate.evaluation import Evaluation, SplitFacts
+from services.batch.evaluate.evaluation import Evaluation, SplitResult
 from services.batch.metrics.bootstrap import Interval
 from services.batch.report.legend import SERVED, best_usual, value_of
 
@@ -32,13 +32,13 @@ def foundation(evaluation: Evaluation) -> str:
     )
 
 
-def _against(split: SplitFacts) -> str:
+def _against(split: SplitResult) -> str:
     rival = best_usual(split)
     if rival is None:
         return "no usual method was scored beside it."
-    facts = split.systems[rival]
-    theirs, difference = value_of(facts.figures[_METRIC]), facts.served_minus[_METRIC]
-    name = f"the best usual method beside it, {facts.title}"
+    metadata = split.systems[rival]
+    theirs, difference = value_of(metadata.figures[_METRIC]), metadata.served_minus[_METRIC]
+    name = f"the best usual method beside it, {metadata.title}"
     if theirs <= 0:
         return f"{name} finds nothing (NDCG@10 {difference.value:+.4f} for what is served)."
     return f"it is {_compared(difference, theirs)} than {name} (NDCG@10, {_interval(difference, theirs)})."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.batch.evaluate.evaluation import SplitFacts, SystemFacts
+from services.batch.evaluate.evaluation import RecommenderResult, SplitResult
 from services.batch.metrics.bootstrap import Interval
 
 SERVED = "served"
@@ -23,28 +23,30 @@ class Keyed:
 
     number: int
     name: str
-    facts: SystemFacts
+    metadata: RecommenderResult
     cls: str
 
     @property
     def title(self) -> str:
         """As a person reads it."""
-        return self.facts.title
+        return self.metadata.title
 
 
-def keyed(split: SplitFacts) -> list[Keyed]:
+def keyed(split: SplitResult) -> list[Keyed]:
     """The systems that were scored, the served pipeline first."""
-    scored = [(name, facts) for name, facts in split.systems.items() if facts.skipped is None]
+    scored = [(name, metadata) for name, metadata in split.systems.items() if metadata.skipped is None]
     best = best_usual(split)
-    return [Keyed(number, name, facts, _class(name, best)) for number, (name, facts) in enumerate(scored, start=1)]
+    return [
+        Keyed(number, name, metadata, _class(name, best)) for number, (name, metadata) in enumerate(scored, start=1)
+    ]
 
 
-def best_usual(split: SplitFacts) -> str | None:
+def best_usual(split: SplitResult) -> str | None:
     """The usual method, neither served nor a half of it, that finds most by NDCG@10; `None` without one."""
     values = {
-        name: facts.figures["ndcg_at_10"]
-        for name, facts in split.systems.items()
-        if name != SERVED and name not in _HALVES and "ndcg_at_10" in facts.figures
+        name: metadata.figures["ndcg_at_10"]
+        for name, metadata in split.systems.items()
+        if name != SERVED and name not in _HALVES and "ndcg_at_10" in metadata.figures
     }
     return max(values, key=lambda name: value_of(values[name]), default=None)
 

@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from services.batch.evaluate.evaluation import Evaluation, SplitFacts
+from services.batch.evaluate.evaluation import Evaluation, SplitResult
 from services.batch.report.document import Report
 from services.batch.report.figure_tables import figure_tables, metric_notes
 from services.batch.report.headline import foundation, headline
@@ -66,15 +66,15 @@ def _opening(report: Report) -> Markup:
     )
 
 
-def _first(split: SplitFacts, evaluation: Evaluation) -> Markup:
+def _first(split: SplitResult, evaluation: Evaluation) -> Markup:
     systems = keyed(split)
     if not systems:
         return Markup("")
-    activity = group_plot(systems, split.activity_groups, lambda one: one.facts.by_activity, "NDCG@10 by activity")
+    activity = group_plot(systems, split.activity_groups, lambda one: one.metadata.by_activity, "NDCG@10 by activity")
     popularity = group_plot(
-        systems, split.popularity_groups, lambda one: one.facts.by_popularity, "Recall@20 by popularity"
+        systems, split.popularity_groups, lambda one: one.metadata.by_popularity, "Recall@20 by popularity"
     )
-    traded = [name for name in _TRADED if name in evaluation.metrics and name in systems[0].facts.figures]
+    traded = [name for name in _TRADED if name in evaluation.metrics and name in systems[0].metadata.figures]
     return joined(
         tag(
             "section",
@@ -122,7 +122,7 @@ def _first(split: SplitFacts, evaluation: Evaluation) -> Markup:
     )
 
 
-def _further(split: SplitFacts, evaluation: Evaluation) -> Markup:
+def _further(split: SplitResult, evaluation: Evaluation) -> Markup:
     systems = keyed(split)
     asked = f"{split.n_users:,} readers, {split.n_test_books:,} books to foresee."
     chance = (
@@ -136,7 +136,7 @@ def _further(split: SplitFacts, evaluation: Evaluation) -> Markup:
     )
 
 
-def _found(split: SplitFacts, systems: list[Keyed], evaluation: Evaluation) -> Markup:
+def _found(split: SplitResult, systems: list[Keyed], evaluation: Evaluation) -> Markup:
     names = [name for name in _FOUND.get(split.kind, ("ndcg_at_10", "recall_at_20")) if name in evaluation.metrics]
     return tag(
         "div",

@@ -37,8 +37,8 @@ def sample_readers(
         snapshot: what it was made from.
         settings: which interactions count as seen and as positive.
     """
-    part = artifact_folder(folder, "collaborative", generation.collaborative_id)
-    users = _drawn(orjson.loads((part / "users.json").read_bytes()), settings.evaluation.seed)
+    artifact = artifact_folder(folder, "collaborative", generation.collaborative_id)
+    users = _drawn(orjson.loads((artifact / "users.json").read_bytes()), settings.evaluation.seed)
     interactions = snapshot.load_interactions()
     own = interactions[interactions["user_id"].isin(users)].reset_index(drop=True)
     catalog = generation.catalog

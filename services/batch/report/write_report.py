@@ -8,7 +8,7 @@ from services.batch.evaluate.evaluation import Evaluation
 from services.batch.evaluate.metric_registry import METRICS
 from services.batch.evaluate.nightly_evaluation import read_split
 from services.batch.ingest.snapshot import Snapshot, open_snapshot
-from services.batch.report.cluster_map_data import tribe_facts
+from services.batch.report.cluster_map_data import cluster_metadata
 from services.batch.report.document import Report
 from services.batch.report.page import page
 from services.batch.report.sample_readers import sample_readers
@@ -32,7 +32,7 @@ def report_of_generation(
     return Report(
         scope="full",
         evaluation=evaluation,
-        tribes=tribe_facts(artifact_folder(folder, "content", generation.manifest.parts["content"])),
+        tribes=cluster_metadata(artifact_folder(folder, "content", generation.manifest.artifacts["content"])),
         readers=sample_readers(folder, generation, open_snapshot(folder, generation.manifest.snapshot), settings),
         tuning=read_record(folder),
     )

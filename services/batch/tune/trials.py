@@ -31,7 +31,7 @@ class TrialScores:
 
     Args:
         split: gives the training part; the test users may be those of any split with the same one.
-        content_part: folder of the content part.
+        content_artifact: folder of the content part.
         threads: to work with.
     """
 

@@ -38,7 +38,7 @@ def tune(
 
     Args:
         snapshot: the data.
-        content_part: folder of its content part.
+        content_artifact: folder of its content part.
         settings: as they were loaded, without what was tuned before: what is set explicitly is not searched.
         minutes: no trial begins later; at least the present settings are scored.
         max_trials: tried at most.

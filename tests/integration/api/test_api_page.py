@@ -111,7 +111,7 @@ class TestMap:
         assert sorted(numbers.tolist()) == catalog.active.nonzero()[0].tolist()
         folder = DataFolder(odd_world.settings.data_dir)
         manifest = read_manifest(folder, odd_world.generation_id)
-        places = np.load(artifact_folder(folder, "content", manifest.parts["content"]) / "map.npy")
+        places = np.load(artifact_folder(folder, "content", manifest.artifacts["content"]) / "map.npy")
         low, high = np.frombuffer(response.content, "<f4", 2, 8)
         x = low + np.frombuffer(response.content, "<u2", n, 24 + 4 * n) / 65535 * (high - low)
         assert np.allclose(x, places[numbers, 0], atol=1e-4)

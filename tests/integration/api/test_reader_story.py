@@ -38,7 +38,7 @@ def data(tmp_path_factory):
 def catalog(data):
     folder = DataFolder(data)
     return Catalog.open(
-        artifact_folder(folder, "catalog", read_manifest(folder, read_pointer_file(folder)).parts["catalog"])
+        artifact_folder(folder, "catalog", read_manifest(folder, read_pointer_file(folder)).artifacts["catalog"])
     )
 
 
@@ -134,8 +134,8 @@ def test_a_reader_from_the_first_visit_to_the_second_night(data, catalog, tmp_pa
         assert morning["strategy"] == "hybrid"
         assert any(item["sources"]["collaborative"] is not None for item in morning["items"])
         with connect(url) as client:
-            part = read_manifest(DataFolder(data), generation).parts["collaborative"]
-            assert client.exists(Keys().collaborative_list(part, READER)), "the night's lists use the new ratings"
+            artifact = read_manifest(DataFolder(data), generation).artifacts["collaborative"]
+            assert client.exists(Keys().collaborative_list(artifact, READER)), "the night's lists use the new ratings"
         assert morning["items"] != before["items"]
         assert events_taken_in(data, client_url=url) == reader.event_ids
         assert interactions_of(data) == reader.reported

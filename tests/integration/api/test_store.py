@@ -46,9 +46,9 @@ def event(number, event_id="e", user="u", effect=1, moment=1000.0, kind="read", 
     return AcceptedEvent(event_id, user, f"b{number}", number, kind, value, moment, seen, effect)
 
 
-def state_of(user, part="p"):
+def state_of(user, artifact="p"):
     async def question(store):
-        [state] = await store.user_states(part, [user], n_recent=10, known_until=None)
+        [state] = await store.user_states(artifact, [user], n_recent=10, known_until=None)
         return state
 
     return question
@@ -67,7 +67,7 @@ def test_state_is_read_as_it_was_written(ask, client, keys):
     assert state.collaborative[0].tolist() == [7, 3]
     assert state.recent.tolist() == [9, 4, 3], "newest first"
     assert sorted(state.seen.tolist()) == [3, 4, 9]
-    assert len(ask(state_of("u", "another-part")).collaborative[0]) == 0
+    assert len(ask(state_of("u", "another-artifact")).collaborative[0]) == 0
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def data(tmp_path_factory):
     assert other.returncode == 0, other.stderr
     first, second = sorted(path.stem for path in (data / "generations").glob("*.json"))
     folder = DataFolder(data)
-    parts = read_manifest(folder, first).parts, read_manifest(folder, second).parts
-    assert {kind for kind in parts[0] if parts[0][kind] == parts[1][kind]} == {"catalog"}
+    artifacts = read_manifest(folder, first).artifacts, read_manifest(folder, second).artifacts
+    assert {kind for kind in artifacts[0] if artifacts[0][kind] == artifacts[1][kind]} == {"catalog"}
     return folder
 
 
@@ -109,16 +109,16 @@ def with_a_manifest_cut_short(data, name):
 
 
 def with_a_flipped_bit(data, name):
-    part = damaged_part(data, name, "content")
-    vectors = next(path for path in sorted(part.iterdir()) if path.stat().st_size > 100_000)
+    artifact = damaged_part(data, name, "content")
+    vectors = next(path for path in sorted(artifact.iterdir()) if path.stat().st_size > 100_000)
     content = bytearray(vectors.read_bytes())
     content[len(content) // 2] ^= 1
     vectors.write_bytes(content)
 
 
 def with_a_file_cut_short(data, name):
-    part = damaged_part(data, name, "collaborative")
-    factors = part / "item_factors.npy"
+    artifact = damaged_part(data, name, "collaborative")
+    factors = artifact / "item_factors.npy"
     factors.write_bytes(factors.read_bytes()[:-1])
 
 
@@ -128,13 +128,13 @@ def without_a_part(data, name):
 
 def with_parts_that_do_not_fit(data, name):
     """Fewer books in the catalogue than in all the rest."""
-    part = damaged_part(data, name, "catalog")
-    facts = json.loads((part / "part.json").read_text())
+    artifact = damaged_part(data, name, "catalog")
+    facts = json.loads((artifact / "artifact.json").read_text())
     for file in ("ids.json", "titles.json", "authors.json"):
-        shorter = json.dumps(json.loads((part / file).read_text())[:-5]).encode()
-        (part / file).write_bytes(shorter)
+        shorter = json.dumps(json.loads((artifact / file).read_text())[:-5]).encode()
+        (artifact / file).write_bytes(shorter)
         facts["files"].pop(file)
-    (part / "part.json").write_text(json.dumps(facts))
+    (artifact / "artifact.json").write_text(json.dumps(facts))
 
 
 def damaged_generation(data, of, damage):
@@ -150,9 +150,9 @@ def damaged_part(data, name, kind):
     """Give a generation a part of its own, a copy of the one it had."""
     path = data.generations / f"{name}.json"
     manifest = json.loads(path.read_text())
-    copy = data.parts / f"{kind}-{name}"
-    shutil.copytree(data.parts / f"{kind}-{manifest['parts'][kind]}", copy)
-    manifest["parts"][kind] = name
+    copy = data.artifacts / f"{kind}-{name}"
+    shutil.copytree(data.artifacts / f"{kind}-{manifest['artifacts'][kind]}", copy)
+    manifest["artifacts"][kind] = name
     path.write_text(json.dumps(manifest))
     return copy
 

@@ -339,7 +339,7 @@ def test_a_demo_does_not_bury_other_data(nightshelf, tmp_path):
 
 def test_a_damaged_generation_is_told_from_none(nightshelf, demo, tmp_path):
     data = copy_of(demo, tmp_path / "data")
-    for path in (data / "parts").glob("content-*"):
+    for path in (data / "artifacts").glob("content-*"):
         shutil.rmtree(path)
     said = nightshelf("recommend", READER, "--data-dir", data)
     assert said.code == 1

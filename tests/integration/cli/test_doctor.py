@@ -163,15 +163,15 @@ def test_an_embedded_server_that_is_not_installed(data, monkeypatch):
     assert "nightshelf[embedded]" in ill.mend
 
 
-@pytest.mark.parametrize("damage", ["part", "file", "manifest"])
+@pytest.mark.parametrize("damage", ["artifact", "file", "manifest"])
 def test_a_damaged_generation(data, tmp_path, damage):
     folder = DataFolder(copy_of(data, tmp_path / "data"))
     generation = read_pointer_file(folder)
-    part = folder.parts / f"popularity-{read_manifest(folder, generation).parts['popularity']}"
-    if damage == "part":
-        shutil.rmtree(part)
+    artifact = folder.artifacts / f"popularity-{read_manifest(folder, generation).artifacts['popularity']}"
+    if damage == "artifact":
+        shutil.rmtree(artifact)
     elif damage == "file":
-        file = max(part.iterdir(), key=lambda path: path.stat().st_size)
+        file = max(artifact.iterdir(), key=lambda path: path.stat().st_size)
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     else:
         (folder.generations / f"{generation}.json").unlink()

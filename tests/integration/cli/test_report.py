@@ -87,8 +87,8 @@ def test_without_a_report_it_says_what_to_do(api, odd_world, night_page):
 def test_sample_readers_see_what_the_api_answers(api, odd_world, night_page):
     folder = DataFolder(odd_world.settings.data_dir)
     manifest = read_manifest(folder, odd_world.generation_id)
-    part = artifact_folder(folder, "collaborative", manifest.parts["collaborative"])
-    users = drawing._drawn(orjson.loads((part / "users.json").read_bytes()), odd_world.settings.evaluation.seed)
+    artifact = artifact_folder(folder, "collaborative", manifest.artifacts["collaborative"])
+    users = drawing._drawn(orjson.loads((artifact / "users.json").read_bytes()), odd_world.settings.evaluation.seed)
     report = Report.model_validate_json(night_page.with_suffix(".json").read_bytes())
     for user, reader in zip(users, report.readers, strict=True):
         items = api.recommend(user, explain=True)["items"]

@@ -84,7 +84,7 @@ def snapshot_of(root, interactions):
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
-    """The world of pairs: its folder, snapshot and content part."""
+    """The world of pairs: its folder, snapshot and content artifact."""
     root = tmp_path_factory.mktemp("pairs")
     chance = np.random.default_rng(7)
     first = chance.normal(size=(N_PAIRS, 256))
@@ -153,8 +153,8 @@ def test_trials_learn_from_the_first_part_and_are_asked_about_the_next(pairs):
     assert known.search.training.interactions["time"].max() == rows["time"].iloc[n_training - 1]
     asked = {
         (user, number)
-        for part in (known.search, known.check)
-        for user, row in zip(part.users, part.relevant, strict=True)
+        for artifact in (known.search, known.check)
+        for user, row in zip(artifact.users, artifact.relevant, strict=True)
         for number in row.indices.tolist()
     }
     validation = rows.iloc[n_training : n_training + 240]
@@ -240,9 +240,9 @@ def test_the_command_and_the_night_after_it(mixed_up, monkeypatch):
     assert night.published
     assert (library.manifest.blend.recent_books, library.manifest.collaborative["rank"]) == (3, 8)
     assert library.manifest.tuned == ["blend.recent_books", "collaborative.rank"]
-    assert library.manifest.parts["collaborative"] != before.parts["collaborative"]
+    assert library.manifest.artifacts["collaborative"] != before.artifacts["collaborative"]
     assert library.manifest.evaluation != before.evaluation
-    assert library.manifest.parts["content"] == before.parts["content"]
+    assert library.manifest.artifacts["content"] == before.artifacts["content"]
     of_generation = library.pointer
 
     library.night(collaborative=CollaborativeSettings(rank=16))
@@ -253,7 +253,7 @@ def test_the_command_and_the_night_after_it(mixed_up, monkeypatch):
     assert not library.folder.tuned.exists()
     assert "Nothing was tuned" in run("--reset")
     library.night()
-    assert library.manifest.parts == before.parts
+    assert library.manifest.artifacts == before.artifacts
 
     found = library.root / "found.json"
     options = ["--generation", of_generation, "--system", "popularity", "--no-report", "--out", str(found)]

@@ -12,7 +12,7 @@ from shared.artifacts.generation import artifact_folder, read_pointer_file
 from shared.errors import ArtifactError
 from shared.layout import write_durably
 
-NOTHING = {"generations": 0, "parts": 0, "snapshots": 0, "lists": 0}
+NOTHING = {"generations": 0, "artifacts": 0, "snapshots": 0, "lists": 0}
 
 
 @pytest.fixture
@@ -48,24 +48,24 @@ def folders(parent):
 
 
 def has_lists(library, manifest):
-    return len(library.lists_of(manifest.parts["collaborative"])) > 0
+    return len(library.lists_of(manifest.artifacts["collaborative"])) > 0
 
 
 def is_marked(library, manifest):
-    return library.client.exists(library.keys.collaborative_complete(manifest.parts["collaborative"])) == 1
+    return library.client.exists(library.keys.collaborative_complete(manifest.artifacts["collaborative"])) == 1
 
 
 def test_current_and_previous_stay_and_the_rest_goes(after_four_nights):
     library, (first, second, third, fourth) = after_four_nights
     before = library.served()
-    # Of the first two: two collaborative, popularity and evaluation parts, the catalog and content part they shared;
+    # Of the first two: two collaborative, popularity and evaluation artifacts, the catalog and content artifact they shared;
     # and the factors of all four, which no generation needs once its lists are made.
-    assert collected(library) == {"generations": 2, "parts": 12, "snapshots": 2, "lists": 240}
+    assert collected(library) == {"generations": 2, "artifacts": 12, "snapshots": 2, "lists": 240}
     assert kept(library) == [fourth.id, third.id]
     assert library.history == [fourth.id, third.id]
-    used = {f"{kind}-{part}" for manifest in (third, fourth) for kind, part in manifest.parts.items()}
+    used = {f"{kind}-{artifact}" for manifest in (third, fourth) for kind, artifact in manifest.artifacts.items()}
     used |= {f"evaluation-{manifest.evaluation}" for manifest in (third, fourth)}
-    assert folders(library.folder.parts) == used
+    assert folders(library.folder.artifacts) == used
     assert folders(library.folder.snapshots) == {third.snapshot, fourth.snapshot}
     assert [has_lists(library, manifest) for manifest in (first, second, third, fourth)] == [False, False, True, True]
     assert [is_marked(library, manifest) for manifest in (first, second, third, fourth)] == [False, False, True, True]
@@ -83,13 +83,13 @@ def test_what_was_collected_is_made_again_when_it_is_wanted_again(after_four_nig
     library.world.books["b00"].year = 1970
     report = library.night()
     assert (report.published, report.n_embedded) == (True, 0)
-    assert library.manifest.parts == first.parts
+    assert library.manifest.artifacts == first.artifacts
     assert library.verified().id == report.generation_id
 
 
 def test_the_young_stay(after_four_nights):
     library, generations = after_four_nights
-    assert collected(library, timedelta(hours=1)) == {**NOTHING, "parts": 4}, "the factors"
+    assert collected(library, timedelta(hours=1)) == {**NOTHING, "artifacts": 4}, "the factors"
     assert kept(library) == [manifest.id for manifest in reversed(generations)]
     now = generations[-1].created_at
     write_manifest(library.folder, generations[0].model_copy(update={"created_at": now - timedelta(hours=3)}))
@@ -102,9 +102,9 @@ def test_parts_that_a_kept_generation_shares_stay(library):
     for book in ("b01", "b02"):
         library.world.rate("r000", book, 5)
         library.night()
-    assert library.manifest.parts["content"] == first.parts["content"]
-    # Collaborative, popularity and evaluation part, and three factors. Catalog and content are those of the ones kept.
-    assert collected(library) == {"generations": 1, "parts": 6, "snapshots": 1, "lists": 120}
+    assert library.manifest.artifacts["content"] == first.artifacts["content"]
+    # Collaborative, popularity and evaluation artifact, and three factors. Catalog and content are those of the ones kept.
+    assert collected(library) == {"generations": 1, "artifacts": 6, "snapshots": 1, "lists": 120}
     assert library.verified().id == library.pointer
 
 
@@ -154,10 +154,10 @@ def test_folders_whose_names_begin_with_a_dot_are_left_alone(library):
     staging = library.folder.snapshots / ".staging"
     staging.mkdir()
     (staging / "books.parquet").write_bytes(b"being written")
-    (library.folder.parts / ".trash").mkdir()
-    assert collected(library) == {**NOTHING, "parts": 1}, "the factors"
+    (library.folder.artifacts / ".trash").mkdir()
+    assert collected(library) == {**NOTHING, "artifacts": 1}, "the factors"
     assert (staging / "books.parquet").read_bytes() == b"being written"
-    assert (library.folder.parts / ".trash").is_dir()
+    assert (library.folder.artifacts / ".trash").is_dir()
     assert (library.folder.snapshots / ".lock").is_file()
 
 
@@ -186,7 +186,7 @@ def test_markers_go_before_lists(after_four_nights, monkeypatch):
     assert not any(is_marked(library, manifest) for manifest in (first, second))
     assert all(has_lists(library, manifest) for manifest in (first, second))
     assert library.verified().id == library.pointer
-    assert collected(library) == {"generations": 0, "parts": 12, "snapshots": 2, "lists": 240}
+    assert collected(library) == {"generations": 0, "artifacts": 12, "snapshots": 2, "lists": 240}
 
 
 def test_lists_and_state_of_another_prefix_and_of_users_are_left_alone(after_four_nights):
@@ -204,7 +204,7 @@ def test_nothing_is_collected_where_the_current_generation_is_not(library):
     with pytest.raises(ArtifactError, match="not in this data folder"):
         collected(library)
     assert len(kept(library)) == 1
-    assert artifact_folder(library.folder, "content", next(manifests(library.folder)).parts["content"]).is_dir()
+    assert artifact_folder(library.folder, "content", next(manifests(library.folder)).artifacts["content"]).is_dir()
 
 
 def test_before_the_first_night_there_is_nothing_to_collect(founded):

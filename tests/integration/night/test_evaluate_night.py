@@ -35,10 +35,10 @@ class Tables(NamedTuple):
 
 @pytest.fixture(scope="module")
 def world(odd_world):
-    """The demo's tables, settings and content part."""
+    """The demo's tables, settings and content artifact."""
     folder = DataFolder(odd_world.settings.data_dir)
     snapshot = current_snapshot(folder)
-    content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
+    content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).artifacts["content"])
     tables = Tables(snapshot.load_books(), snapshot.load_interactions(), snapshot.meta["source"]["name"])
     return tables, odd_world.settings, content
 

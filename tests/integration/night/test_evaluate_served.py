@@ -45,7 +45,7 @@ def readers(training, state):
 def pipeline(odd_world, training):
     settings = odd_world.settings
     folder = DataFolder(settings.data_dir)
-    content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).parts["content"])
+    content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).artifacts["content"])
     threads = n_threads(settings.batch.threads)
     neighbours = Neighbours.open(content, training.works)
     return ServedPipeline(

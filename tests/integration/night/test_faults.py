@@ -31,8 +31,8 @@ EVENTS = (
 PLACES_THAT_ARE_MET_AGAIN = (
     "events written, not named",
     "snapshot half written",
-    "half the collaborative part",
-    "half the catalog part",
+    "half the collaborative artifact",
+    "half the catalog artifact",
     "some lists packed",
     "some user state seeded",
     "manifest half written",
@@ -60,7 +60,7 @@ def outcome(library):
     return {
         "snapshot": library.snapshot.id,
         "events": library.events(),
-        "parts": library.manifest.parts,
+        "artifacts": library.manifest.artifacts,
         "counts": library.manifest.counts,
         "lists": library.served().lists,
         "user state": library.user_states(),
@@ -166,7 +166,7 @@ def full_disk(monkeypatch, owner, name, concerns):
         (artifact_builder, "write_durably", lambda path, _: path.parent.name.startswith("popularity-")),
         (publish, "write_durably", lambda path, _: path.suffix == ".json"),
     ],
-    ids=["snapshot", "catalog", "collaborative", "part.json", "manifest"],
+    ids=["snapshot", "catalog", "collaborative", "artifact.json", "manifest"],
 )
 def test_a_full_disk_stops_the_night_and_nothing_else(library, undisturbed, monkeypatch, owner, name, concerns):
     eventful_day(library)

@@ -77,7 +77,7 @@ def test_the_report_says_what_was_done(founded):
 
 def test_a_second_night_on_unchanged_data_publishes_nothing_and_reuses_every_part(library):
     before, state, earlier = library.served(), library.user_states(), library.history
-    written = {path: path.stat().st_mtime_ns for path in library.folder.parts.rglob("*")}
+    written = {path: path.stat().st_mtime_ns for path in library.folder.artifacts.rglob("*")}
     report = library.night()
     assert (report.n_embedded, report.n_reused_vectors, report.published) == (0, 80, False)
     assert sorted(report.reused_artifacts) == ALL_PARTS
@@ -86,7 +86,7 @@ def test_a_second_night_on_unchanged_data_publishes_nothing_and_reuses_every_par
     assert library.served() == before
     assert library.user_states() == state
     assert library.history == earlier
-    assert {path: path.stat().st_mtime_ns for path in library.folder.parts.rglob("*")} == written
+    assert {path: path.stat().st_mtime_ns for path in library.folder.artifacts.rglob("*")} == written
     assert len(list(manifests(library.folder))) == 1
 
 
@@ -96,11 +96,11 @@ def test_a_changed_description_embeds_one_book_and_leaves_the_readers_alone(libr
     report = library.night()
     assert (report.n_embedded, report.n_reused_vectors, report.published) == (1, 79, True)
     assert report.reused_artifacts == ["collaborative"]
-    old = np.load(artifact_folder(library.folder, "content", before.parts["content"]) / "vectors.npy")
-    new = np.load(artifact_folder(library.folder, "content", library.manifest.parts["content"]) / "vectors.npy")
+    old = np.load(artifact_folder(library.folder, "content", before.artifacts["content"]) / "vectors.npy")
+    new = np.load(artifact_folder(library.folder, "content", library.manifest.artifacts["content"]) / "vectors.npy")
     assert np.flatnonzero((old != new).any(axis=1)).tolist() == [7]
     assert library.verified().catalog.record(7)["description"].startswith("A submarine pilot")
-    assert library.manifest.parts["collaborative"] == before.parts["collaborative"]
+    assert library.manifest.artifacts["collaborative"] == before.artifacts["collaborative"]
     again = library.night()
     assert (again.n_embedded, again.published) == (0, False)
 
@@ -211,7 +211,7 @@ def test_a_night_without_a_source_takes_the_events_since(library):
 @pytest.mark.parametrize("kind", ALL_PARTS)
 def test_a_damaged_part_is_built_again(library, kind):
     before = library.served()
-    path = artifact_folder(library.folder, kind, library.manifest.parts[kind])
+    path = artifact_folder(library.folder, kind, library.manifest.artifacts[kind])
     file = max((path / name for name in verify_artifact(path).files), key=lambda file: file.stat().st_size)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0x40
@@ -225,9 +225,9 @@ def test_a_damaged_part_is_built_again(library, kind):
     assert library.verified().id == before.pointer
 
 
-@pytest.mark.parametrize("name", ["part.json", None], ids=["part.json", "another file"])
+@pytest.mark.parametrize("name", ["artifact.json", None], ids=["artifact.json", "another file"])
 def test_a_part_with_a_file_missing_is_built_again(library, name):
-    path = artifact_folder(library.folder, "popularity", library.manifest.parts["popularity"])
+    path = artifact_folder(library.folder, "popularity", library.manifest.artifacts["popularity"])
     (path / (name or "popular.json")).unlink()
     report = library.night()
     assert sorted([*report.reused_artifacts, "popularity"]) == ALL_PARTS
@@ -236,8 +236,10 @@ def test_a_part_with_a_file_missing_is_built_again(library, name):
 
 def test_lists_lost_from_redis_are_written_again(library):
     before = library.served()
-    part = library.manifest.parts["collaborative"]
-    library.client.unlink(library.keys.collaborative_complete(part), library.keys.collaborative_list(part, "r000"))
+    artifact = library.manifest.artifacts["collaborative"]
+    library.client.unlink(
+        library.keys.collaborative_complete(artifact), library.keys.collaborative_list(artifact, "r000")
+    )
     assert not library.night().published
     assert library.served() == before
 
@@ -289,9 +291,9 @@ def test_a_generation_that_is_not_fit_to_be_served_is_not_published(library):
     def lose_a_list(step):
         if step == "verify":
             names = library.client.keys(f"{library.keys.collaborative_prefix('')[:-1]}*{{r000}}")
-            library.client.unlink(*(name for name in names if before_part not in name))
+            library.client.unlink(*(name for name in names if before_artifact not in name))
 
-    before_part = library.manifest.parts["collaborative"].encode()
+    before_artifact = library.manifest.artifacts["collaborative"].encode()
     with pytest.raises(ArtifactError, match="'r000' in Redis is not the one"):
         library.night(lose_a_list)
     assert library.served() == before

@@ -39,10 +39,10 @@ def server_url(any_redis_url):
     return any_redis_url
 
 
-def unpublished(library, generation_id, **parts):
-    """A manifest like the current one, with these parts instead, written but not published."""
+def unpublished(library, generation_id, **artifacts):
+    """A manifest like the current one, with these artifacts instead, written but not published."""
     current = library.manifest
-    manifest = current.model_copy(update={"id": generation_id, "parts": {**current.parts, **parts}})
+    manifest = current.model_copy(update={"id": generation_id, "artifacts": {**current.artifacts, **artifacts}})
     write_manifest(library.folder, manifest)
     return manifest
 
@@ -60,7 +60,7 @@ def verify(library, generation_id):
 
 
 def lists_folder(library):
-    return artifact_folder(library.folder, "collaborative", library.manifest.parts["collaborative"])
+    return artifact_folder(library.folder, "collaborative", library.manifest.artifacts["collaborative"])
 
 
 def unlink_lists(library, artifact_id):
@@ -73,10 +73,10 @@ def unlink_lists(library, artifact_id):
 
 def test_every_list_of_the_part_is_in_redis_packed_and_marked(library):
     path = lists_folder(library)
-    part = verify_artifact(path)
+    artifact = verify_artifact(path)
     numbers, scores = np.load(path / "lists.numbers.npy"), np.load(path / "lists.scores.npy")
     users = json.loads((path / "users.json").read_bytes())
-    lists = library.lists_of(part.id)
+    lists = library.lists_of(artifact.id)
     assert len(users) == 120
     assert set(lists) == {f"{{{user}}}".encode() for user in users}
     for row, user in enumerate(users):
@@ -84,7 +84,7 @@ def test_every_list_of_the_part_is_in_redis_packed_and_marked(library):
         found_numbers, found_scores = unpack(lists[f"{{{user}}}".encode()])
         np.testing.assert_array_equal(found_numbers, numbers[row][listed])
         np.testing.assert_array_equal(found_scores, scores[row][listed])
-    assert lists_complete(library.client, library.keys, part)
+    assert lists_complete(library.client, library.keys, artifact)
 
 
 def test_lists_that_are_complete_are_not_written_again(library, monkeypatch):
@@ -94,21 +94,21 @@ def test_lists_that_are_complete_are_not_written_again(library, monkeypatch):
 
 def test_lists_under_another_prefix_are_their_own(library):
     other = Keys(f"{library.settings.redis_prefix}-other")
-    part = verify_artifact(lists_folder(library))
-    assert not lists_complete(library.client, other, part)
+    artifact = verify_artifact(lists_folder(library))
+    assert not lists_complete(library.client, other, artifact)
     write_lists(library.client, other, lists_folder(library), SILENT)
-    assert lists_complete(library.client, other, part)
+    assert lists_complete(library.client, other, artifact)
 
 
 def test_a_part_built_again_with_other_lists_is_written_again(library):
-    """A damaged part is rebuilt under its id, and another number of threads may order equal scores otherwise."""
+    """A damaged artifact is rebuilt under its id, and another number of threads may order equal scores otherwise."""
     path = lists_folder(library)
     numbers = np.load(path / "lists.numbers.npy")
     first, second = numbers[:, 0].copy(), numbers[:, 1].copy()
     numbers[:, 0], numbers[:, 1] = second, first
     np.save(path / "lists.numbers.npy", numbers)
-    part = verify_part_as_written_now(path)
-    assert not lists_complete(library.client, library.keys, part)
+    artifact = verify_part_as_written_now(path)
+    assert not lists_complete(library.client, library.keys, artifact)
     with pytest.raises(ArtifactError, match="Not all lists"):
         library.verified()
     write_lists(library.client, library.keys, path, SILENT)
@@ -119,12 +119,12 @@ def test_a_part_built_again_with_other_lists_is_written_again(library):
 
 
 def verify_part_as_written_now(path):
-    """Give a part the checksums of what it holds now, as a new build would."""
-    part = json.loads((path / "part.json").read_bytes())
-    for name in part["files"]:
+    """Give an artifact the checksums of what it holds now, as a new build would."""
+    artifact = json.loads((path / "artifact.json").read_bytes())
+    for name in artifact["files"]:
         file = path / name
-        part["files"][name] = FileInfo(n_bytes=file.stat().st_size, sha256=sha256_of(file)).model_dump()
-    (path / "part.json").write_text(json.dumps(part))
+        artifact["files"][name] = FileInfo(n_bytes=file.stat().st_size, sha256=sha256_of(file)).model_dump()
+    (path / "artifact.json").write_text(json.dumps(artifact))
     return verify_artifact(path)
 
 
@@ -167,14 +167,14 @@ def test_a_flip_sent_twice_because_the_first_answer_was_lost_is_one_flip(library
 
 
 def test_a_generation_whose_lists_are_not_marked_complete_is_refused(library):
-    library.client.unlink(library.keys.collaborative_complete(library.manifest.parts["collaborative"]))
+    library.client.unlink(library.keys.collaborative_complete(library.manifest.artifacts["collaborative"]))
     with pytest.raises(ArtifactError, match="Not all lists"):
         library.verified()
 
 
 @pytest.mark.parametrize("value", [None, pack(np.array([3, 1], np.int32), np.array([0.5, 0.25], np.float32))])
 def test_a_list_in_redis_that_is_not_the_parts_is_refused(library, value):
-    key = library.keys.collaborative_list(library.manifest.parts["collaborative"], "r000")
+    key = library.keys.collaborative_list(library.manifest.artifacts["collaborative"], "r000")
     if value is None:
         library.client.unlink(key)
     else:
@@ -188,10 +188,10 @@ def test_parts_that_do_not_fit_each_other_are_refused(library):
     library.world.books["b80"] = Book("The New One", "N. Ewcomer", "tides", "Wet.")
     library.night()
     for kind, what in (("content", "80 rows of vectors"), ("popularity", "80 rows of ratings")):
-        unpublished(library, f"mixed-{kind}", **{kind: old.parts[kind]})
+        unpublished(library, f"mixed-{kind}", **{kind: old.artifacts[kind]})
         with pytest.raises(ArtifactError, match=f"{what} for 81 books"):
             verify(library, f"mixed-{kind}")
-    unpublished(library, "mixed-catalog", catalog=old.parts["catalog"])
+    unpublished(library, "mixed-catalog", catalog=old.artifacts["catalog"])
     with pytest.raises(ArtifactError, match="81 rows of vectors for 80 books"):
         verify(library, "mixed-catalog")
 
@@ -201,7 +201,7 @@ def test_lists_with_a_book_that_the_catalogue_no_longer_serves_are_refused(libra
     popular = int(library.verified().popularity.overall[0])
     del library.world.books[f"b{popular:02}"]
     library.night()
-    unpublished(library, "mixed", collaborative=old.parts["collaborative"])
+    unpublished(library, "mixed", collaborative=old.artifacts["collaborative"])
     with pytest.raises(ArtifactError, match="names books that are not served"):
         verify(library, "mixed")
     with pytest.raises(ArtifactError, match="names books that are not served"):
@@ -210,9 +210,9 @@ def test_lists_with_a_book_that_the_catalogue_no_longer_serves_are_refused(libra
 
 def test_a_manifest_without_a_part_is_refused(library):
     current = library.manifest
-    parts = {kind: part for kind, part in current.parts.items() if kind != "popularity"}
-    write_manifest(library.folder, current.model_copy(update={"id": "partial", "parts": parts}))
-    with pytest.raises(ArtifactError, match="names no popularity part"):
+    artifacts = {kind: artifact for kind, artifact in current.artifacts.items() if kind != "popularity"}
+    write_manifest(library.folder, current.model_copy(update={"id": "partial", "artifacts": artifacts}))
+    with pytest.raises(ArtifactError, match="names no popularity artifact"):
         verify(library, "partial")
 
 
@@ -251,7 +251,7 @@ def test_rollback_to_a_named_generation(after_three_nights):
 
 def test_rollback_writes_lists_that_redis_no_longer_has(after_three_nights):
     library, (first, *_) = after_three_nights
-    artifact_id = read_manifest(library.folder, first).parts["collaborative"]
+    artifact_id = read_manifest(library.folder, first).artifacts["collaborative"]
     before = library.lists_of(artifact_id)
     assert len(before) == 120
     unlink_lists(library, artifact_id)
@@ -279,12 +279,12 @@ def test_rollback_to_a_damaged_generation_is_refused(after_three_nights, kind):
     library, (first, _, third) = after_three_nights
     other = read_manifest(library.folder, first)
     before = library.served()
-    path = artifact_folder(library.folder, kind, other.parts[kind])
+    path = artifact_folder(library.folder, kind, other.artifacts[kind])
     file = max(path.glob("*.npy"), key=lambda file: file.stat().st_size)
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    unlink_lists(library, other.parts["collaborative"])
+    unlink_lists(library, other.artifacts["collaborative"])
     with pytest.raises(ArtifactError, match="does not have the checksum"):
         go_back(library, first)
     assert library.served() == before
@@ -294,7 +294,9 @@ def test_rollback_to_a_damaged_generation_is_refused(after_three_nights, kind):
 def test_rollback_to_a_generation_whose_lists_are_gone_from_disk_is_refused(after_three_nights):
     library, (first, *_) = after_three_nights
     before = library.served()
-    path = artifact_folder(library.folder, "collaborative", read_manifest(library.folder, first).parts["collaborative"])
+    path = artifact_folder(
+        library.folder, "collaborative", read_manifest(library.folder, first).artifacts["collaborative"]
+    )
     path.rename(path.with_name("elsewhere"))
     with pytest.raises(ArtifactError, match=r"has no part\.json"):
         go_back(library, first)
@@ -316,10 +318,10 @@ def test_rollback_while_another_publishes_is_refused(after_three_nights, monkeyp
 
 def test_the_next_night_after_a_rollback_publishes_again(after_three_nights):
     library, (_, second, third) = after_three_nights
-    parts = library.manifest.parts
+    artifacts = library.manifest.artifacts
     go_back(library)
     report = library.night()
     assert report.published
     assert report.generation_id not in (second, third)
-    assert library.manifest.parts == parts
+    assert library.manifest.artifacts == artifacts
     assert len(report.reused_artifacts) == 4

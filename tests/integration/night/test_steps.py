@@ -67,7 +67,10 @@ def test_a_run_of_steps_publishes_what_ingest_named_and_says_what_it_did(by_step
     assert accounts["ingest"]["n_books"] == 81
     assert accounts["embed"] == {"n_embedded": 1, "n_reused": 80}
     assert accounts["factor"]["built"] == ["factors"]
-    assert accounts["top-n"] == {"collaborative": library.manifest.parts["collaborative"], "built": ["collaborative"]}
+    assert accounts["top-n"] == {
+        "collaborative": library.manifest.artifacts["collaborative"],
+        "built": ["collaborative"],
+    }
     assert accounts["index"]["built"] == ["catalog", "content", "popularity"]
     assert accounts["evaluate"]["evaluation"] == library.manifest.evaluation
     assert accounts["gate"]["verdict"] == "no-comparison"
@@ -163,8 +166,8 @@ def test_a_new_book_is_served_and_a_withdrawn_one_gone_within_the_hour(by_steps,
 
     run_of(library, "night").whole()
     run_of(at_once, "night").whole()
-    assert library.manifest.parts == at_once.manifest.parts, "the night is as if there had been no hour before"
-    assert library.lists_of(library.manifest.parts["collaborative"]) == at_once.served().lists
+    assert library.manifest.artifacts == at_once.manifest.artifacts, "the night is as if there had been no hour before"
+    assert library.lists_of(library.manifest.artifacts["collaborative"]) == at_once.served().lists
     assert library.user_states() == at_once.user_states()
     assert gone not in listed_anywhere(library)
     back = {f"b{gone:02}": Book(title, "A. Gain", "tides", "It is back.")}
@@ -184,7 +187,7 @@ def test_hour_after_hour_nothing_piles_up(by_steps, processes, run_of):
         assert collected.code == 0, collected
         assert verify_generation(library.client, library.keys, library.folder, library.pointer)
         keys = library.client.keys(f"{library.settings.redis_prefix}:*")
-        n_files = [len(folders(folder)) for folder in (library.folder.parts, library.folder.snapshots)]
+        n_files = [len(folders(folder)) for folder in (library.folder.artifacts, library.folder.snapshots)]
         sizes.append((len(keys), *n_files, len(list(manifests(library.folder)))))
         assert not library.folder.staging.exists()
     assert sizes[1] == sizes[2]
@@ -234,7 +237,7 @@ def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, 
     assert built == [["factors"], ["collaborative"], ["catalog", "content", "popularity"], ["evaluation"]]
     rebuilt = library.manifest
     assert rebuilt.id == run.begun["generation"]
-    assert not set(rebuilt.parts.values()) & set(before.parts.values())
+    assert not set(rebuilt.artifacts.values()) & set(before.artifacts.values())
     assert rebuilt.evaluation != before.evaluation
     assert folders(library.folder.embeddings) == [read_cache_salt(library.folder)]
     assert verify_generation(library.client, library.keys, library.folder, before.id).id == before.id
@@ -246,12 +249,12 @@ def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, 
     assert not run_of(library, "idle").done("ingest", "publish", "collect", "release")["publish"]["published"]
     kept = [library.manifest, rebuilt]
     assert [manifest.id for manifest in manifests(library.folder)] == [manifest.id for manifest in kept]
-    used = {f"{kind}-{part}" for manifest in kept for kind, part in manifest.parts.items()}
-    assert set(folders(library.folder.parts)) == used | {f"evaluation-{manifest.evaluation}" for manifest in kept}
+    used = {f"{kind}-{artifact}" for manifest in kept for kind, artifact in manifest.artifacts.items()}
+    assert set(folders(library.folder.artifacts)) == used | {f"evaluation-{manifest.evaluation}" for manifest in kept}
 
 
 def test_a_rebuild_of_the_same_name_makes_everything_anew_once_more(by_steps, run_of):
-    before = by_steps.manifest.parts["content"]
+    before = by_steps.manifest.artifacts["content"]
     made = {before}
     for _ in range(2):
         accounts = run_of(by_steps, "rebuild", fresh=True).done("ingest", "embed", "index", "release")
@@ -269,7 +272,7 @@ def test_a_rebuild_that_is_killed_goes_on_and_one_given_up_is_the_next_nights(by
     assert dead.step("embed", "one book embedded").code == KILLED
     assert dead.done("embed")["embed"] == {"n_embedded": 79, "n_reused": 1}
     dead.done("factor")
-    assert dead.step("top-n", "half the collaborative part").code == KILLED
+    assert dead.step("top-n", "half the collaborative artifact").code == KILLED
     assert library.served() == before
     assert library.verified().id == before.pointer
     dead.done("release")

@@ -37,9 +37,13 @@ DEADLY = {
     ),
     "embed": ("one book embedded", "one vector without its hash"),
     "factor": ("half the factors",),
-    "top-n": ("half the collaborative part",),
-    "index": ("half the catalog part", "half the content part", "half the popularity part"),
-    "evaluate": ("half the evaluation", "first part without its part.json", "first part whole, still in staging"),
+    "top-n": ("half the collaborative artifact",),
+    "index": ("half the catalog artifact", "half the content artifact", "half the popularity artifact"),
+    "evaluate": (
+        "half the evaluation",
+        "first artifact without its artifact.json",
+        "first artifact whole, still in staging",
+    ),
     "gate": ("judging",),
     "publish": (
         "some lists in Redis",
@@ -52,8 +56,8 @@ DEADLY = {
     "collect": (
         "generations collected, lists not",
         "lists unmarked",
-        "parts not collected",
-        "a part out of sight",
+        "artifacts not collected",
+        "an artifact out of sight",
         "snapshots not collected",
     ),
 }
@@ -79,7 +83,7 @@ def outcome(library):
         "events": library.events(),
         "event ids": library.known_event_ids(),
         "stream": library.client.xlen(library.keys.events),
-        "parts": library.manifest.parts,
+        "artifacts": library.manifest.artifacts,
         "evaluation": library.manifest.evaluation,
         "counts": library.manifest.counts,
         "served": library.served().lists,
@@ -90,8 +94,8 @@ def outcome(library):
 
 
 def files_of(folder):
-    """Every file of parts and snapshots, and whatever else lies in the data folder itself."""
-    files = [*folder.parts.rglob("*"), *folder.snapshots.rglob("*"), *folder.root.iterdir()]
+    """Every file of artifacts and snapshots, and whatever else lies in the data folder itself."""
+    files = [*folder.artifacts.rglob("*"), *folder.snapshots.rglob("*"), *folder.root.iterdir()]
     return sorted(str(path.relative_to(folder.root)) for path in files if not path.name.startswith(".run.json."))
 
 

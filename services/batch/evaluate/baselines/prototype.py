@@ -23,7 +23,7 @@ class PrototypeHybrid:
     """Plain SVD and the neighbours of one book.
 
     Attributes:
-        content_part: folder of the content part.
+        content_artifact: folder of the content artifact.
         rank: of the SVD.
     """
 

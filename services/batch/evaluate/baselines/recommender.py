@@ -1,7 +1,7 @@
 """The interface of a system that can be evaluated: it learns from a training part, then ranks books for its users.
 
-To add one, write a class with `name`, `fit` and what `fit` returns, and name it in `all_systems`. What it learns from
-is `Training` and nothing else; whatever it needs beside that (the content part) is given to its constructor.
+To add one, write a class with `name`, `fit` and what `fit` returns, and name it in `all_recommenders`. What it learns from
+is `Training` and nothing else; whatever it needs beside that (the content artifact) is given to its constructor.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Reranker(Protocol):
         ...
 
 
-class System(Protocol):
+class Recommender(Protocol):
     """Something to compare. `name` is a short identifier, unique among the systems of one evaluation."""
 
     @property

@@ -10,7 +10,7 @@ from services.batch.evaluate.baselines.item_knn import ItemKnn
 from services.batch.evaluate.baselines.plain_svd import PlainSvd
 from services.batch.evaluate.baselines.popularity import MostPopular
 from services.batch.evaluate.baselines.prototype import PrototypeHybrid
-from services.batch.evaluate.baselines.recommender import System
+from services.batch.evaluate.baselines.recommender import Recommender
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.baselines.tfidf import Tfidf
 from shared.settings import CollaborativeSettings, Settings
@@ -18,12 +18,12 @@ from shared.settings import CollaborativeSettings, Settings
 ALS_RANK = 64
 
 
-def all_systems(settings: Settings, content_artifact: Path | None) -> list[System]:
-    """Every system, the served pipeline first; without a content part those that need none."""
+def all_recommenders(settings: Settings, content_artifact: Path | None) -> list[Recommender]:
+    """Every system, the served pipeline first; without a content artifact those that need none."""
     als = CollaborativeSettings(
         algorithm="als", rank=ALS_RANK, history_decay=1, history_books=1000, seed=settings.collaborative.seed
     )
-    systems: list[System] = [
+    systems: list[Recommender] = [
         Served("served", settings, content_artifact),
         Served("served-collaborative", settings, content_artifact, "collaborative"),
         Served("served-item_transitions", settings, content_artifact, "item_transitions"),

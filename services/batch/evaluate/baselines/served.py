@@ -28,7 +28,7 @@ class Served:
     Attributes:
         name: a short identifier.
         settings: of the factor model, the lists, the blend and the reranker.
-        content_part: folder of the content part; `None` leaves the content list out.
+        content_artifact: folder of the content artifact; `None` leaves the content list out.
         only: the one list that is made, all of them if `None`; one alone is not filled up with popular books.
     """
 
@@ -38,7 +38,7 @@ class Served:
     only: Source | None = None
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
-        """Factor the training part, open the content part, and learn to rank where that is on.
+        """Factor the training part, open the content artifact, and learn to rank where that is on.
 
         Raises:
             ModelError: the library behind the factor model or the reranker is not installed.

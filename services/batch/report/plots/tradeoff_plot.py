@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.batch.evaluate.evaluation import MetricFacts
+from services.batch.evaluate.evaluation import MetricMetadata
 from services.batch.report.legend import Keyed, value_of
 from services.batch.report.markup import Markup, joined, tag
 from services.batch.report.plots.axis import axis_over, written
@@ -12,10 +12,10 @@ _FRONT = {"served": 2, "rival": 1}
 _HINTS = {"higher": "further right is better", "lower": "further left is better", "neither": "neither side is better"}
 
 
-def tradeoff_plot(systems: list[Keyed], across: str, upwards: str, metrics: dict[str, MetricFacts]) -> Markup:
+def tradeoff_plot(systems: list[Keyed], across: str, upwards: str, metrics: dict[str, MetricMetadata]) -> Markup:
     """NDCG upwards, a measure of lists from left to right."""
-    some = [system for system in systems if {across, upwards} <= set(system.facts.figures)]
-    points = [(value_of(one.facts.figures[across]), value_of(one.facts.figures[upwards])) for one in some]
+    some = [system for system in systems if {across, upwards} <= set(system.metadata.figures)]
+    points = [(value_of(one.metadata.figures[across]), value_of(one.metadata.figures[upwards])) for one in some]
     right = axis_over([x for x, _ in points], start=8, end=94)
     up = axis_over([y for _, y in points], start=_BOTTOM, end=_TOP)
     grid = [

@@ -202,7 +202,7 @@ def _key(number: int, column: ColumnClause[Any]) -> _Column:
 
 def _value(name: str, column: ColumnClause[Any]) -> _Column:
     if name == "time" and isinstance(column.type, (DateTime, Date)):
-        return _Column(name, cast(extract("cache_salt", column), Float), pa.float64(), column.type)
+        return _Column(name, cast(extract("epoch", column), Float), pa.float64(), column.type)
     if isinstance(column.type, ARRAY):
         return _Column(name, func.array_to_string(column, LIST_SEPARATOR), pa.string(), column.type)
     return _Column(name, cast(column, Text), pa.string(), column.type)

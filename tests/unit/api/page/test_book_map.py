@@ -16,11 +16,11 @@ PLACES = np.array([[0, 0], [9, 9], [1, -1], [-1, 1]], np.float32)  # the second 
 
 @pytest.fixture
 def packed(tmp_path):
-    part = DataFolder(tmp_path).parts / "content-c"
+    part = DataFolder(tmp_path).artifacts / "content-c"
     part.mkdir(parents=True)
     np.save(part / "map.npy", PLACES)
     generation = SimpleNamespace(
-        manifest=SimpleNamespace(parts={"catalog": "a", "content": "c", "popularity": "p"}),
+        manifest=SimpleNamespace(artifacts={"catalog": "a", "content": "c", "popularity": "p"}),
         catalog=SimpleNamespace(active=np.array([True, False, True, True])),
         popularity=SimpleNamespace(n_ratings=np.array([7, 0, 0, 10**6])),
         neighbours=SimpleNamespace(tribe_of=np.array([1, -1, -1, 2], np.int32)),

@@ -1,4 +1,4 @@
-"""The catalog part: what goes in comes out, whatever titles are made of, and a book gone is known but not found."""
+"""The catalog artifact: what goes in comes out, whatever titles are made of, and a book gone is known but not found."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ NEVER = {"year": None, "series": None, "series_position": None, "description": N
 def catalog_of(folder, *books, gone=()):
     frame = pd.DataFrame(list(books), columns=list(RECORD_FIELDS))
     frame["active"] = [book_id not in gone for book_id in frame["book_id"]]
-    facts = build_catalog(folder, frame)
-    return Catalog.open(folder), facts
+    metadata = build_catalog(folder, frame)
+    return Catalog.open(folder), metadata
 
 
 def book(book_id, title="Some Title", authors=("Ann One",)):
@@ -46,13 +46,13 @@ def book(book_id, title="Some Title", authors=("Ann One",)):
 
 
 def test_a_record_is_what_the_source_said(tmp_path):
-    catalog, facts = catalog_of(tmp_path, FULL, BARE)
+    catalog, metadata = catalog_of(tmp_path, FULL, BARE)
     assert catalog.record(0) == {**FULL, "year": 1998}
     assert catalog.record(1) == {**BARE, **NEVER}
     assert isinstance(catalog.record(0)["year"], int)
     assert (catalog.ids, catalog.titles) == (["0007119550", "080442957X"], [FULL["title"], "Bare"])
     assert catalog.authors == [["Ann One", "É. Two"], []]
-    assert (facts, catalog.n_books) == ({"books": 2, "active_books": 2, "works": 2}, 2)
+    assert (metadata, catalog.n_books) == ({"books": 2, "active_books": 2, "works": 2}, 2)
 
 
 def test_whole_positions_are_whole_and_parquets_own_types_become_json(tmp_path):
@@ -70,11 +70,11 @@ def test_whole_positions_are_whole_and_parquets_own_types_become_json(tmp_path):
 
 
 def test_a_book_that_is_gone_keeps_its_number_and_record_and_is_not_found(tmp_path):
-    catalog, facts = catalog_of(tmp_path, book("a"), book("b"), book("c"), gone={"b"})
+    catalog, metadata = catalog_of(tmp_path, book("a"), book("b"), book("c"), gone={"b"})
     assert [catalog.find(book_id) for book_id in ("a", "b", "c")] == [0, None, 2]
     assert catalog.active.tolist() == [True, False, True]
     assert catalog.record(1)["book_id"] == "b"
-    assert facts["active_books"] == 2
+    assert metadata["active_books"] == 2
     with pytest.raises(UnknownBookError, match="no book 'b'"):
         catalog.number_of("b")
 
@@ -90,7 +90,7 @@ def test_an_id_that_no_book_has_is_unknown(tmp_path, book_id):
 
 
 def test_editions_of_one_work_share_a_value_and_others_do_not(tmp_path):
-    catalog, facts = catalog_of(
+    catalog, metadata = catalog_of(
         tmp_path,
         book("a", "The Lantern", ["Ann One"]),
         book("b", "The Lantern (Illustrated Edition)", ["Ann One"]),
@@ -98,14 +98,14 @@ def test_editions_of_one_work_share_a_value_and_others_do_not(tmp_path):
     )
     first, second, third = catalog.editions.tolist()
     assert first == second != third
-    assert facts["works"] == 2
+    assert metadata["works"] == 2
 
 
 def test_a_catalogue_without_books_opens(tmp_path):
-    catalog, facts = catalog_of(tmp_path)
+    catalog, metadata = catalog_of(tmp_path)
     assert catalog.n_books == 0
     assert catalog.find("a") is None
-    assert facts == {"books": 0, "active_books": 0, "works": 0}
+    assert metadata == {"books": 0, "active_books": 0, "works": 0}
 
 
 def test_the_same_books_give_the_same_bytes(tmp_path):

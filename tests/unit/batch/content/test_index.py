@@ -1,4 +1,4 @@
-"""The content part: what is written is what `shared.artifacts.content` opens, and recall is what it is said to be."""
+"""The content artifact: what is written is what `shared.artifacts.content` opens, and recall is what it is said to be."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def make_books(n, inactive=()):
 
 def build(folder, vectors, books, **settings):
     folder.mkdir()
-    facts = build_content(folder, vectors, books, ContentSettings(**settings), threads=2, progress=SILENT)
+    metadata = build_content(folder, vectors, books, ContentSettings(**settings), threads=2, progress=SILENT)
     assert {path.name for path in folder.iterdir()} == FILES
-    return facts, Neighbours.open(folder, np.arange(len(books), dtype=np.int32))
+    return metadata, Neighbours.open(folder, np.arange(len(books), dtype=np.int32))
 
 
 def test_neighbours_are_those_of_brute_force_and_never_inactive(tmp_path):
     vectors, inactive = unit_vectors(300), {0, 17, 299}
     vectors[sorted(inactive)] = 0
 
-    facts, neighbours = build(tmp_path / "part", vectors, make_books(300, inactive))
+    metadata, neighbours = build(tmp_path / "artifact", vectors, make_books(300, inactive))
 
-    assert facts["index"] == "exact"
-    assert (facts["n_books"], facts["n_indexed"]) == (300, 297)
+    assert metadata["index"] == "exact"
+    assert (metadata["n_books"], metadata["n_indexed"]) == (300, 297)
     similarity = vectors @ vectors.T
     similarity[:, sorted(inactive)] = -np.inf
     np.fill_diagonal(similarity, -np.inf)
@@ -66,19 +66,19 @@ def test_neighbours_are_those_of_brute_force_and_never_inactive(tmp_path):
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_tiny_catalogues_are_whole(tmp_path, n):
-    facts, neighbours = build(tmp_path / "part", unit_vectors(n), make_books(n))
+    metadata, neighbours = build(tmp_path / "artifact", unit_vectors(n), make_books(n))
 
-    assert facts["n_indexed"] == neighbours.n_books == n
+    assert metadata["n_indexed"] == neighbours.n_books == n
     assert [len(neighbours.of(number)[0]) for number in range(n)] == [n - 1] * n
-    assert np.load(tmp_path / "part" / "map.npy").shape == (n, 2)
+    assert np.load(tmp_path / "artifact" / "map.npy").shape == (n, 2)
     assert sum(tribe["n_books"] for tribe in neighbours.tribes) == n
 
 
 @pytest.mark.parametrize("books", [make_books(6, range(6)), make_books(6)], ids=["none active", "no texts"])
 def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, books):
-    facts, neighbours = build(tmp_path / "part", np.zeros((6, DIMENSIONS), np.float32), books)
+    metadata, neighbours = build(tmp_path / "artifact", np.zeros((6, DIMENSIONS), np.float32), books)
 
-    assert facts["n_indexed"] == facts["n_tribes"] == 0
+    assert metadata["n_indexed"] == metadata["n_tribes"] == 0
     assert neighbours.of(3)[0].tolist() == []
     assert set(neighbours.tribe_of.tolist()) == {-1}
 
@@ -86,7 +86,7 @@ def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, b
 def test_books_that_are_all_alike_are_one_tribe(tmp_path):
     vectors = np.repeat(unit_vectors(1), 40, axis=0)
 
-    _, neighbours = build(tmp_path / "part", vectors, make_books(40))
+    _, neighbours = build(tmp_path / "artifact", vectors, make_books(40))
 
     assert [tribe["n_books"] for tribe in neighbours.tribes] == [40]
     assert len(neighbours.of(0)[0]) == 39
@@ -144,9 +144,9 @@ def test_recall_of_an_approximate_index_is_what_brute_force_finds(clustered, kin
 def test_beyond_the_exact_size_the_index_reaches_the_recall_asked_for(tmp_path, clustered):
     vectors, _ = clustered
 
-    facts, neighbours = build(tmp_path / "part", vectors, make_books(3000), exact_up_to=2999, min_recall=0.95)
+    metadata, neighbours = build(tmp_path / "artifact", vectors, make_books(3000), exact_up_to=2999, min_recall=0.95)
 
-    assert facts["query_us"] > 0
+    assert metadata["query_us"] > 0
     truth = (-(vectors @ vectors.T)).argsort(axis=1)[:, :101]
     rows = range(0, 3000, 30)
     found = np.mean([len({number, *neighbours.of(number)[0].tolist()} & set(truth[number])) / 101 for number in rows])

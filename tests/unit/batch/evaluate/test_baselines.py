@@ -12,7 +12,7 @@ from services.batch.evaluate.baselines.item_knn import ItemKnn
 from services.batch.evaluate.baselines.popularity import MostPopular
 from services.batch.evaluate.baselines.prototype import _favourites
 from services.batch.evaluate.baselines.recommender import ScoreReranker, best
-from services.batch.evaluate.baselines.registry import all_systems
+from services.batch.evaluate.baselines.registry import all_recommenders
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
@@ -42,7 +42,7 @@ def split():
 
 def system_of(name, content):
     """The system of this name, small enough for this world: a rank near the number of books would learn nothing."""
-    system = next(system for system in all_systems(SETTINGS, content) if system.name == name)
+    system = next(system for system in all_recommenders(SETTINGS, content) if system.name == name)
     if name in ("plain-svd", "prototype"):
         return dataclasses.replace(system, rank=4)
     if name == "als":
@@ -55,8 +55,8 @@ def lists_of(system, split, k=10):
 
 
 def test_all_systems_are_tested(content):
-    assert [system.name for system in all_systems(SETTINGS, content)] == NAMES
-    without = [system.name for system in all_systems(SETTINGS, None)]
+    assert [system.name for system in all_recommenders(SETTINGS, content)] == NAMES
+    without = [system.name for system in all_recommenders(SETTINGS, None)]
     assert without == [
         "served",
         "served-collaborative",
@@ -150,7 +150,7 @@ def test_a_training_part_without_a_user_or_a_positive_is_no_trouble(content):
     everything = interactions()
     for rows in (everything.iloc[:0], everything[everything["value"] < 3].head(5)):
         training = Training(books(), rows.reset_index(drop=True), RULES)
-        for system in all_systems(SETTINGS, content):
+        for system in all_recommenders(SETTINGS, content):
             ranked = system.fit(training, threads=1, progress=SILENT).rank(np.arange(len(training.users)), 5)
             assert ranked.shape == (len(training.users), 5), system.name
 

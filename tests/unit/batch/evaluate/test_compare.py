@@ -9,7 +9,7 @@ from services.batch.evaluate.baselines.recommender import ScoreReranker
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare, settings_of
 from services.batch.evaluate.evaluation import Evaluation, read_evaluation, write_evaluation
-from services.batch.evaluate.metric_registry import METRICS, BookFacts
+from services.batch.evaluate.metric_registry import METRICS, BookMetadata
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import paired_difference
 from services.batch.metrics.ranking import ndcg_at
@@ -65,17 +65,17 @@ def split():
 
 
 @pytest.fixture(scope="module")
-def facts():
-    return BookFacts(np.eye(N_BOOKS, dtype=np.float32), genre_shares(books()["genres"].tolist()))
+def metadata():
+    return BookMetadata(np.eye(N_BOOKS, dtype=np.float32), genre_shares(books()["genres"].tolist()))
 
 
-def compared(split, facts, *systems, max_users=1000):
-    return compare("time", split, systems, facts, max_users=max_users, seed=7, threads=1, progress=SILENT)
+def compared(split, metadata, *systems, max_users=1000):
+    return compare("time", split, systems, metadata, max_users=max_users, seed=7, threads=1, progress=SILENT)
 
 
 @pytest.fixture(scope="module")
-def found(split, facts):
-    return compared(split, facts, Oracle(split), MostPopular(), Unable())
+def found(split, metadata):
+    return compared(split, metadata, Oracle(split), MostPopular(), Unable())
 
 
 def test_the_oracle_is_perfect(found):
@@ -118,23 +118,23 @@ def test_what_cannot_be_run_is_skipped_with_its_reason(found):
     assert found.systems["unable"].figures == {}
 
 
-def test_a_system_that_recommends_what_was_read_is_refused(split, facts):
+def test_a_system_that_recommends_what_was_read_is_refused(split, metadata):
     with pytest.raises(NightshelfError, match="repeating recommends books that the user has seen"):
-        compared(split, facts, Repeating())
+        compared(split, metadata, Repeating())
 
 
-def test_a_sample_of_users_is_scored_and_says_so(split, facts):
-    few = compared(split, facts, MostPopular(), max_users=10)
+def test_a_sample_of_users_is_scored_and_says_so(split, metadata):
+    few = compared(split, metadata, MostPopular(), max_users=10)
     assert (few.n_users, few.n_test_users) == (10, len(split.rows))
 
 
-def test_with_nobody_to_ask_about_it_says_so(facts):
+def test_with_nobody_to_ask_about_it_says_so(metadata):
     nobody = split_by_time(books(), interactions().iloc[:5], UserStateSettings(), test_share=0.2)
     with pytest.raises(ArtifactError, match="no test user"):
-        compared(nobody, facts, MostPopular())
+        compared(nobody, metadata, MostPopular())
 
 
-def test_chance_is_what_lists_at_random_find(split, facts):
+def test_chance_is_what_lists_at_random_find(split, metadata):
     class Random:
         name = "random"
 
@@ -142,7 +142,7 @@ def test_chance_is_what_lists_at_random_find(split, facts):
             chance = np.random.default_rng(1)
             return ScoreReranker(training, lambda rows: chance.random((len(rows), N_BOOKS), np.float32))
 
-    found = compared(split, facts, Random())
+    found = compared(split, metadata, Random())
     assert found.systems["random"].figures["recall_at_50"].value == pytest.approx(found.chance_recall_at_50, abs=0.03)
 
 

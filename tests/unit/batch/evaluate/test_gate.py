@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from services.batch.evaluate.gate import judge
-from services.batch.evaluate.nightly_evaluation import KEPT, DataFacts, NightlyMetrics, SplitFacts
+from services.batch.evaluate.nightly_evaluation import KEPT, DataFacts, NightlyMetrics, SplitResult
 from shared.settings import GateSettings
 
 N_USERS = 400
@@ -23,7 +23,7 @@ def evaluated(tmp_path):
             comparable=comparable,
             reason=None if comparable else "Too few users.",
             n_users=len(values),
-            split=SplitFacts(name="t", n_training_interactions=9, n_test_interactions=1, n_test_users=len(values)),
+            split=SplitResult(name="t", n_training_interactions=9, n_test_interactions=1, n_test_users=len(values)),
             data=DataFacts(source=source, **{**SIZES, **sizes}),
             systems={},
         )

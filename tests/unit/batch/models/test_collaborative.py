@@ -1,4 +1,4 @@
-"""Opinions, and the collaborative part made of them."""
+"""Opinions, and the collaborative artifact made of them."""
 
 import json
 
@@ -111,7 +111,7 @@ def build(tmp_path, rows, *, active=None, **chosen):
 
     data = DataFolder(tmp_path.parent / f"{tmp_path.name}-data")
     build_artifact(data, "factors", "these", factor)
-    facts = build_collaborative(
+    metadata = build_collaborative(
         tmp_path,
         artifact_folder(data, "factors", "these"),
         np.ones(N_BOOKS, np.bool_) if active is None else np.asarray(active),
@@ -128,12 +128,12 @@ def build(tmp_path, rows, *, active=None, **chosen):
     assert {name: str(array.dtype) for name, array in arrays.items()} == {
         name: "int32" if name.endswith("numbers") else "float32" for name in names
     }
-    return facts, json.loads((tmp_path / "users.json").read_bytes()), arrays
+    return metadata, json.loads((tmp_path / "users.json").read_bytes()), arrays
 
 
 def test_the_unread_book_of_ones_taste_comes_first(tmp_path):
     rows, left_out = two_tastes()
-    facts, users, arrays = build(tmp_path, rows)
+    metadata, users, arrays = build(tmp_path, rows)
     assert users == list(left_out)
     numbers = arrays["lists.numbers"]
     assert numbers.shape == (30, 10)
@@ -143,8 +143,8 @@ def test_the_unread_book_of_ones_taste_comes_first(tmp_path):
     scores = arrays["lists.scores"]
     assert (scores[:, 0] > scores[:, 1]).all()
     assert np.isneginf(scores[:, 2:]).all()
-    assert facts["n_users_listed"] == facts["n_users"] == 30
-    assert facts["n_positives"] == sum(value == 5.0 for _, _, _, value, _ in rows)
+    assert metadata["n_users_listed"] == metadata["n_users"] == 30
+    assert metadata["n_positives"] == sum(value == 5.0 for _, _, _, value, _ in rows)
 
 
 def test_scores_are_the_dot_product_of_folded_in_users_and_books(tmp_path):
@@ -173,9 +173,9 @@ def test_only_users_with_something_to_go_by_and_something_left_have_a_list(tmp_p
     rows, left_out = two_tastes()
     rows += [("grump", 3, "rating", 1.0, 1e6), ("looker", 3, "view", None, 1e6)]
     rows += [("omnivore", number, "read", None, 1e6) for number in range(N_BOOKS)]
-    facts, users, _ = build(tmp_path, rows)
+    metadata, users, _ = build(tmp_path, rows)
     assert users == list(left_out)
-    assert facts["n_users"] == facts["n_users_listed"] + 1
+    assert metadata["n_users"] == metadata["n_users_listed"] + 1
 
 
 def test_a_dismissed_book_is_never_listed_and_no_longer_speaks_for_its_kind(tmp_path):
@@ -186,18 +186,18 @@ def test_a_dismissed_book_is_never_listed_and_no_longer_speaks_for_its_kind(tmp_
 
 
 def test_no_interactions_give_a_valid_empty_part(tmp_path):
-    facts, users, arrays = build(tmp_path, [])
+    metadata, users, arrays = build(tmp_path, [])
     assert users == []
     assert arrays["item_factors"].shape == (N_BOOKS, 1)
     assert not arrays["item_factors"].any()
     assert arrays["lists.numbers"].shape == arrays["lists.scores"].shape == (0, 10)
-    assert facts["n_users_listed"] == facts["n_positives"] == 0
+    assert metadata["n_users_listed"] == metadata["n_positives"] == 0
 
 
 def test_a_rank_beyond_the_matrix_is_reduced_and_said(tmp_path):
     rows = [("ann", 0, "read", None, 1.0), ("ann", 1, "read", None, 2.0), ("bob", 1, "read", None, 3.0)]
-    facts, users, arrays = build(tmp_path, rows, rank=64)
-    assert (facts["rank"], facts["rank_asked_for"]) == (2, 64)
+    metadata, users, arrays = build(tmp_path, rows, rank=64)
+    assert (metadata["rank"], metadata["rank_asked_for"]) == (2, 64)
     assert users == ["bob"]  # ann has read every book anyone likes
     assert arrays["lists.numbers"][0].tolist() == [0, *[-1] * 9]
 
@@ -215,8 +215,8 @@ def test_the_same_input_gives_the_same_files(tmp_path):
 def test_als_builds_the_same_part(tmp_path):
     pytest.importorskip("implicit", reason="the extra `als` is not installed")
     rows, left_out = two_tastes()
-    facts, users, arrays = build(tmp_path, rows, algorithm="als")
-    assert facts["algorithm"] == "als"
+    metadata, users, arrays = build(tmp_path, rows, algorithm="als")
+    assert metadata["algorithm"] == "als"
     assert [tuple(listed[:2]) for listed in arrays["lists.numbers"].tolist()] == [left_out[user] for user in users]
 
 

@@ -36,14 +36,14 @@ def make_interactions(*rows):
 
 def build(folder, books, interactions, tribe_of=None, **settings):
     tribe_of = np.zeros(len(books), np.int32) if tribe_of is None else np.array(tribe_of, np.int32)
-    facts = build_popularity(folder, books, interactions, tribe_of, UserStateSettings(**settings))
-    return facts, Popularity.open(folder)
+    metadata = build_popularity(folder, books, interactions, tribe_of, UserStateSettings(**settings))
+    return metadata, Popularity.open(folder)
 
 
 def test_averages_are_counted_from_ratings_alone(tmp_path):
     rows = [(0, "rating", 5), (0, "rating", 2), (0, "read", np.nan), (1, "view", np.nan), (1, "dismiss", np.nan)]
 
-    facts, popularity = build(tmp_path, make_books(3), make_interactions(*rows))
+    metadata, popularity = build(tmp_path, make_books(3), make_interactions(*rows))
 
     assert popularity.n_ratings.tolist() == [2, 0, 0]
     assert popularity.rating_of(0) == (3.5, 2)
@@ -51,7 +51,7 @@ def test_averages_are_counted_from_ratings_alone(tmp_path):
     assert popularity.average_rating.dtype == popularity.bayesian_average.dtype == np.float32
     assert popularity.n_ratings.dtype == np.int64
     assert popularity.bayesian_average[1] == pytest.approx(3.5)  # nothing known: the mean of all ratings
-    assert facts["n_rated"] == 1
+    assert metadata["n_rated"] == 1
 
 
 def test_what_the_source_publishes_is_taken_as_it_is(tmp_path):
@@ -143,9 +143,9 @@ def test_tiny_catalogues(tmp_path, n):
     )
 )
 def test_a_bayesian_average_lies_between_the_average_and_the_mean_of_all(tmp_path_factory, rows):
-    facts, popularity = build(tmp_path_factory.mktemp("part"), make_books(6), make_interactions(*rows))
+    metadata, popularity = build(tmp_path_factory.mktemp("artifact"), make_books(6), make_interactions(*rows))
 
-    mean = facts["prior_mean"]
+    mean = metadata["prior_mean"]
     for average, bayesian in zip(popularity.average_rating, popularity.bayesian_average, strict=True):
         low, high = sorted((mean, mean if np.isnan(average) else float(average)))
         assert low - 1e-4 <= bayesian <= high + 1e-4

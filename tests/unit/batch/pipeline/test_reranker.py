@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.evaluate.baselines.registry import all_systems
+from services.batch.evaluate.baselines.registry import all_recommenders
 from services.batch.ingest.histories import Histories
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
-from services.batch.pipeline.train_reranker import book_facts, build_reranker, train_reranker
+from services.batch.pipeline.train_reranker import book_metadata, build_reranker, train_reranker
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import GenerationManifest
 from shared.errors import ModelError, NightshelfError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
-from shared.recommend.reranker import FEATURES, BookFacts, Reranker
+from shared.recommend.reranker import FEATURES, BookMetadata, Reranker
 from shared.settings import BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
 from tests.worlds.evaluate_world import books, content_artifact, interactions
 
@@ -38,9 +38,9 @@ def blended(*numbers):
 
 def facts_of(*rows):
     """Likes and volume of each book, then author and series."""
-    facts = np.zeros((len(rows), 6), np.float32)
-    facts[:, 0], facts[:, 5] = [row[0] for row in rows], [row[1] for row in rows]
-    return BookFacts(facts, np.array([row[2:] for row in rows], np.int32))
+    metadata = np.zeros((len(rows), 6), np.float32)
+    metadata[:, 0], metadata[:, 5] = [row[0] for row in rows], [row[1] for row in rows]
+    return BookMetadata(metadata, np.array([row[2:] for row in rows], np.int32))
 
 
 class TestFeatures:
@@ -156,15 +156,15 @@ def test_facts_of_books():
     table = pd.DataFrame(
         {"authors": [["A", "B"], [], ["A"]], "series": ["s", None, "s"], "series_position": [1.0, NAN, 2.0]}
     )
-    found = book_facts(table, histories)
-    np.testing.assert_allclose(found.facts[:, 0], np.log([4, 2, 1]), rtol=1e-6)
+    found = book_metadata(table, histories)
+    np.testing.assert_allclose(found.metadata[:, 0], np.log([4, 2, 1]), rtol=1e-6)
     recency = 0.5 ** (np.array([0.75, 0.5, 0.25, 0.0]) / 0.1)
-    np.testing.assert_allclose(found.facts[1, 1], recency[1] / recency.sum(), rtol=1e-5)
-    np.testing.assert_allclose(found.facts[:, 4], [0.75, 0.5, NAN])
-    np.testing.assert_allclose(found.facts[:, 5], [1, NAN, 2])
+    np.testing.assert_allclose(found.metadata[1, 1], recency[1] / recency.sum(), rtol=1e-5)
+    np.testing.assert_allclose(found.metadata[:, 4], [0.75, 0.5, NAN])
+    np.testing.assert_allclose(found.metadata[:, 5], [1, NAN, 2])
     assert found.groups[0].tolist() == found.groups[2].tolist()
     assert found.groups[1].tolist() == [-1, -1]
-    without = book_facts(table[["authors"]], histories)
+    without = book_metadata(table[["authors"]], histories)
     assert without.groups[:, 1].tolist() == [-1, -1, -1]
 
 
@@ -235,23 +235,23 @@ def test_off_or_with_too_little_there_is_none(volumes, tmp_path):
     assert learned(training) is None
     content = content_artifact(tmp_path)
     (tmp_path / "reranker").mkdir()
-    facts = build_reranker(
+    metadata = build_reranker(
         tmp_path / "reranker", books(), interactions().iloc[:150], content, Settings(reranker=ON),
         threads=1, progress=SILENT,
     )  # fmt: skip
-    assert not facts["learned"]
-    assert Reranker.open(tmp_path / "reranker", facts) is None
+    assert not metadata["learned"]
+    assert Reranker.open(tmp_path / "reranker", metadata) is None
 
 
 def test_what_is_written_is_what_is_read(tmp_path):
     content = content_artifact(tmp_path)
     folder = tmp_path / "reranker"
     folder.mkdir()
-    facts = build_reranker(
+    metadata = build_reranker(
         folder, books(), interactions(), content, Settings(reranker=ON), threads=1, progress=SILENT
     )  # fmt: skip
-    assert facts["learned"]
-    reranker = Reranker.open(folder, facts)
+    assert metadata["learned"]
+    reranker = Reranker.open(folder, metadata)
     assert (reranker.n_ranked, reranker.n_recent) == (ON.books, Settings().blend.n_recent)
     assert reranker.books.n_books == len(books())
     chance = np.random.default_rng(7)
@@ -274,16 +274,16 @@ def test_windows_leave_a_past():
 
 
 def test_an_evaluation_shows_the_blend_beside_it():
-    names = [system.name for system in all_systems(Settings(reranker=ON), None)]
+    names = [system.name for system in all_recommenders(Settings(reranker=ON), None)]
     assert names[:2] == ["served", "served-blend"]
-    assert "served-blend" not in [system.name for system in all_systems(Settings(), None)]
+    assert "served-blend" not in [system.name for system in all_recommenders(Settings(), None)]
 
 
 def test_a_generation_from_before_a_weight_is_served_as_it_was_measured():
     blend = BlendSettings().model_dump()
     of_before = {name: value for name, value in blend.items() if name != "few_books_trending_weight"}
     told = {
-        "id": "g", "created_at": "2026-01-01T00:00:00Z", "parts": {}, "snapshot": "s", "source": "shop",
+        "id": "g", "created_at": "2026-01-01T00:00:00Z", "artifacts": {}, "snapshot": "s", "source": "shop",
         "simulated_readers": False, "rating_scale": "1-5", "counts": {},
     }  # fmt: skip
     assert GenerationManifest.model_validate(told | {"blend": of_before}).blend.few_books_trending_weight == 0

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from services.batch.metrics.bootstrap import Interval
-from services.batch.report.cluster_map_data import tribe_facts
+from services.batch.report.cluster_map_data import cluster_metadata
 from services.batch.report.document import Report
 from services.batch.report.headline import headline
 from services.batch.report.markup import Markup, joined, tag
@@ -169,7 +169,7 @@ def test_a_search_that_found_nothing_says_so(report):
 
 
 def test_the_map_has_every_active_book(tmp_path):
-    tribes = tribe_facts(content_artifact(tmp_path))
+    tribes = cluster_metadata(content_artifact(tmp_path))
     assert sum(tribe.n_books for tribe in tribes) == sum(len(tribe.points) for tribe in tribes) == N_BOOKS - 1
     assert INACTIVE not in range(sum(tribe.n_books for tribe in tribes))
     assert [tribe.n_books for tribe in tribes] == sorted((tribe.n_books for tribe in tribes), reverse=True)

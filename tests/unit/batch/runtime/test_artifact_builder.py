@@ -1,4 +1,4 @@
-"""Parts: there whole or not at all, reused when they verify, built again when they do not."""
+"""Artifacts: there whole or not at all, reused when they verify, built again when they do not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.runtime import artifact_builder as parts
+from services.batch.runtime import artifact_builder as artifacts
 from services.batch.runtime.artifact_builder import artifact_id, build_artifact, remove_artifact
 from shared.artifacts.generation import artifact_folder, sha256_of, verify_artifact
 from shared.errors import ArtifactError
@@ -47,10 +47,10 @@ def test_a_part_is_its_files_and_a_manifest_that_says_what_they_are(folder):
     manifest, built = build_artifact(folder, "content", "0a", Builder())
     path = artifact_folder(folder, "content", "0a")
     assert built
-    assert {name: content for name, content in contents(path).items() if name != "part.json"} == FILES
+    assert {name: content for name, content in contents(path).items() if name != "artifact.json"} == FILES
     assert verify_artifact(path) == manifest
     assert (manifest.kind, manifest.id) == ("content", "0a")
-    assert manifest.facts == {"n_files": 2, "kind": "test", "share": 0.5, "none": None}
+    assert manifest.metadata == {"n_files": 2, "kind": "test", "share": 0.5, "none": None}
     assert {name: fact.sha256 for name, fact in manifest.files.items()} == {
         name: sha256_of(path / name) for name in FILES
     }
@@ -69,7 +69,7 @@ def test_another_id_or_kind_is_another_part(folder):
     builder = Builder()
     for kind, identity in (("content", "0a"), ("content", "0b"), ("catalog", "0a")):
         assert build_artifact(folder, kind, identity, builder)[1]
-    assert sorted(path.name for path in folder.parts.iterdir()) == ["catalog-0a", "content-0a", "content-0b"]
+    assert sorted(path.name for path in folder.artifacts.iterdir()) == ["catalog-0a", "content-0a", "content-0b"]
 
 
 def flip_a_byte(path):
@@ -87,16 +87,16 @@ def lose_a_file(path):
 
 
 def lose_the_manifest(path):
-    (path / "part.json").unlink()
+    (path / "artifact.json").unlink()
 
 
 def spoil_the_manifest(path):
-    (path / "part.json").write_text("{")
+    (path / "artifact.json").write_text("{")
 
 
 def come_from_another_time(path):
-    part = json.loads((path / "part.json").read_text())
-    (path / "part.json").write_text(json.dumps({**part, "format": 99}))
+    artifact = json.loads((path / "artifact.json").read_text())
+    (path / "artifact.json").write_text(json.dumps({**artifact, "format": 99}))
 
 
 DAMAGE = {
@@ -104,7 +104,7 @@ DAMAGE = {
     cut_short: "a.npy of content-0a is missing or cut short",
     lose_a_file: "b.json of content-0a is missing or cut short",
     lose_the_manifest: "content-0a has no part.json",
-    spoil_the_manifest: "part.json of content-0a is not readable",
+    spoil_the_manifest: "artifact.json of content-0a is not readable",
     come_from_another_time: "content-0a has format 99",
 }
 
@@ -136,7 +136,7 @@ def test_a_builder_that_fails_leaves_no_part_and_the_next_begins_afresh(folder):
         build_artifact(folder, "content", "0a", die)
     assert not artifact_folder(folder, "content", "0a").exists()
     build_artifact(folder, "content", "0a", Builder())
-    assert sorted(contents(artifact_folder(folder, "content", "0a"))) == ["a.npy", "b.json", "part.json"]
+    assert sorted(contents(artifact_folder(folder, "content", "0a"))) == ["a.npy", "artifact.json", "b.json"]
 
 
 @pytest.mark.parametrize("moment", ["os.fsync", "sha256_of", "write_durably", "Path.rename"])
@@ -161,12 +161,12 @@ def test_every_file_is_on_disk_before_the_manifest_and_the_manifest_before_the_n
     monkeypatch.setattr(
         "services.batch.runtime.artifact_builder.os.fsync", lambda file: (order.append("fsync"), fsync(file))
     )
-    monkeypatch.setattr(parts, "write_durably", lambda path, text: (order.append("manifest"), write(path, text)))
+    monkeypatch.setattr(artifacts, "write_durably", lambda path, text: (order.append("manifest"), write(path, text)))
     monkeypatch.setattr(Path, "rename", lambda path, to: (order.append("name"), rename(path, to)))
-    monkeypatch.setattr(parts, "fsync_folder", lambda path: order.append(f"folder {path.name}"))
+    monkeypatch.setattr(artifacts, "fsync_folder", lambda path: order.append(f"folder {path.name}"))
     build_artifact(folder, "content", "0a", Builder())
     assert order[:3] == ["fsync", "fsync", "manifest"]
-    assert order[-2:] == ["name", "folder parts"]
+    assert order[-2:] == ["name", "folder artifacts"]
 
 
 def test_a_part_is_out_of_sight_before_it_is_deleted(folder, monkeypatch):

@@ -113,7 +113,7 @@ def test_candidates_are_the_decayed_sum_over_known_recent_books(recent, decay, l
     expected = {}
     for place, book in enumerate(recent):
         if 0 <= book < N_BOOKS:
-            for number, score in zip(*(part.tolist() for part in neighbours.of(book)), strict=True):
+            for number, score in zip(*(artifact.tolist() for artifact in neighbours.of(book)), strict=True):
                 expected[number] = expected.get(number, 0.0) + score * decay**place
     assert len(numbers) == min(limit, len(expected)) == len(set(numbers.tolist()))
     np.testing.assert_allclose(scores, [expected[number] for number in numbers.tolist()], atol=1e-5)

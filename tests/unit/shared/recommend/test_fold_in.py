@@ -23,7 +23,7 @@ ACTIVE = np.arange(N_BOOKS) != 11
 
 @pytest.fixture(scope="module", params=["svd", "als"])
 def night(request, tmp_path_factory):
-    """A night's collaborative part: its folder, facts, and each reader's books, newest first."""
+    """A night's collaborative artifact: its folder, facts, and each reader's books, newest first."""
     chance = np.random.default_rng(7)
     histories = {f"r{reader}": chance.permutation(N_BOOKS)[: 1 + reader % 15].tolist() for reader in range(60)}
     rows = [
@@ -47,16 +47,16 @@ def night(request, tmp_path_factory):
 
     build_artifact(data, "factors", "f", factor)
     manifest, _ = build_artifact(data, "collaborative", "c", collaborate)
-    return artifact_folder(data, "collaborative", "c"), manifest.facts, histories
+    return artifact_folder(data, "collaborative", "c"), manifest.metadata, histories
 
 
 def test_a_live_list_is_the_nightly_one(night):
-    part, facts, histories = night
-    fold_in = FoldIn.open(part, facts)
-    users = json.loads((part / "users.json").read_bytes())
+    artifact, metadata, histories = night
+    fold_in = FoldIn.open(artifact, metadata)
+    users = json.loads((artifact / "users.json").read_bytes())
     own = [np.array(histories[user], np.int32) for user in users]
     live = fold_in.candidates(own, own, ACTIVE)
-    numbers, scores = np.load(part / "lists.numbers.npy"), np.load(part / "lists.scores.npy")
+    numbers, scores = np.load(artifact / "lists.numbers.npy"), np.load(artifact / "lists.scores.npy")
     assert len(users) == 60
     for row, (listed, of_live) in enumerate(live):
         kept = numbers[row] >= 0
@@ -65,8 +65,8 @@ def test_a_live_list_is_the_nightly_one(night):
 
 
 def test_unknown_books_are_passed_over_and_nothing_known_gives_nothing(night):
-    part, facts, _ = night
-    fold_in = FoldIn.open(part, facts)
+    artifact, metadata, _ = night
+    fold_in = FoldIn.open(artifact, metadata)
     none = np.empty(0, np.int32)
     known, with_unknown, unknown, empty = fold_in.candidates(
         [np.array(history, np.int32) for history in ([3], [3, 99, -1], [99], [])], [none] * 4, ACTIVE
@@ -77,8 +77,8 @@ def test_unknown_books_are_passed_over_and_nothing_known_gives_nothing(night):
 
 
 def test_the_weight_of_what_is_new_falls_with_what_was_there(night):
-    part, facts, _ = night
-    fold_in = FoldIn.open(part, facts)
+    artifact, metadata, _ = night
+    fold_in = FoldIn.open(artifact, metadata)
     shares = [fold_in.share_of_new(1, n) for n in (1, 2, 5, 6, 100)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] == 1
@@ -88,6 +88,6 @@ def test_the_weight_of_what_is_new_falls_with_what_was_there(night):
 
 
 def test_a_part_of_before_is_read_as_it_was_made(night):
-    part, _, _ = night
-    fold_in = FoldIn.open(part, {})
+    artifact, _, _ = night
+    fold_in = FoldIn.open(artifact, {})
     assert (fold_in.history_decay, fold_in.newest_time, fold_in.list_length) == (1.0, None, 100)

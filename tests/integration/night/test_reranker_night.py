@@ -1,4 +1,4 @@
-"""Nights with the reranker on: a part of the generation, the order that readers see, and the order that was measured."""
+"""Nights with the reranker on: a artifact of the generation, the order that readers see, and the order that was measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from services.api.state.generation_manager import Live, open_served
 from services.api.state.store import Store
-from services.batch.evaluate.evaluation import SplitFacts
+from services.batch.evaluate.evaluation import SplitResult
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
 from services.batch.night.steps import StepsOfRun
@@ -32,7 +32,7 @@ READERS = [f"r{number:03}" for number in range(0, 120, 7)]
 
 
 def read_in_turns(world):
-    """Let readers rate a book a turn, so that any moment parts what they did before from what they did after."""
+    """Let readers rate a book a turn, so that any moment artifacts what they did before from what they did after."""
     turns = {}
     for reader, book in list(world.stars):
         turns[reader] = turns.get(reader, 0) + 1
@@ -106,11 +106,11 @@ def test_whoever_weighs_the_lists_gets_the_order_of_the_blend(ranked):
 
 
 def test_a_night_measures_it_beside_the_blend(ranked):
-    part = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
-    facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
-    assert {"served", "served-blend"} <= facts.systems.keys()
-    assert "reranker_trees" in facts.systems["served"].settings
-    assert facts.systems["served"].figures != facts.systems["served-blend"].figures
+    artifact = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    metadata = SplitResult.model_validate_json((artifact / "split.json").read_bytes())
+    assert {"served", "served-blend"} <= metadata.systems.keys()
+    assert "reranker_trees" in metadata.systems["served"].settings
+    assert metadata.systems["served"].figures != metadata.systems["served-blend"].figures
 
 
 def test_it_is_made_once_and_gone_when_it_is_off(ranked):
@@ -120,9 +120,11 @@ def test_it_is_made_once_and_gone_when_it_is_off(ranked):
     assert "reranker" in again.reused_artifacts
     off = ranked.night(reranker=RerankerSettings(), gate=GateSettings(enabled=False))
     assert off.published
-    assert "reranker" not in ranked.manifest.parts
+    assert "reranker" not in ranked.manifest.artifacts
     assert ranked.verified().reranker is None
-    assert ranked.manifest.parts == {kind: part for kind, part in first.parts.items() if kind != "reranker"}
+    assert ranked.manifest.artifacts == {
+        kind: artifact for kind, artifact in first.artifacts.items() if kind != "reranker"
+    }
     before = open_served(ranked.folder, first.id)
     after = open_served(ranked.folder, ranked.pointer, before)
     assert (before.generation.reranker is not None, after.generation.reranker) == (True, None)
@@ -145,7 +147,7 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
         ranked.client, began["snapshot"], began["generation"],
         served=began["served"], night=None, accept=None, keep_collaborative=True,
     )  # fmt: skip
-    assert ranked.manifest.parts.get("reranker") == before.parts.get("reranker")
+    assert ranked.manifest.artifacts.get("reranker") == before.artifacts.get("reranker")
     assert ranked.manifest.blend == before.blend, "it learned from lists blended like this"
     generation = ranked.verified()
     assert generation.catalog.n_books == 81
@@ -190,24 +192,24 @@ def test_a_ranker_that_is_worse_than_its_blend_is_neither_served_nor_measured(ra
     ranked.world.rate("r000", "b01", 5)
     ranked.night(gate=GateSettings(enabled=False))
     assert ranked.verified().reranker is None
-    part = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
-    facts = SplitFacts.model_validate_json((part / "split.json").read_bytes())
-    assert "served-blend" not in facts.systems
-    assert "reranker_trees" not in facts.systems["served"].settings
+    artifact = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    metadata = SplitResult.model_validate_json((artifact / "split.json").read_bytes())
+    assert "served-blend" not in metadata.systems
+    assert "reranker_trees" not in metadata.systems["served"].settings
 
 
 def test_nothing_is_ranked_that_could_not_be_measured(ranked):
     nobody = EvaluationSettings(test_share=1e-9)
     ranked.world.stars["stranger", "b01"] = (5, FIRST_RATING_SECONDS + 1_000_000)
     ranked.night(evaluation=nobody, gate=GateSettings(enabled=False))
-    part = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
-    assert not (part / "split.json").exists(), "the one rating of the test part is somebody's first"
-    assert "reranker" in ranked.manifest.parts
+    artifact = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
+    assert not (artifact / "split.json").exists(), "the one rating of the test part is somebody's first"
+    assert "reranker" in ranked.manifest.artifacts
     assert ranked.verified().reranker is None
 
 
 def test_a_part_that_went_missing_is_made_anew(ranked):
-    part = artifact_folder(ranked.folder, "reranker", ranked.manifest.parts["reranker"])
-    shutil.rmtree(part)
+    artifact = artifact_folder(ranked.folder, "reranker", ranked.manifest.artifacts["reranker"])
+    shutil.rmtree(artifact)
     assert ranked.night().generation_id == ranked.pointer
-    assert part.is_dir()
+    assert artifact.is_dir()
