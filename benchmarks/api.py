@@ -95,10 +95,10 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
         lambda path: build_content(path, vectors, books, settings.content, threads=2, progress=SILENT),
     )  # fmt: skip
     content = folder.artifacts / "content-bench"
-    tribe_of = np.load(content / "tribe_of.npy")
+    cluster_of = np.load(content / "cluster_of.npy")
     build_artifact(
         folder, "popularity", "bench",
-        lambda path: build_popularity(path, books, interactions, tribe_of, settings.user_state),
+        lambda path: build_popularity(path, books, interactions, cluster_of, settings.user_state),
     )  # fmt: skip
     build_artifact(folder, "collaborative", "bench", collaborative)
     keys = Keys()

@@ -57,7 +57,7 @@ class UnknownBookError(NightshelfError):
 
 
 class UnknownListError(NightshelfError):
-    """No popular list is kept for this genre or tribe."""
+    """No popular list is kept for this genre or cluster."""
 
 
 class UnknownTitleError(NightshelfError):

@@ -83,7 +83,7 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
     """
     generation = open_generation(folder, generation_id)
     catalog = generation.catalog
-    probes = np.flatnonzero(generation.neighbours.tribe_of >= 0)
+    probes = np.flatnonzero(generation.neighbours.cluster_of >= 0)
     for number in probes[:: max(1, len(probes) // _PROBES)].tolist():
         neighbours, similarities = generation.neighbours.of(number)
         if not catalog.active[neighbours].all() or not np.isfinite(similarities).all():

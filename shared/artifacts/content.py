@@ -1,8 +1,8 @@
-"""The content artifact, opened for serving: who is next to whom by description, and in which tribe.
+"""The content artifact, opened for serving: who is next to whom by description, and in which cluster.
 
 Files: `vectors.npy` (float32, (n_books, dim), unit rows; zero rows for inactive books), `index.faiss` (inner product,
-labels are book numbers, active books only), `tribe_of.npy` (int32, -1 for inactive books), `map.npy` (float32,
-(n_books, 2)), `tribes.json` (`[{"tribe", "name", "words", "n_books"}]`).
+labels are book numbers, active books only), `cluster_of.npy` (int32, -1 for inactive books), `map.npy` (float32,
+(n_books, 2)), `clusters.json` (`[{"cluster", "name", "words", "n_books"}]`).
 
 Evaluation and serving look candidates up here, so that what is measured is what is served.
 """
@@ -26,10 +26,10 @@ from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, Neighbour
 _MARGIN = 12  # fetched beyond what is asked for, so that the book itself and its other editions can be left out
 
 
-class Tribe(TypedDict):
+class Cluster(TypedDict):
     """A cluster of books by description."""
 
-    tribe: int
+    cluster: int
     name: str
     words: list[str]
     n_books: int
@@ -42,8 +42,8 @@ class Neighbours(NeighbourLists):
         index: a FAISS index whose labels are book numbers, inner product over unit vectors.
         vectors: float32, (n_books, dim), unit rows.
         editions: int32, (n_books,); books with the same value are editions of one work.
-        tribe_of: int32, (n_books,), -1 where a book is in no tribe.
-        tribes: what is known of each tribe.
+        tribe_of: int32, (n_books,), -1 where a book is in no cluster.
+        clusters: what is known of each cluster.
         n_neighbours: neighbours looked up for each book.
         n_remembered: neighbour lists kept, the oldest given up first; and a tenth as many lists of candidates.
     """
@@ -53,16 +53,16 @@ class Neighbours(NeighbourLists):
         index: faiss.Index,
         vectors: NDArray[np.float32],
         editions: NDArray[np.int32],
-        tribe_of: NDArray[np.int32],
-        tribes: list[Tribe],
+        cluster_of: NDArray[np.int32],
+        clusters: list[Cluster],
         *,
         n_neighbours: int = 100,
         n_remembered: int = 100_000,
     ) -> None:
         super().__init__(n_remembered=n_remembered // 10)
         self.vectors = vectors
-        self.tribe_of = tribe_of
-        self.tribes = tribes
+        self.cluster_of = cluster_of
+        self.clusters = clusters
         self.on_search: Callable[[float], None] = lambda _seconds: None
         self._index = index
         self._editions = editions
@@ -81,8 +81,8 @@ class Neighbours(NeighbourLists):
         index = faiss.read_index(str(path / "index.faiss"))
         if index.d != vectors.shape[1]:
             raise ArtifactError(f"The index has {index.d} dimensions, the vectors {vectors.shape[1]}.", where=str(path))
-        tribes: list[Tribe] = orjson.loads((path / "tribes.json").read_bytes())
-        return cls(index, vectors, editions, np.load(path / "tribe_of.npy"), tribes, n_remembered=n_remembered)
+        clusters: list[Cluster] = orjson.loads((path / "clusters.json").read_bytes())
+        return cls(index, vectors, editions, np.load(path / "cluster_of.npy"), clusters, n_remembered=n_remembered)
 
     @property
     def n_books(self) -> int:

@@ -1,7 +1,7 @@
 """The popularity artifact, opened for serving: counts, averages and popular lists.
 
 Files: `n_ratings.npy` (int64), `average_rating.npy` (float32, NaN where nobody rated), `bayesian_average.npy`
-(float32), `popular.json` (`overall`, `genres`, `tribes`: book numbers, best first).
+(float32), `popular.json` (`overall`, `genres`, `clusters`: book numbers, best first).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Popularity:
     bayesian_average: NDArray[np.float32]
     overall: NDArray[np.int32]
     genres: dict[str, NDArray[np.int32]]
-    tribes: dict[int, NDArray[np.int32]]
+    clusters: dict[int, NDArray[np.int32]]
 
     @classmethod
     def open(cls, path: Path) -> Popularity:
@@ -35,7 +35,7 @@ class Popularity:
             bayesian_average=np.load(path / "bayesian_average.npy"),
             overall=np.array(popular["overall"], np.int32),
             genres={name: np.array(numbers, np.int32) for name, numbers in popular["genres"].items()},
-            tribes={int(tribe): np.array(numbers, np.int32) for tribe, numbers in popular["tribes"].items()},
+            clusters={int(cluster): np.array(numbers, np.int32) for cluster, numbers in popular["clusters"].items()},
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What fills a list that came out too short, or stands in where nothing is known: popular books, spread over tribes."""
+"""What fills a list that came out too short, or stands in where nothing is known: popular books, spread over clusters."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ def first_of_each_work(numbers: NDArray[np.int32], works: NDArray[np.int32]) -> 
     return numbers[np.sort(np.unique(works[numbers], return_index=True)[1])]
 
 
-def spread_over_tribes(overall: NDArray[np.int32], tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Reorder a popular list so that each round holds one book of each tribe, more popular ones first in a round."""
+def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Reorder a popular list so that each round holds one book of each cluster, more popular ones first in a round."""
     met: dict[int, int] = {}
     rounds = []
-    for tribe in tribe_of[overall].tolist():
-        rounds.append(met.get(tribe, 0))
-        met[tribe] = rounds[-1] + 1
+    for cluster in cluster_of[overall].tolist():
+        rounds.append(met.get(cluster, 0))
+        met[cluster] = rounds[-1] + 1
     return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
 
 
-def top_up(
+def popularity_backfill(
     items: Blended, spread: NDArray[np.int32], works: NDArray[np.int32], seen: NDArray[np.int32], limit: int
 ) -> Blended:
-    """Fill a list that is too short with popular books, spread over tribes.
+    """Fill a list that is too short with popular books, spread over clusters.
 
     With nothing to go by, a popular book's score falls linearly with its rank; behind blended ones it is 0.
 
     Args:
         items: what is there, best first.
-        spread: int32, popular books, one of each work, as `spread_over_tribes` orders them.
+        spread: int32, popular books, one of each work, as `popular_by_cluster` orders them.
         works: int32, (n_books,), the work of each book number.
         seen: int32, books never to return, nor other editions of them.
         limit: how many books there should be.

@@ -45,14 +45,14 @@ class DemoReaders:
             self._some = await asyncio.to_thread(self._spread, artifact)
             self._of = artifact
         states = await self._store.user_states(artifact, self._some, n_recent=_RECENT_SHOWN, known_until=None)
-        tribe_of, n_books = generation.neighbours.tribe_of, generation.catalog.n_books
+        cluster_of, n_books = generation.neighbours.cluster_of, generation.catalog.n_books
         met: dict[int, int] = {}
         ranked = []
         for place, (user, state) in enumerate(zip(self._some, states, strict=True)):
             recent = [number for number in state.recent.tolist() if number < n_books]
             if len(recent) < _LEAST_RECENT:
                 continue
-            tribes = tribe_of[recent].tolist()
+            tribes = cluster_of[recent].tolist()
             favourite = max(tribes, key=tribes.count)
             ranked.append((met.get(favourite, 0), place, user, recent))
             met[favourite] = met.get(favourite, 0) + 1

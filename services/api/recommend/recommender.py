@@ -20,7 +20,7 @@ from shared.errors import StoreUnavailableError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended, blend
 from shared.recommend.explanations import NO_REASON, reasons_for
 from shared.recommend.neighbor_table import Candidates
-from shared.recommend.popularity_backfill import top_up
+from shared.recommend.popularity_backfill import popularity_backfill
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
@@ -251,13 +251,13 @@ def _filled(
     """A list that came out too short, filled up with popular books; an empty one is popular altogether."""
     if not len(items.numbers):
         return _popular(served, seen, limit, degraded=False)
-    filled = top_up(items, served.spread, served.generation.catalog.editions, seen, limit)
+    filled = popularity_backfill(items, served.spread, served.generation.catalog.editions, seen, limit)
     because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_REASON)))
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
 def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
-    items = top_up(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
+    items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
     because = np.full(len(items.numbers), NO_REASON)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)
 

@@ -30,20 +30,20 @@ async def neighbours(served: ServingDep, book_id: BookPath, limit: Limit = 10) -
 
 def _by_content(served: ServingState, number: int, limit: int) -> list[AlikeByContent]:
     generation = served.generation
-    catalog, tribe_of = generation.catalog, generation.neighbours.tribe_of
-    record, tribe = catalog.record(number), int(tribe_of[number])
+    catalog, cluster_of = generation.catalog, generation.neighbours.cluster_of
+    record, tribe = catalog.record(number), int(cluster_of[number])
     books = []
     for book in similar_books(served, number, limit):
         neighbour = catalog.number_of(book.book_id)
         other = catalog.record(neighbour)
-        same_tribe = tribe >= 0 and tribe == tribe_of[neighbour]
+        same_tribe = tribe >= 0 and tribe == cluster_of[neighbour]
         books.append(
             AlikeByContent(
                 **book.model_dump(),
                 same_series=record["series"] if record["series"] and record["series"] == other["series"] else None,
                 same_authors=_in_both(record, other, "authors"),
                 same_genres=_in_both(record, other, "genres"),
-                same_tribe=generation.neighbours.tribes[tribe]["name"] if same_tribe else None,
+                same_tribe=generation.neighbours.clusters[tribe]["name"] if same_tribe else None,
             )
         )
     return books

@@ -66,7 +66,7 @@ async def popular(
             raise UnknownListError(f"There is no genre {genre!r}.", where="genre", hint="/api/genres lists them.")
         numbers = found
     elif tribe is not None:
-        found = popularity.tribes.get(tribe)
+        found = popularity.clusters.get(tribe)
         if found is None:
             raise UnknownListError(f"There is no tribe {tribe}.", where="tribe", hint="/api/tribes lists them.")
         numbers = found
@@ -86,4 +86,9 @@ async def genres(served: ServingDep) -> GenresAnswer:
 @router.get("/api/tribes", responses=documented(503))
 async def tribes(served: ServingDep) -> TribesAnswer:
     """Tribes: clusters of books by description, with their telling words."""
-    return TribesAnswer(tribes=[Tribe.model_validate(tribe) for tribe in served.generation.neighbours.tribes])
+    return TribesAnswer(
+        tribes=[
+            Tribe(tribe=tribe["cluster"], name=tribe["name"], words=tribe["words"], n_books=tribe["n_books"])
+            for tribe in served.generation.neighbours.clusters
+        ]
+    )

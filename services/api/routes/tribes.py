@@ -44,5 +44,5 @@ async def mapped_book(
             f"There is no book number {number}.", where="number", hint="/api/map has the numbers being served."
         )
     return MappedBook(
-        **rated(generation, number).model_dump(), number=number, tribe=int(generation.neighbours.tribe_of[number])
+        **rated(generation, number).model_dump(), number=number, tribe=int(generation.neighbours.cluster_of[number])
     )

@@ -33,7 +33,7 @@ from shared.artifacts.generation import Generation, open_generation, read_pointe
 from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder
 from shared.log import get_logger
-from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes
+from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 
 _WARMED_BOOKS = 4096
 _RETRY_REFUSED_SECONDS = 30.0
@@ -76,8 +76,8 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
             catalog.editions,
             [_series_of(catalog.record(number)) for number in range(catalog.n_books)],
         ),
-        spread=spread_over_tribes(
-            first_of_each_work(popularity.overall, catalog.editions), generation.neighbours.tribe_of
+        spread=popular_by_cluster(
+            first_of_each_work(popularity.overall, catalog.editions), generation.neighbours.cluster_of
         ),
     )
 

@@ -1,9 +1,9 @@
-"""Telling names for tribes, such as "space opera · empire · robots": class-based tf-idf over genres and descriptions.
+"""Telling names for clusters, such as "space opera · empire · robots": class-based tf-idf over genres and descriptions.
 
-A term t of tribe c weighs tf(t, c) · log(1 + A / f(t)), with tf the share of the tribe's books that have the term, f(t)
-the sum of tf over all tribes and A the mean of such sums: c-TF-IDF (Grootendorst 2022, "BERTopic: Neural topic modeling
+A term t of cluster c weighs tf(t, c) · log(1 + A / f(t)), with tf the share of the cluster's books that have the term, f(t)
+the sum of tf over all clusters and A the mean of such sums: c-TF-IDF (Grootendorst 2022, "BERTopic: Neural topic modeling
 with a class-based TF-IDF procedure", arXiv:2203.05794, section 3.3), with books counted instead of occurrences, so that
-one description cannot name a tribe alone. Genres and words are weighed apart and genres lead.
+one description cannot name a cluster alone. Genres and words are weighed apart and genres lead.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from shared.artifacts.content import Tribe
+from shared.artifacts.content import Cluster
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATOR = " · "
 N_NAME_TERMS = 3
-N_WORDS = 10  # kept in the tribe's record
-LEAST_SHARE = 0.06  # of a tribe's books that have a word, at least; and
+N_WORDS = 10  # kept in the cluster's record
+LEAST_SHARE = 0.06  # of a cluster's books that have a word, at least; and
 LEAST_BOOKS = 3  # at least
-TELLING_WORD = 3.0  # a word is kept if it is this much commoner inside the tribe than outside
-TELLING_GENRE = 1.5  # a genre leads the name if it is this much commoner inside the tribe than outside
-COMMON_GENRE = 0.3  # a genre of more than this share of all books sets no tribe apart
+TELLING_WORD = 3.0  # a word is kept if it is this much commoner inside the cluster than outside
+TELLING_GENRE = 1.5  # a genre leads the name if it is this much commoner inside the cluster than outside
+COMMON_GENRE = 0.3  # a genre of more than this share of all books sets no cluster apart
 NAME_SHARE = 0.6  # a word written with a capital this often in mid-sentence is a name
 BOOKS_PER_TRIBE = 3_000  # looked at; more do not change a name
-GENRE_SHARE = 0.3  # of a tribe's books that have a genre which leads its name, at least; or
+GENRE_SHARE = 0.3  # of a cluster's books that have a genre which leads its name, at least; or
 SCARCE_GENRE = 0.2  # if it is
-SCARCE_TELLING = 3.0  # times as common inside the tribe as outside
-WORD_AUTHORS = 3  # of a tribe who all use a word before it may name the tribe
-NAME_AUTHORS = 4  # of a tribe who all write of a named person or place before it may name the tribe
+SCARCE_TELLING = 3.0  # times as common inside the cluster as outside
+WORD_AUTHORS = 3  # of a cluster who all use a word before it may name the cluster
+NAME_AUTHORS = 4  # of a cluster who all write of a named person or place before it may name the cluster
 
 _PLURALS = (("ies", "y"), ("ves", "f"), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"))
 SHORTEST_WORD = 3  # letters
@@ -74,7 +74,7 @@ _STOPS = ENGLISH_STOP_WORDS | frozenset(
 class _Term:
     """One word in all its written forms, or one genre."""
 
-    books: Counter[int] = field(default_factory=Counter)  # books that have it, by tribe
+    books: Counter[int] = field(default_factory=Counter)  # books that have it, by cluster
     forms: Counter[str] = field(default_factory=Counter)
     authors: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     n_inside: int = 0  # occurrences that do not open a sentence
@@ -82,31 +82,31 @@ class _Term:
     n_noun: int = 0  # of these, where a noun would stand
 
 
-def name_tribes(tribe_of: NDArray[np.int32], books: pd.DataFrame) -> list[Tribe]:
-    """Name each tribe after what sets its books apart.
+def name_clusters(cluster_of: NDArray[np.int32], books: pd.DataFrame) -> list[Cluster]:
+    """Name each cluster after what sets its books apart.
 
     Args:
-        tribe_of: int32, (n_books,), -1 for books in no tribe.
+        tribe_of: int32, (n_books,), -1 for books in no cluster.
         books: the snapshot's books, row i is book number i.
 
     Returns:
-        One record for each tribe, in order of tribe; no two names are the same.
+        One record for each cluster, in order of cluster; no two names are the same.
     """
-    n_tribes = int(tribe_of.max(initial=-1)) + 1
-    sizes = np.bincount(tribe_of[tribe_of >= 0], minlength=n_tribes)
-    genres, words, looked_at = _count_terms(tribe_of, books, n_tribes)
+    n_clusters = int(cluster_of.max(initial=-1)) + 1
+    sizes = np.bincount(cluster_of[cluster_of >= 0], minlength=n_clusters)
+    genres, words, looked_at = _count_terms(cluster_of, books, n_clusters)
     taken: set[str] = set()
-    tribes: list[Tribe] = []
+    clusters: list[Cluster] = []
     genre_weights = _weigh(genres, looked_at)
     word_weights = _weigh(words, looked_at, prefer_nouns=True)
-    for tribe in range(n_tribes):
-        telling = _telling_words(word_weights[tribe], words, tribe, looked_at)
-        leading, common = _leading_genres(genre_weights[tribe], genres, tribe, looked_at)
-        name = _free_name(leading, telling, common, taken) or f"tribe {tribe + 1}"
+    for cluster in range(n_clusters):
+        telling = _telling_words(word_weights[cluster], words, cluster, looked_at)
+        leading, common = _leading_genres(genre_weights[cluster], genres, cluster, looked_at)
+        name = _free_name(leading, telling, common, taken) or f"cluster {cluster + 1}"
         taken.add(name)
         shown = (telling or leading or common)[:N_WORDS]
-        tribes.append({"tribe": tribe, "name": name, "words": shown, "n_books": int(sizes[tribe])})
-    return tribes
+        clusters.append({"cluster": cluster, "name": name, "words": shown, "n_books": int(sizes[cluster])})
+    return clusters
 
 
 def singular(word: str) -> str:
@@ -150,25 +150,25 @@ def _short_for(short: str, words: list[str]) -> bool:
 
 
 def _count_terms(
-    tribe_of: NDArray[np.int32], books: pd.DataFrame, n_tribes: int
+    cluster_of: NDArray[np.int32], books: pd.DataFrame, n_clusters: int
 ) -> tuple[dict[str, _Term], dict[str, _Term], NDArray[np.int64]]:
-    """Genres and words by key, and the books looked at in each tribe, int64, (n_tribes,)."""
+    """Genres and words by key, and the books looked at in each cluster, int64, (n_tribes,)."""
     genres: dict[str, _Term] = defaultdict(_Term)
     words: dict[str, _Term] = defaultdict(_Term)
-    looked_at = np.zeros(n_tribes, np.int64)
+    looked_at = np.zeros(n_clusters, np.int64)
     columns = (books["title"], books["authors"], books["genres"], books["description"])
-    for tribe, title, authors, book_genres, description in zip(tribe_of.tolist(), *columns, strict=True):
-        if tribe < 0 or looked_at[tribe] >= BOOKS_PER_TRIBE:
+    for cluster, title, authors, book_genres, description in zip(cluster_of.tolist(), *columns, strict=True):
+        if cluster < 0 or looked_at[cluster] >= BOOKS_PER_TRIBE:
             continue
-        looked_at[tribe] += 1
+        looked_at[cluster] += 1
         author = next(iter([] if authors is None else authors), title)
         forms = {_genre_key(form): form for form in ([] if book_genres is None else book_genres)}
         for key, form in forms.items():
             if key:
-                genres[key].books[tribe] += 1
+                genres[key].books[cluster] += 1
                 genres[key].forms[re.sub(r"-s\b", "'s", form).replace("-", " ").strip()] += 1
         if isinstance(description, str):
-            _count_words(words, description, tribe, author)
+            _count_words(words, description, cluster, author)
     return genres, words, looked_at
 
 
@@ -176,7 +176,7 @@ def _genre_key(genre: str) -> str:
     return "".join(_plain_words(genre))
 
 
-def _count_words(words: dict[str, _Term], description: str, tribe: int, author: str) -> None:
+def _count_words(words: dict[str, _Term], description: str, cluster: int, author: str) -> None:
     met: set[str] = set()
     tokens = [re.sub(r"(?<=\w)['\u2019]s?$", "", token) for token in _TOKEN.findall(description)]
     lower = [token.lower() for token in tokens]
@@ -194,38 +194,38 @@ def _count_words(words: dict[str, _Term], description: str, tribe: int, author: 
             term.n_noun += ends and not _BEFORE_NOUNS.isdisjoint(lower[max(0, place - 2) : place])
         if key not in met:
             met.add(key)
-            term.books[tribe] += 1
-            term.authors[tribe].add(author)
+            term.books[cluster] += 1
+            term.authors[cluster].add(author)
 
 
 def _weigh(
     terms: dict[str, _Term], looked_at: NDArray[np.int64], *, prefer_nouns: bool = False
 ) -> list[dict[str, float]]:
-    """c-TF-IDF of each term in each tribe, as the module says; nouns name better than what stands elsewhere."""
+    """c-TF-IDF of each term in each cluster, as the module says; nouns name better than what stands elsewhere."""
     sizes = np.maximum(looked_at, 1)
-    total = {key: sum(n / sizes[tribe] for tribe, n in term.books.items()) for key, term in terms.items()}
+    total = {key: sum(n / sizes[cluster] for cluster, n in term.books.items()) for key, term in terms.items()}
     mean = sum(total.values()) / max(len(looked_at), 1)
     weights: list[dict[str, float]] = [{} for _ in looked_at]
     for key, term in terms.items():
         inverse = np.log1p(mean / total[key])
         if prefer_nouns:
             inverse *= (term.n_noun + 0.5) / (term.n_inside + 2.0)
-        for tribe, n in term.books.items():
-            weights[tribe][key] = float(n / sizes[tribe] * inverse)
+        for cluster, n in term.books.items():
+            weights[cluster][key] = float(n / sizes[cluster] * inverse)
     return weights
 
 
 def _leading_genres(
-    weights: dict[str, float], genres: dict[str, _Term], tribe: int, sizes: NDArray[np.int64]
+    weights: dict[str, float], genres: dict[str, _Term], cluster: int, sizes: NDArray[np.int64]
 ) -> tuple[list[str], list[str]]:
-    """Genres of many books of the tribe and of few others, most telling first; and those merely common in it."""
-    n, n_all = int(sizes[tribe]), int(sizes.sum())
+    """Genres of many books of the cluster and of few others, most telling first; and those merely common in it."""
+    n, n_all = int(sizes[cluster]), int(sizes.sum())
     telling: list[str] = []
     common: list[str] = []
     for key in _best_first(weights):
         form, count = _form(genres[key]), genres[key].books
-        inside = count[tribe] / n
-        outside = (count.total() - count[tribe]) / max(n_all - n, 1)
+        inside = count[cluster] / n
+        outside = (count.total() - count[cluster]) / max(n_all - n, 1)
         if not _SHELF_WORDS.isdisjoint(_plain_words(form)) or inside < SCARCE_GENRE:
             continue
         sets_apart = inside >= (TELLING_GENRE if inside >= GENRE_SHARE else SCARCE_TELLING) * outside
@@ -238,23 +238,23 @@ def _leading_genres(
 
 
 def _telling_words(
-    weights: dict[str, float], words: dict[str, _Term], tribe: int, sizes: NDArray[np.int64]
+    weights: dict[str, float], words: dict[str, _Term], cluster: int, sizes: NDArray[np.int64]
 ) -> list[str]:
-    """Words of several books and authors of the tribe and of few others, most telling first.
+    """Words of several books and authors of the cluster and of few others, most telling first.
 
     A name (of a person or a place) has to be met by more authors than a plain word: places are, heroes are not.
     """
-    n, n_all = int(sizes[tribe]), int(sizes.sum())
+    n, n_all = int(sizes[cluster]), int(sizes.sum())
     least = min(n, max(LEAST_BOOKS, round(LEAST_SHARE * n)))
 
     def is_telling(key: str) -> bool:
         term = words[key]
         n_authors = min(n, NAME_AUTHORS if _is_name(term) else WORD_AUTHORS)
-        inside = term.books[tribe] / n
-        outside = (term.books.total() - term.books[tribe]) / max(n_all - n, 1)
+        inside = term.books[cluster] / n
+        outside = (term.books.total() - term.books[cluster]) / max(n_all - n, 1)
         return (
-            term.books[tribe] >= least
-            and len(term.authors[tribe]) >= n_authors
+            term.books[cluster] >= least
+            and len(term.authors[cluster]) >= n_authors
             and (n_all == n or inside >= TELLING_WORD * outside)
         )
 

@@ -1,7 +1,7 @@
-"""Tribes: books whose vectors lie together. Deterministic for the same vectors, settings and number of threads.
+"""Clusters: books whose vectors lie together. Deterministic for the same vectors, settings and number of threads.
 
 Spherical k-means on the leading principal components: without the mean and the small components that all descriptions
-share, tribes agree with the books' genres markedly better than on the vectors themselves (explained entropy of the
+share, clusters agree with the books' genres markedly better than on the vectors themselves (explained entropy of the
 genres 0.29 against 0.26 on the demo's books).
 """
 
@@ -16,56 +16,56 @@ from sklearn.cluster import KMeans
 from services.batch.content.projection import project
 from shared.settings import ContentSettings
 
-FEWEST, MOST = 4, 60
-SMALLEST = 3  # books; what is smaller is no tribe and is spread over the others
+MIN_CLUSTERS, MAX_CLUSTERS = 4, 60
+MIN_BOOKS = 3  # smaller clusters are spread over the others
 N_AXES = 40
 SAMPLE = 20_000  # books the centres are fitted to; beyond that they hardly move
 
 
-def n_tribes_for(n_books: int) -> int:
-    """The number of tribes by default: sqrt(n_books / 2) between 4 and 60, but never under five books a tribe."""
+def n_clusters_for(n_books: int) -> int:
+    """The number of clusters by default: sqrt(n_books / 2) between 4 and 60, but never under five books a cluster."""
     usual = round(math.sqrt(n_books / 2))
-    return max(1, min(max(usual, FEWEST), MOST, n_books // 5))
+    return max(1, min(max(usual, MIN_CLUSTERS), MAX_CLUSTERS, n_books // 5))
 
 
-def find_tribes(
+def find_clusters(
     vectors: NDArray[np.float32], numbers: NDArray[np.int64], settings: ContentSettings
 ) -> NDArray[np.int32]:
-    """Put each of these books into a tribe.
+    """Put each of these books into a cluster.
 
     Args:
         vectors: float32, (n_books, dim), unit rows.
         numbers: int64, (n,), the books that have a vector.
-        settings: number of tribes and seed.
+        settings: number of clusters and seed.
 
     Returns:
-        int32, (n_books,): the tribe of each book, -1 for books not among `numbers`. Tribes are numbered 0, 1, … from
+        int32, (n_books,): the cluster of each book, -1 for books not among `numbers`. Clusters are numbered 0, 1, … from
         the largest to the smallest.
     """
-    tribe_of = np.full(len(vectors), -1, np.int32)
+    cluster_of = np.full(len(vectors), -1, np.int32)
     if not len(numbers):
-        return tribe_of
-    n_tribes = min(settings.tribes or n_tribes_for(len(numbers)), len(numbers))
+        return cluster_of
+    n_clusters = min(settings.clusters or n_clusters_for(len(numbers)), len(numbers))
     points = _unit(project(vectors, numbers, N_AXES))
     sample = points
     if len(points) > SAMPLE:
         rows = np.random.default_rng(settings.seed).choice(len(points), SAMPLE, replace=False)
         sample = points[np.sort(rows)]
-    n_tribes = min(n_tribes, len(np.unique(sample, axis=0)))
-    fitted = KMeans(n_tribes, n_init=8, max_iter=100, random_state=settings.seed).fit(sample)
+    n_clusters = min(n_clusters, len(np.unique(sample, axis=0)))
+    fitted = KMeans(n_clusters, n_init=8, max_iter=100, random_state=settings.seed).fit(sample)
     centres = _unit(fitted.cluster_centers_.astype(np.float32))
 
     nearest = (points @ centres.T).argmax(axis=1)
     sizes = np.bincount(nearest, minlength=len(centres))
-    large = np.flatnonzero(sizes >= SMALLEST)
+    large = np.flatnonzero(sizes >= MIN_BOOKS)
     if 0 < len(large) < len(centres):
         centres = centres[large]
         nearest = (points @ centres.T).argmax(axis=1)
     _, nearest, sizes = np.unique(nearest, return_inverse=True, return_counts=True)
     rank = np.empty(len(sizes), np.int32)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes), dtype=np.int32)
-    tribe_of[numbers] = rank[nearest]
-    return tribe_of
+    cluster_of[numbers] = rank[nearest]
+    return cluster_of
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

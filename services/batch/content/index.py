@@ -1,4 +1,4 @@
-"""The content artifact: vectors, their index, tribes and the 2-D map, as `shared.artifacts.content` describes the files.
+"""The content artifact: vectors, their index, clusters and the 2-D map, as `shared.artifacts.content` describes the files.
 
 Up to `exact_up_to` books the index is exact. Beyond, exact, HNSW and IVF are built from the same vectors; the fastest
 for a single query on one thread that reaches `min_recall` is kept. Recall is that of the 100 nearest against the exact
@@ -19,8 +19,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.content.cluster_names import name_tribes
-from services.batch.content.clusters import find_tribes
+from services.batch.content.cluster_names import name_clusters
+from services.batch.content.clusters import find_clusters
 from services.batch.content.projection import project
 from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
@@ -64,7 +64,7 @@ def build_content(
         folder: an empty folder.
         vectors: float32, (n_books, dim), unit rows; zero where a book is inactive or has no text at all.
         books: the snapshot's books, row i is book number i.
-        settings: of the index and the tribes.
+        settings: of the index and the clusters.
         threads: of the processor; `None` for all.
         progress: told which stage is under way.
 
@@ -78,24 +78,24 @@ def build_content(
         raise ArtifactError(f"{len(books)} books came with vectors of shape {vectors.shape}, or with NaN or infinity.")
     vectors = np.ascontiguousarray(vectors, np.float32)
     numbers = np.flatnonzero(books["active"].to_numpy(bool) & vectors.any(axis=1))
-    with bound_threads(threads), progress.task("Index, tribes and map", 3) as advance:
+    with bound_threads(threads), progress.task("Index, clusters and map", 3) as advance:
         chosen = choose_index(vectors, numbers, settings)
         advance(1)
-        tribe_of = find_tribes(vectors, numbers, settings)
-        tribes = name_tribes(tribe_of, books)
+        cluster_of = find_clusters(vectors, numbers, settings)
+        clusters = name_clusters(cluster_of, books)
         advance(1)
         positions = np.zeros((len(vectors), 2), np.float32)
         positions[numbers] = project(vectors, numbers, 2)
         advance(1)
     np.save(folder / "vectors.npy", vectors)
-    np.save(folder / "tribe_of.npy", tribe_of)
+    np.save(folder / "cluster_of.npy", cluster_of)
     np.save(folder / "map.npy", positions)
-    (folder / "tribes.json").write_bytes(orjson.dumps(tribes))
+    (folder / "clusters.json").write_bytes(orjson.dumps(clusters))
     faiss.write_index(chosen.index, str(folder / "index.faiss"))
     return {
         "n_books": len(books),
         "n_indexed": len(numbers),
-        "n_tribes": len(tribes),
+        "n_clusters": len(clusters),
         "dimensions": vectors.shape[1],
         "index": chosen.kind,
         "recall_at_100": round(chosen.recall, 4),

@@ -208,7 +208,7 @@ def _lists(
     neighbours = Neighbours.open(content_artifact, training.works)
     maker = candidate_generator(training, neighbours, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
-    spread = popular_spread(training, neighbours.tribe_of)
+    spread = popular_spread(training, neighbours.cluster_of)
     reranker = train_reranker(training, neighbours, settings, threads=n_threads, progress=progress)
     nothing = CandidateGenerator(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_OVERALL = 500
-N_EACH = 200  # books in the list of a genre or a tribe
+N_EACH = 200  # books in the list of a genre or a cluster
 LEAST_BOOKS = 3  # of a genre that gets a list
 NEUTRAL_RATING = 3.0  # the prior mean where there is no rating at all: the middle of the scale
 USUAL_SPREAD = 1.0  # variance of the ratings of one book, in stars², where there are too few to measure it
@@ -56,7 +56,7 @@ def build_popularity(
     folder: Path,
     books: pd.DataFrame,
     interactions: pd.DataFrame,
-    tribe_of: NDArray[np.int32],
+    cluster_of: NDArray[np.int32],
     settings: UserStateSettings,
 ) -> Metadata:
     """Write the popularity artifact's files into `folder`.
@@ -67,17 +67,17 @@ def build_popularity(
         folder: an empty folder.
         books: the snapshot's books, row i is book number i.
         interactions: the snapshot's interactions.
-        tribe_of: int32, (n_books,), the tribe of each book, -1 for none.
+        tribe_of: int32, (n_books,), the cluster of each book, -1 for none.
         settings: says which interactions are positive.
 
     Returns:
         Counts, and the prior of the Bayesian average: its mean in stars and its strength in ratings.
 
     Raises:
-        ArtifactError: the tribes do not belong to these books, or an interaction names a book that is not there.
+        ArtifactError: the clusters do not belong to these books, or an interaction names a book that is not there.
     """
-    if len(tribe_of) != len(books):
-        raise ArtifactError(f"{len(books)} books came with the tribes of {len(tribe_of)}.")
+    if len(cluster_of) != len(books):
+        raise ArtifactError(f"{len(books)} books came with the clusters of {len(cluster_of)}.")
     ranking = rank_by_popularity(books, interactions, settings)
     ranked, average = ranking.numbers, ranking.average
     by_genre: dict[str, list[int]] = defaultdict(list)
@@ -85,15 +85,15 @@ def build_popularity(
     for number in ranked.tolist():
         for genre in dict.fromkeys([] if genres[number] is None else genres[number]):
             by_genre[genre].append(number)
-    by_tribe: dict[str, list[int]] = defaultdict(list)
-    for number, tribe in zip(ranked.tolist(), tribe_of[ranked].tolist(), strict=True):
-        if tribe >= 0:
-            by_tribe[str(tribe)].append(number)
+    by_cluster: dict[str, list[int]] = defaultdict(list)
+    for number, cluster in zip(ranked.tolist(), cluster_of[ranked].tolist(), strict=True):
+        if cluster >= 0:
+            by_cluster[str(cluster)].append(number)
     listed = {genre: numbers[:N_EACH] for genre, numbers in sorted(by_genre.items()) if len(numbers) >= LEAST_BOOKS}
     popular = {
         "overall": ranked[:N_OVERALL].tolist(),
         "genres": listed,
-        "tribes": {tribe: numbers[:N_EACH] for tribe, numbers in by_tribe.items()},
+        "clusters": {cluster: numbers[:N_EACH] for cluster, numbers in by_cluster.items()},
     }
     np.save(folder / "n_ratings.npy", ranking.n_ratings)
     np.save(folder / "average_rating.npy", average.astype(np.float32))

@@ -105,8 +105,8 @@ class ArtifactBuilder:
 
     @cached_property
     def popularity_id(self) -> str:
-        """Of the books, the interactions and the tribes."""
-        return self._id("popularity", **self._files, tribes=self.content_id, kinds=self._kinds)
+        """Of the books, the interactions and the clusters."""
+        return self._id("popularity", **self._files, clusters=self.content_id, kinds=self._kinds)
 
     @cached_property
     def factors_id(self) -> str:
@@ -217,7 +217,7 @@ class ArtifactBuilder:
         return self._build("catalog", self.catalog_id, lambda path: build_catalog(path, self._books))
 
     def content(self) -> str:
-        """Index, tribes and map of the descriptions."""
+        """Index, clusters and map of the descriptions."""
 
         def make(path: Path) -> Metadata:
             # scikit-learn takes a second to import, and most steps, each a process of its own, do without it.
@@ -232,8 +232,8 @@ class ArtifactBuilder:
         """Counts, averages and popular lists."""
 
         def make(path: Path) -> Metadata:
-            tribe_of = np.load(artifact_folder(self._folder, "content", self.content()) / "tribe_of.npy")
-            return build_popularity(path, self._books, self._interactions, tribe_of, self._settings.user_state)
+            cluster_of = np.load(artifact_folder(self._folder, "content", self.content()) / "cluster_of.npy")
+            return build_popularity(path, self._books, self._interactions, cluster_of, self._settings.user_state)
 
         return self._build("popularity", self.popularity_id, make)
 

@@ -106,7 +106,7 @@ class StepsOfRun:
             return {"collaborative": artifacts.collaborative(), "built": artifacts.built}
 
     def index(self, snapshot: str) -> Account:
-        """Make catalogue, index, tribes, map and popular lists."""
+        """Make catalogue, index, clusters, map and popular lists."""
         with self._making("index", snapshot) as artifacts:
             artifacts.index()
             return {

@@ -25,7 +25,7 @@ from shared.artifacts.item_transitions import ItemTransitions
 from shared.recommend.blend import SOURCES, Blended, blend
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
-from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes, top_up
+from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
 from shared.recommend.reranker import Reranker
 from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import Settings
@@ -95,7 +95,7 @@ class ServedPipeline:
     def _filled(self, books: Blended, seen: NDArray[np.int32], k: int) -> Blended:
         if self._spread is None or len(books.numbers) == k:
             return books
-        return top_up(books, self._spread, self._training.works, seen, k)
+        return popularity_backfill(books, self._spread, self._training.works, seen, k)
 
     def _nightly_lists(self, rows: NDArray[np.int64]) -> list[Candidates]:
         if self._factors is None:
@@ -153,8 +153,8 @@ def candidate_generator(
     )
 
 
-def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """int32: the books popular in the training part, spread over tribes, as the API makes them of the popularity artifact.
+def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
+    """int32: the books popular in the training part, spread over clusters, as the API makes them of the popularity artifact.
 
     Averages that a source publishes of a book count here as there, where two books are liked equally often.
 
@@ -163,4 +163,4 @@ def popular_spread(training: Training, tribe_of: NDArray[np.int32]) -> NDArray[n
         tribe_of: int32, (n_books,), of the content artifact.
     """
     overall = rank_by_popularity(training.books, training.interactions, training.user_state).numbers[:N_OVERALL]
-    return spread_over_tribes(first_of_each_work(overall, training.works), tribe_of)
+    return popular_by_cluster(first_of_each_work(overall, training.works), cluster_of)

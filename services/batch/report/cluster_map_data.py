@@ -18,15 +18,15 @@ _OUTSIDE = (0.5, 99.5)  # percentiles: a few far books would leave no room for t
 
 def cluster_metadata(content_artifact: Path) -> list[TribeFacts]:
     """All tribes with a book, largest first."""
-    tribe_of: NDArray[np.int32] = np.load(content_artifact / "tribe_of.npy")
-    numbers = np.flatnonzero(tribe_of >= 0)
+    cluster_of: NDArray[np.int32] = np.load(content_artifact / "cluster_of.npy")
+    numbers = np.flatnonzero(cluster_of >= 0)
     if not len(numbers):
         return []
     places = _on_the_page(np.load(content_artifact / "map.npy")[numbers])
     drawn = np.sort(np.random.default_rng(_SEED).permutation(len(numbers))[:MOST_POINTS])
     metadata = []
-    for tribe in orjson.loads((content_artifact / "tribes.json").read_bytes()):
-        own = tribe_of[numbers] == tribe["tribe"]
+    for tribe in orjson.loads((content_artifact / "clusters.json").read_bytes()):
+        own = cluster_of[numbers] == tribe["cluster"]
         if not own.any():
             continue
         middle = np.median(places[own], axis=0) / _FULL

@@ -18,7 +18,7 @@ from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.blend import SOURCES, Blended
 from shared.recommend.explanations import reasons_for
-from shared.recommend.popularity_backfill import first_of_each_work, spread_over_tribes
+from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 from shared.settings import Settings
 
 N_READERS = 20
@@ -48,8 +48,8 @@ def sample_readers(
         training,
         _factors(generation, training),
         generation.candidate_generator,
-        spread_over_tribes(
-            first_of_each_work(generation.popularity.overall, catalog.editions), generation.neighbours.tribe_of
+        popular_by_cluster(
+            first_of_each_work(generation.popularity.overall, catalog.editions), generation.neighbours.cluster_of
         ),
         list_length=settings.collaborative.list_length,
         threads=1,

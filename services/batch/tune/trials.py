@@ -39,7 +39,7 @@ class TrialScores:
         self._training = split.training
         self._threads = threads
         self._neighbours = Neighbours.open(content_artifact, split.training.works)
-        self._spread = popular_spread(split.training, self._neighbours.tribe_of)
+        self._spread = popular_spread(split.training, self._neighbours.cluster_of)
         self._factors: OrderedDict[str, Factors] = OrderedDict()
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None
         self.n_factored = 0

@@ -141,7 +141,7 @@ class TestPopular:
         folder = DataFolder(odd_world.settings.data_dir)
         artifact = read_manifest(folder, odd_world.generation_id).artifacts["popularity"]
         n_with_several_editions = 0
-        for tribe, numbers in Popularity.open(artifact_folder(folder, "popularity", artifact)).tribes.items():
+        for tribe, numbers in Popularity.open(artifact_folder(folder, "popularity", artifact)).clusters.items():
             n_with_several_editions += len(set(catalog.editions[numbers].tolist())) < len(numbers)
             shown = [catalog.number_of(book) for book in self.ids(api, tribe=tribe, limit=100)]
             assert len(set(catalog.editions[shown].tolist())) == len(shown)

@@ -52,7 +52,7 @@ def pipeline(odd_world, training):
         training,
         fit_factors(settings.collaborative, training.positives, training.histories, threads=threads, progress=SILENT),
         candidate_generator(training, neighbours, settings, progress=SILENT),
-        popular_spread(training, neighbours.tribe_of),
+        popular_spread(training, neighbours.cluster_of),
         list_length=settings.collaborative.list_length,
         threads=threads,
     )

@@ -154,9 +154,9 @@ def test_a_withdrawn_book_leaves_index_lists_popular_lists_and_search(library):
     assert searched(generation, title)[0] == gone
     # What was reported of it is still known when it is gone, and gives it factors.
     library.report(*((f"e{n}", f"r{n:03}", f"b{gone:02}", "read", None) for n in range(8)))
-    genre, tribe = library.world.books[f"b{gone:02}"].genre, int(generation.neighbours.tribe_of[gone])
+    genre, tribe = library.world.books[f"b{gone:02}"].genre, int(generation.neighbours.cluster_of[gone])
     assert gone in generation.popularity.genres[genre]
-    assert gone in generation.popularity.tribes[tribe]
+    assert gone in generation.popularity.clusters[tribe]
 
     del library.world.books[f"b{gone:02}"]
     report = library.night()
@@ -166,7 +166,7 @@ def test_a_withdrawn_book_leaves_index_lists_popular_lists_and_search(library):
     assert after.catalog.find(f"b{gone:02}") is None
     assert gone not in listed_anywhere(library)
     assert gone not in after.popularity.overall
-    lists = [*after.popularity.genres.values(), *after.popularity.tribes.values()]
+    lists = [*after.popularity.genres.values(), *after.popularity.clusters.values()]
     assert not any(gone in numbers for numbers in lists)
     assert not any(gone in after.neighbours.of(number)[0] for number in range(80))
     assert len(after.neighbours.of(gone)[0]) == 0

@@ -54,7 +54,7 @@ class Served:
             neighbours = Neighbours.open(self.content_artifact, training.works)
         if self.only is None:
             tribeless = np.full(training.n_books, -1, np.int32)
-            spread = popular_spread(training, tribeless if neighbours is None else neighbours.tribe_of)
+            spread = popular_spread(training, tribeless if neighbours is None else neighbours.cluster_of)
             reranker = train_reranker(training, neighbours, settings, threads=threads, progress=progress)
         return ServedPipeline(
             training,

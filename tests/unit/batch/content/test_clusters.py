@@ -1,4 +1,4 @@
-"""Tribes: planted clusters come back, and their names tell what was planted."""
+"""Clusters: planted clusters come back, and their names tell what was planted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from services.batch.content.cluster_names import SEPARATOR, alike, name_tribes, singular
-from services.batch.content.clusters import find_tribes, n_tribes_for
+from services.batch.content.cluster_names import SEPARATOR, alike, name_clusters, singular
+from services.batch.content.clusters import find_clusters, n_clusters_for
 from shared.settings import ContentSettings
 
-# Each planted tribe: its genre, the words its descriptions share, and a name only one author uses.
+# Each planted cluster: its genre, the words its descriptions share, and a name only one author uses.
 WORLD = {
     "space opera": ("empire", "robots", "Zorbax"),
     "gardening": ("roses", "soil", "Petunio"),
@@ -58,63 +58,65 @@ PLANTED = np.repeat(np.arange(len(WORLD)), N_EACH)
 def test_planted_tribes_are_recovered(seed):
     vectors = planted_vectors(seed)
 
-    tribe_of = find_tribes(vectors, np.arange(len(vectors)), ContentSettings(tribes=len(WORLD)))
+    cluster_of = find_clusters(vectors, np.arange(len(vectors)), ContentSettings(clusters=len(WORLD)))
 
-    assert adjusted_rand_score(PLANTED, tribe_of) == 1.0
+    assert adjusted_rand_score(PLANTED, cluster_of) == 1.0
 
 
 def test_only_the_books_asked_for_are_in_a_tribe_and_the_largest_comes_first():
     vectors = planted_vectors()
     numbers = np.flatnonzero((PLANTED != 2) | (np.arange(len(PLANTED)) % 3 == 0))
 
-    tribe_of = find_tribes(vectors, numbers, ContentSettings(tribes=4))
+    cluster_of = find_clusters(vectors, numbers, ContentSettings(clusters=4))
 
-    assert (np.delete(tribe_of, numbers) == -1).all()
-    sizes = np.bincount(tribe_of[numbers])
+    assert (np.delete(cluster_of, numbers) == -1).all()
+    sizes = np.bincount(cluster_of[numbers])
     assert sizes.tolist() == sorted(sizes, reverse=True) == [30, 30, 30, 10]
-    assert tribe_of.dtype == np.int32
+    assert cluster_of.dtype == np.int32
 
 
 def test_no_tribe_is_smaller_than_three_books():
     vectors = planted_vectors()
     strangers = np.linalg.qr(np.random.default_rng(9).standard_normal((32, 2)))[0].T.astype(np.float32)
 
-    tribe_of = find_tribes(np.vstack((vectors, strangers)), np.arange(len(vectors) + 2), ContentSettings(tribes=6))
+    cluster_of = find_clusters(
+        np.vstack((vectors, strangers)), np.arange(len(vectors) + 2), ContentSettings(clusters=6)
+    )
 
-    assert np.bincount(tribe_of).min() >= 3
-    assert (tribe_of >= 0).all()
+    assert np.bincount(cluster_of).min() >= 3
+    assert (cluster_of >= 0).all()
 
 
 def test_centres_fitted_to_a_sample_still_place_every_book(monkeypatch):
     monkeypatch.setattr("services.batch.content.clusters.SAMPLE", 60)
     vectors = planted_vectors()
 
-    tribe_of = find_tribes(vectors, np.arange(len(vectors)), ContentSettings(tribes=len(WORLD)))
+    cluster_of = find_clusters(vectors, np.arange(len(vectors)), ContentSettings(clusters=len(WORLD)))
 
-    assert adjusted_rand_score(PLANTED, tribe_of) == 1.0
+    assert adjusted_rand_score(PLANTED, cluster_of) == 1.0
 
 
 def test_the_usual_number_of_tribes_grows_with_the_root_of_the_books():
-    assert [n_tribes_for(n) for n in (1, 9, 20, 60, 800, 10_000, 1_000_000)] == [1, 1, 4, 5, 20, 60, 60]
+    assert [n_clusters_for(n) for n in (1, 9, 20, 60, 800, 10_000, 1_000_000)] == [1, 1, 4, 5, 20, 60, 60]
 
 
 def test_names_tell_what_was_planted_and_nothing_else():
-    tribes = name_tribes(PLANTED.astype(np.int32), planted_books())
+    clusters = name_clusters(PLANTED.astype(np.int32), planted_books())
 
-    for tribe, (genre, (first, second, hero)) in zip(tribes, WORLD.items(), strict=True):
-        assert set(tribe["name"].split(SEPARATOR)) == {genre, first, second}
-        assert set(tribe["words"]) == {first, second}
-        assert hero.lower() not in tribe["name"].lower()
-        assert tribe["n_books"] == N_EACH
+    for cluster, (genre, (first, second, hero)) in zip(clusters, WORLD.items(), strict=True):
+        assert set(cluster["name"].split(SEPARATOR)) == {genre, first, second}
+        assert set(cluster["words"]) == {first, second}
+        assert hero.lower() not in cluster["name"].lower()
+        assert cluster["n_books"] == N_EACH
 
 
 def test_two_tribes_of_the_same_kind_have_two_names():
     books = pd.concat([planted_books().iloc[:N_EACH]] * 3, ignore_index=True)
 
-    tribes = name_tribes(np.repeat(np.arange(3, dtype=np.int32), N_EACH), books)
+    clusters = name_clusters(np.repeat(np.arange(3, dtype=np.int32), N_EACH), books)
 
-    assert len({tribe["name"] for tribe in tribes}) == 3
-    assert all(tribe["name"] for tribe in tribes)
+    assert len({cluster["name"] for cluster in clusters}) == 3
+    assert all(cluster["name"] for cluster in clusters)
 
 
 def test_books_with_nothing_but_titles_still_have_named_tribes():
@@ -122,9 +124,9 @@ def test_books_with_nothing_but_titles_still_have_named_tribes():
         {"title": list("abcdef"), "authors": [None] * 6, "genres": [None] * 6, "description": [None] * 6}
     )
 
-    tribes = name_tribes(np.array([0, 0, 0, 1, 1, -1], np.int32), books)
+    clusters = name_clusters(np.array([0, 0, 0, 1, 1, -1], np.int32), books)
 
-    assert [(tribe["name"], tribe["n_books"]) for tribe in tribes] == [("tribe 1", 3), ("tribe 2", 2)]
+    assert [(cluster["name"], cluster["n_books"]) for cluster in clusters] == [("cluster 1", 3), ("cluster 2", 2)]
 
 
 @given(
@@ -146,10 +148,10 @@ def test_names_are_distinct_and_not_empty_whatever_the_books_say(rows):
             "description": [description for *_, description in rows],
         }
     )
-    tribes = name_tribes(np.array([tribe for tribe, *_ in rows], np.int32), books)
+    clusters = name_clusters(np.array([cluster for cluster, *_ in rows], np.int32), books)
 
-    names = [tribe["name"] for tribe in tribes]
-    assert len(set(names)) == len(names) == max((tribe for tribe, *_ in rows), default=-1) + 1
+    names = [cluster["name"] for cluster in clusters]
+    assert len(set(names)) == len(names) == max((cluster for cluster, *_ in rows), default=-1) + 1
     for name in names:
         terms = name.split(SEPARATOR)
         assert all(term.strip() for term in terms)

@@ -16,7 +16,7 @@ from shared.errors import ArtifactError
 from shared.settings import ContentSettings
 
 DIMENSIONS = 24
-FILES = {"vectors.npy", "index.faiss", "tribe_of.npy", "map.npy", "tribes.json"}
+FILES = {"vectors.npy", "index.faiss", "cluster_of.npy", "map.npy", "clusters.json"}
 
 
 def unit_vectors(n, seed=0, dimensions=DIMENSIONS):
@@ -59,9 +59,9 @@ def test_neighbours_are_those_of_brute_force_and_never_inactive(tmp_path):
         assert numbers.tolist() == (-similarity[number]).argsort(kind="stable")[:100].tolist()
         np.testing.assert_allclose(scores, similarity[number][numbers], atol=1e-6)
     assert neighbours.of(17)[0].tolist() == []
-    assert neighbours.tribe_of[sorted(inactive)].tolist() == [-1, -1, -1]
-    assert neighbours.tribe_of[1] >= 0
-    assert sum(tribe["n_books"] for tribe in neighbours.tribes) == 297
+    assert neighbours.cluster_of[sorted(inactive)].tolist() == [-1, -1, -1]
+    assert neighbours.cluster_of[1] >= 0
+    assert sum(cluster["n_books"] for cluster in neighbours.clusters) == 297
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
@@ -71,16 +71,16 @@ def test_tiny_catalogues_are_whole(tmp_path, n):
     assert metadata["n_indexed"] == neighbours.n_books == n
     assert [len(neighbours.of(number)[0]) for number in range(n)] == [n - 1] * n
     assert np.load(tmp_path / "artifact" / "map.npy").shape == (n, 2)
-    assert sum(tribe["n_books"] for tribe in neighbours.tribes) == n
+    assert sum(cluster["n_books"] for cluster in neighbours.clusters) == n
 
 
 @pytest.mark.parametrize("books", [make_books(6, range(6)), make_books(6)], ids=["none active", "no texts"])
 def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, books):
     metadata, neighbours = build(tmp_path / "artifact", np.zeros((6, DIMENSIONS), np.float32), books)
 
-    assert metadata["n_indexed"] == metadata["n_tribes"] == 0
+    assert metadata["n_indexed"] == metadata["n_clusters"] == 0
     assert neighbours.of(3)[0].tolist() == []
-    assert set(neighbours.tribe_of.tolist()) == {-1}
+    assert set(neighbours.cluster_of.tolist()) == {-1}
 
 
 def test_books_that_are_all_alike_are_one_tribe(tmp_path):
@@ -88,7 +88,7 @@ def test_books_that_are_all_alike_are_one_tribe(tmp_path):
 
     _, neighbours = build(tmp_path / "artifact", vectors, make_books(40))
 
-    assert [tribe["n_books"] for tribe in neighbours.tribes] == [40]
+    assert [cluster["n_books"] for cluster in neighbours.clusters] == [40]
     assert len(neighbours.of(0)[0]) == 39
 
 

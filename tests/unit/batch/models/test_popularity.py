@@ -34,9 +34,9 @@ def make_interactions(*rows):
     )
 
 
-def build(folder, books, interactions, tribe_of=None, **settings):
-    tribe_of = np.zeros(len(books), np.int32) if tribe_of is None else np.array(tribe_of, np.int32)
-    metadata = build_popularity(folder, books, interactions, tribe_of, UserStateSettings(**settings))
+def build(folder, books, interactions, cluster_of=None, **settings):
+    cluster_of = np.zeros(len(books), np.int32) if cluster_of is None else np.array(cluster_of, np.int32)
+    metadata = build_popularity(folder, books, interactions, cluster_of, UserStateSettings(**settings))
     return metadata, Popularity.open(folder)
 
 
@@ -117,17 +117,17 @@ def test_genres_and_tribes_have_lists_of_their_own(tmp_path):
     genres = [["fantasy", "fantasy", "war"], ["war"], ["war", "fantasy"], ["rare"], None, np.array(["fantasy"], object)]
     books = make_books(6, genres=genres, active=[True, False, True, True, True, True])
 
-    _, popularity = build(tmp_path, books, make_interactions((2, "read", np.nan)), tribe_of=[0, -1, 2, 2, -1, 0])
+    _, popularity = build(tmp_path, books, make_interactions((2, "read", np.nan)), cluster_of=[0, -1, 2, 2, -1, 0])
 
     assert {genre: numbers.tolist() for genre, numbers in popularity.genres.items()} == {"fantasy": [2, 0, 5]}
-    assert {tribe: numbers.tolist() for tribe, numbers in popularity.tribes.items()} == {0: [0, 5], 2: [2, 3]}
+    assert {cluster: numbers.tolist() for cluster, numbers in popularity.clusters.items()} == {0: [0, 5], 2: [2, 3]}
 
 
 def test_lists_are_bounded(tmp_path):
     _, popularity = build(tmp_path, make_books(700), NOBODY)
 
     assert popularity.overall.tolist() == list(range(500))
-    assert popularity.genres["fantasy"].tolist() == popularity.tribes[0].tolist() == list(range(200))
+    assert popularity.genres["fantasy"].tolist() == popularity.clusters[0].tolist() == list(range(200))
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -155,8 +155,8 @@ def test_a_bayesian_average_lies_between_the_average_and_the_mean_of_all(tmp_pat
 
 
 def test_refuses_tables_that_do_not_belong_together(tmp_path):
-    with pytest.raises(ArtifactError, match="tribes of 2"):
-        build(tmp_path, make_books(3), NOBODY, tribe_of=[0, 0])
+    with pytest.raises(ArtifactError, match="clusters of 2"):
+        build(tmp_path, make_books(3), NOBODY, cluster_of=[0, 0])
     with pytest.raises(ArtifactError, match="book number 3"):
         build(tmp_path, make_books(3), make_interactions((3, "read", np.nan)))
     assert list(tmp_path.iterdir()) == []

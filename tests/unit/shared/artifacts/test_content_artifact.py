@@ -131,8 +131,8 @@ def test_candidates_that_tie_are_in_order_of_book_number():
 
 def test_an_index_of_other_dimensions_is_refused(tmp_path):
     np.save(tmp_path / "vectors.npy", unit_vectors(4, 6))
-    np.save(tmp_path / "tribe_of.npy", np.zeros(4, np.int32))
-    (tmp_path / "tribes.json").write_bytes(orjson.dumps([]))
+    np.save(tmp_path / "cluster_of.npy", np.zeros(4, np.int32))
+    (tmp_path / "clusters.json").write_bytes(orjson.dumps([]))
     faiss.write_index(faiss.IndexFlatIP(5), str(tmp_path / "index.faiss"))
 
     with pytest.raises(ArtifactError, match="5 dimensions"):
