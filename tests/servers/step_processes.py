@@ -25,7 +25,8 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from services.batch.content import embed, vectors
+from services.batch.content import embed
+from services.batch.content import vectors as vector_store
 from services.batch.night import artifacts, steps
 from services.batch.publish import generation, publish, user_state
 from services.batch.runtime import artifact_builder
@@ -46,7 +47,7 @@ class QuickEmbedder:
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
         """See `services.batch.content.embed.Embedder`."""
-        seeds = [int.from_bytes(vectors.digest_of(text)[:8], "big") for text in texts]
+        seeds = [int.from_bytes(vector_store.digest_of(text)[:8], "big") for text in texts]
         vectors = np.array([np.random.default_rng(seed).normal(size=_DIMENSIONS) for seed in seeds], np.float32)
         advance(len(texts))
         unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -77,8 +78,8 @@ def _between_flip_and_answer() -> None:
 
 OF_STEPS: dict[str, Callable[[], None]] = {
     "lease taken": lambda: dying(steps, "current_generation"),
-    "one book embedded": lambda: _with_few_texts_at_a_time(vectors.VectorStore, "append", 2),
-    "one vector without its hash": lambda: _with_few_texts_at_a_time(vectors, "_write", 2),
+    "one book embedded": lambda: _with_few_texts_at_a_time(vector_store.VectorStore, "append", 2),
+    "one vector without its hash": lambda: _with_few_texts_at_a_time(vector_store, "_write", 2),
     "judging": lambda: dying(generation, "judge"),
     "flipped, not answered": _between_flip_and_answer,
     "generations collected, lists not": lambda: dying(publish, "_unlink_lists"),

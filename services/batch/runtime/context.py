@@ -1,0 +1,54 @@
+"""What every step of a run is given, in one object instead of parameters that travel untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from services.batch.runtime.progress import SILENT, Progress
+from shared.errors import StoreUnavailableError
+from shared.keys import Keys
+from shared.layout import DataFolder
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run of the night, or of one of its steps.
+
+    Attributes:
+        settings: everything that can be chosen.
+        progress: told how far long work is.
+        client: a patient connection to Redis; `None` for work that needs none.
+    """
+
+    settings: Settings
+    progress: Progress = SILENT
+    client: redis.Redis | None = None
+
+    @property
+    def folder(self) -> DataFolder:
+        """The data folder."""
+        return DataFolder(self.settings.data_dir)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of this installation."""
+        return Keys(self.settings.redis_prefix)
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of the numeric libraries; `None` for all cores."""
+        return self.settings.batch.threads
+
+    @property
+    def redis(self) -> redis.Redis:
+        """The connection to Redis.
+
+        Raises:
+            StoreUnavailableError: this run was given none.
+        """
+        if self.client is None:
+            raise StoreUnavailableError("This step was started without a connection to Redis.")
+        return self.client
