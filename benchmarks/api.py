@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -38,7 +39,11 @@ from shared.settings import load_settings
 
 N_BOOKS, N_USERS, HISTORY, LIST_LENGTH, DIMENSIONS, RANK = 10_000, 2_000, 100, 100, 384, 64
 CONNECTIONS, ROUNDS, SECONDS = 16, 5, 4.0
-PORTS = {"bare": 8701, "direct": 8702, "nightshelf": 8703}
+FACTORIES = {
+    "bare": "api_apps:bare",
+    "direct": "api_apps:direct",
+    "nightshelf": "services.api.app:app_from_environment",
+}
 
 
 def build_world(folder: DataFolder, client: redis.Redis) -> Path:
@@ -124,9 +129,17 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     return content
 
 
-def start(name: str, factory: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def free_port() -> int:
+    """A port nobody listens on: what is measured is never somebody else's server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start(name: str, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """One uvicorn worker with uvloop and httptools."""
-    arguments = ["--factory", factory, "--port", str(PORTS[name]), "--no-access-log", "--log-level", "warning"]
+    arguments = ["--factory", FACTORIES[name], "--port", str(port), "--no-access-log", "--log-level", "warning"]
     server = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", *arguments, "--loop", "uvloop", "--http", "httptools"],
         env={**os.environ, **environment}, cwd=Path(__file__).parent.parent,
@@ -134,7 +147,7 @@ def start(name: str, factory: str, environment: dict[str, str]) -> subprocess.Po
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{PORTS[name]}/api/recommendations/user/user-0").read()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/recommendations/user/user-0").read()
         except OSError:
             time.sleep(0.1)
         else:
@@ -156,16 +169,12 @@ def main() -> None:
                 "BENCH_BOOKS": f"{root}/books.json",
                 "PYTHONPATH": f"benchmarks{os.pathsep}.",
             }
-            factories = {
-                "bare": "api_apps:bare",
-                "direct": "api_apps:direct",
-                "nightshelf": "services.api.app:app_from_environment",
-            }
-            servers = []
+            servers, ports = [], {}
             try:
-                for name, factory in factories.items():
-                    servers.append(start(name, factory, environment))
-                rounds = measure(console)
+                for name in FACTORIES:  # one after the other: a port is free until its server has it
+                    ports[name] = free_port()
+                    servers.append(start(name, ports[name], environment))
+                rounds = measure(console, ports)
             finally:
                 for server in servers:
                     server.terminate()
@@ -173,17 +182,17 @@ def main() -> None:
     report(console, rounds)
 
 
-def measure(console: Console) -> dict[str, list[Load]]:
+def measure(console: Console, ports: dict[str, int]) -> dict[str, list[Load]]:
     """Alternating rounds after one to warm up."""
     paths = [f"/api/recommendations/user/user-{user}" for user in range(N_USERS)]
-    rounds: dict[str, list[Load]] = {name: [] for name in PORTS}
-    for name, port in PORTS.items():  # every user once, so that all are equally warm
+    rounds: dict[str, list[Load]] = {name: [] for name in ports}
+    for name, port in ports.items():  # every user once, so that all are equally warm
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{paths[0]}") as answer:
             console.print(f"{name}: {len(answer.read())} bytes", highlight=False)
         for path in paths:
             urllib.request.urlopen(f"http://127.0.0.1:{port}{path}").read()
     for turn in range(ROUNDS + 1):
-        for name, port in PORTS.items():
+        for name, port in ports.items():
             load = run_load("127.0.0.1", port, paths, n_connections=CONNECTIONS, seconds=SECONDS)
             if turn:
                 rounds[name].append(load)

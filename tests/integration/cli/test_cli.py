@@ -19,7 +19,7 @@ from services.batch.runtime.lease import only_run
 from services.cli import main as cli
 from services.cli import options
 from shared.layout import DataFolder
-from tests.servers.server import READER, copy_of, demo_folder
+from tests.servers.server import READER, copy_of, demo_folder, free_port
 
 pytestmark = pytest.mark.slow
 WIDTH = 80
@@ -37,7 +37,10 @@ class Said:
 
 @pytest.fixture
 def nightshelf(monkeypatch, capsys):
-    """Run a command in this process as the shell would, in a terminal of 80 columns."""
+    """Run a command in this process as the shell would, in a terminal of 80 columns.
+
+    What would serve gets a port of its own: on the usual one somebody may be serving while the tests run.
+    """
     for name in ("NIGHTSHELF_DATA_DIR", "NIGHTSHELF_REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", str(WIDTH))
@@ -46,6 +49,8 @@ def nightshelf(monkeypatch, capsys):
     terminated = signal.getsignal(signal.SIGTERM)
 
     def run(*arguments):
+        if arguments[:1] in {("serve",), ("demo",)} and "--port" not in arguments:
+            arguments = (*arguments, "--port", free_port())
         monkeypatch.setattr(sys, "argv", ["nightshelf", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
