@@ -43,12 +43,14 @@ tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (NIG
 test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: $(VENV)/.dev ## ruff, mypy --strict, import-linter
+check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the house rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=dags $(BIN)/mypy dags
+	$(BIN)/mypy tests/house
 	$(BIN)/lint-imports
+	$(BIN)/python tests/house/check_house.py
 
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -42,8 +42,8 @@ def ask(any_redis_url, prefix):
     return run
 
 
-def event(number, event_id="e", user="u", effect=1, moment=1000.0, kind="read", value=None, *, seen=True):
-    return AcceptedEvent(event_id, user, f"b{number}", number, kind, value, moment, seen, effect)
+def event(number, event_id="e", effect=1, moment=1000.0, kind="read", *, seen=True):
+    return AcceptedEvent(event_id, "u", f"b{number}", number, kind, None, moment, seen, effect)
 
 
 def state_of(user, artifact="p"):

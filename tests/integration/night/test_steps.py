@@ -317,11 +317,12 @@ def lose_half(world):
 
 
 @pytest.mark.parametrize(
-    ("harm", "metric"), [(shuffle_ratings, "ndcg_at_10"), (lose_half, "interactions")], ids=["shuffled", "half lost"]
+    "harm_and_metric", [(shuffle_ratings, "ndcg_at_10"), (lose_half, "interactions")], ids=["shuffled", "half lost"]
 )
 def test_what_is_worse_is_refused_until_somebody_says_why_not(
-    measured, processes, run_of, client, prefix, tmp_path, harm, metric
+    measured, processes, run_of, client, prefix, tmp_path, harm_and_metric
 ):
+    harm, metric = harm_and_metric
     library = measured.cloned(tmp_path, prefix, client)
     before = library.served()
     harm(library.world)

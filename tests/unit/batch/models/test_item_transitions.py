@@ -51,15 +51,13 @@ def slowly(read, settings):
 
 @given(
     readings,
-    exponents,
-    exponents,
-    exponents,
-    exponents,
+    st.tuples(exponents, exponents, exponents, exponents),
     st.sampled_from([0.0, 0.3, 1.0]),
     st.integers(1, 9),
     st.sampled_from([None, 0.1, 1.0]),
 )
-def test_companions_are_what_they_say(read, distance, user, from_book, to_book, backward, window, half_life):
+def test_item_transitions_are_what_they_say(read, four_exponents, backward, window, half_life):
+    distance, user, from_book, to_book = four_exponents
     settings = ItemTransitionSettings(
         n_neighbors=10, window=window, distance_exponent=distance, backward=backward, user_exponent=user,
         from_exponent=from_book, to_exponent=to_book, half_life=half_life,
