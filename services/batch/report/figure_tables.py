@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from services.batch.evaluate.evaluation import Evaluation, GroupFacts, RecommenderResult, SplitResult
 from services.batch.metrics.bootstrap import Interval
-from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.svg import joined, tag
 
 
 def figure_tables(evaluation: Evaluation, split: SplitResult) -> Markup:

@@ -7,15 +7,17 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from markupsafe import Markup
+
 from services.batch.evaluate.evaluation import Evaluation, SplitResult
 from services.batch.report.document import Report
 from services.batch.report.figure_tables import figure_tables, metric_notes
 from services.batch.report.headline import foundation, headline
 from services.batch.report.legend import Keyed, keyed
-from services.batch.report.markup import Markup, joined, tag
-from services.batch.report.plots.cluster_map import tribe_map
+from services.batch.report.plots.cluster_map import cluster_map
 from services.batch.report.plots.group_plot import group_plot
 from services.batch.report.plots.interval_plot import interval_plot
+from services.batch.report.plots.svg import joined, tag
 from services.batch.report.plots.tradeoff_plot import tradeoff_plot
 from services.batch.report.reader_cards import reader_cards
 from services.batch.report.tuning_section import tuning_section
@@ -162,7 +164,7 @@ def _tribes(report: Report) -> Markup:
         tag("h2", "The map of the books"),
         tag("p", "Books that read alike lie near each other: two principal components of what their descriptions say, "
             "coloured by tribe.", cls="lead"),
-        tag("figure", tribe_map(report.tribes), cls="wide"),
+        tag("figure", cluster_map(report.tribes), cls="wide"),
     )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from services.batch.report.document import BookLine, Recommendation, SampleReader
-from services.batch.report.markup import Markup, tag
+from services.batch.report.plots.svg import tag
 
 _WHY = {
     "collaborative": "similar readers",

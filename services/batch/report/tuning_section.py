@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from services.batch.report.figure_tables import figure_text
-from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.svg import joined, tag
 from services.batch.report.plots.tuning_plot import search_plot, setting_plot
 from services.batch.tune.record import TuningRecord
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from services.batch.report.document import TribeFacts
-from services.batch.report.markup import Markup, joined, tag
+from services.batch.report.plots.svg import joined, tag
 
 N_COLOURS = 12
 _FULL = 1000  # points are in tenths of a percent
@@ -13,7 +15,7 @@ _NAME_HEIGHT = 0.05  # of the map, as are the widths of a character
 _CHARACTER, _CHARACTER_ON_A_TELEPHONE = 0.0085, 0.02
 
 
-def tribe_map(tribes: list[TribeFacts]) -> Markup:
+def cluster_map(tribes: list[TribeFacts]) -> Markup:
     """The map and, below, what the colours stand for."""
     n_books = sum(tribe.n_books for tribe in tribes)
     dots = [

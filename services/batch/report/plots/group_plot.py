@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from markupsafe import Markup
+
 from services.batch.evaluate.evaluation import GroupFacts
 from services.batch.metrics.bootstrap import Interval
 from services.batch.report.legend import Keyed, value_of
-from services.batch.report.markup import Markup, joined, tag
 from services.batch.report.plots.axis import Axis, axis_over, written
+from services.batch.report.plots.svg import joined, tag
 
 _TOP, _BOTTOM, _HEIGHT = 16.0, 236.0, 282
 _SHORT = {"less popular": "the rest", "never liked before": "new"}

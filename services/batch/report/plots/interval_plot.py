@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from services.batch.metrics.bootstrap import Interval
 from services.batch.report.legend import Keyed, value_of
-from services.batch.report.markup import Markup, joined, tag
 from services.batch.report.plots.axis import axis_over, written
+from services.batch.report.plots.svg import joined, tag
 
 _ROW, _LINE = 44, 30
 _DOT = 6

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from services.batch.evaluate.evaluation import MetricMetadata
 from services.batch.report.legend import Keyed, value_of
-from services.batch.report.markup import Markup, joined, tag
 from services.batch.report.plots.axis import axis_over, written
+from services.batch.report.plots.svg import joined, tag
 
 _TOP, _BOTTOM, _HEIGHT = 14.0, 226.0, 268
 _FRONT = {"served": 2, "rival": 1}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
-from services.batch.report.markup import Markup, joined, tag
+from markupsafe import Markup
+
 from services.batch.report.plots.axis import Axis, axis_over, written
+from services.batch.report.plots.svg import joined, tag
 from services.batch.tune.record import Trial
 
 _TOP, _BOTTOM, _HEIGHT = 14.0, 196.0, 238

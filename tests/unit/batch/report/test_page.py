@@ -8,14 +8,15 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import Markup
 
 from services.batch.metrics.bootstrap import Interval
 from services.batch.report.cluster_map_data import cluster_metadata
 from services.batch.report.document import Report
 from services.batch.report.headline import headline
-from services.batch.report.markup import Markup, joined, tag
 from services.batch.report.page import page
 from services.batch.report.plots.axis import Axis, axis_over, written
+from services.batch.report.plots.svg import joined, tag
 from services.batch.report.write_report import write_report
 from services.batch.tune.record import TuningRecord
 from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, content_artifact
@@ -177,7 +178,7 @@ def test_the_map_has_every_active_book(tmp_path):
 
 
 def test_whatever_is_not_markup_is_escaped():
-    assert tag("p", "<b>", Markup("<i></i>"), None, cls='"x"') == '<p class="&quot;x&quot;">&lt;b&gt;<i></i></p>'
+    assert tag("p", "<b>", Markup("<i></i>"), None, cls='"x"') == '<p class="&#34;x&#34;">&lt;b&gt;<i></i></p>'
     assert joined("a&b", 3) == "a&amp;b3"
 
 

@@ -1,0 +1,37 @@
+"""SVG elements put together in Python; text and attributes are escaped."""
+
+from __future__ import annotations
+
+from markupsafe import Markup, escape
+
+_VOID = frozenset({"meta"})
+_CAMEL = frozenset({"viewBox", "preserveAspectRatio"})
+
+
+def tag(name: str, /, *children: object, **attributes: object) -> Markup:
+    """An element.
+
+    Args:
+        name: of the element.
+        children: `Markup` stays as it is, anything else is escaped; `None` is left out.
+        attributes: escaped; `None` is left out. `cls` stands for `class`, `_` for `-`.
+    """
+    opened = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)
+    if name in _VOID:
+        return Markup(f"<{name}{opened}>")  # noqa: S704  # its parts are escaped
+    return Markup(f"<{name}{opened}>{joined(*children)}</{name}>")  # noqa: S704  # its parts are escaped
+
+
+def joined(*children: object) -> Markup:
+    """One after the other, escaped as `tag` does."""
+    return Markup("").join(child for child in children if child is not None)
+
+
+def _attribute(name: str, value: object) -> str:
+    name = "class" if name == "cls" else name if name in _CAMEL else name.replace("_", "-")
+    return f' {name}="{escape(_number(value))}"'
+
+
+def _number(value: object) -> str:
+    """Coordinates to a tenth; everything else as it is."""
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
