@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-_VOID = frozenset({"meta"})
 _CAMEL = frozenset({"viewBox", "preserveAspectRatio"})
 
 
@@ -17,8 +16,6 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
         attributes: escaped; `None` is left out. `cls` stands for `class`, `_` for `-`.
     """
     opened = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)
-    if name in _VOID:
-        return Markup(f"<{name}{opened}>")  # noqa: S704  # its parts are escaped
     return Markup(f"<{name}{opened}>{joined(*children)}</{name}>")  # noqa: S704  # its parts are escaped
 
 
