@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
-BLOCK = 65_536  # rows turned into float64 at a time
+ROUNDING = 1e-6  # unit float32 vectors that spread less along an axis differ by rounding alone
 
 
-def project(vectors: NDArray[np.float32], numbers: NDArray[np.int64], n_axes: int) -> NDArray[np.float32]:
+def project(vectors: NDArray[np.float32], item_index: NDArray[np.int64], n_axes: int) -> NDArray[np.float32]:
     """These books' vectors on their principal axes, largest variance first.
 
-    An axis points to where its largest component is positive, so that nothing flips from night to night.
+    The largest component of each axis is positive, so that the map does not flip from night to night.
 
     Args:
         vectors: float32, (n_books, dim).
-        numbers: int64, (n,), the books to look at.
-        n_axes: axes wanted; those beyond `dim` are zero.
+        item_index: int64, (n,), the books to project.
+        n_axes: axes wanted; those along which the books do not differ are zero.
 
     Returns:
         float32, (n, n_axes), centred.
     """
-    n_dimensions = vectors.shape[1]
-    projected = np.zeros((len(numbers), n_axes), np.float32)
-    if not len(numbers):
-        return projected
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(numbers), BLOCK)]
-    total = sum((vectors[numbers[block]].sum(axis=0, dtype=np.float64) for block in blocks), np.zeros(n_dimensions))
-    mean = total / len(numbers)
-    scatter = np.zeros((n_dimensions, n_dimensions))
-    for block in blocks:
-        centred = vectors[numbers[block]] - mean
-        scatter += centred.T @ centred
-    axes = np.linalg.eigh(scatter)[1][:, ::-1][:, :n_axes]
-    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
-    for block in blocks:
-        projected[block, : axes.shape[1]] = (vectors[numbers[block]] - mean) @ axes
+    projected = np.zeros((len(item_index), n_axes), np.float32)
+    known = min(n_axes, len(item_index), vectors.shape[1])
+    if len(item_index) > 1:
+        projected[:, :known] = PCA(known, svd_solver="covariance_eigh").fit_transform(vectors[item_index])
+        projected[:, projected.std(axis=0) < ROUNDING] = 0
     return projected
