@@ -1,4 +1,4 @@
-"""Principal components of the books' vectors: the plane of the 2-D map, and the few dimensions clusters are found in."""
+"""Principal components of the books' vectors: the plane of the 2-D map, and the axes clusters are found on."""
 
 from __future__ import annotations
 

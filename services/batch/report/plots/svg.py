@@ -21,7 +21,9 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 def joined(*children: object) -> Markup:
     """One after the other, escaped as `tag` does."""
-    return Markup("").join(child for child in children if child is not None)
+    return Markup("").join(
+        child if isinstance(child, Markup) else str(child) for child in children if child is not None
+    )
 
 
 def _attribute(name: str, value: object) -> str:

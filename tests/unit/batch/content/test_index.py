@@ -1,4 +1,4 @@
-"""The content artifact: what is written is what `shared.artifacts.content` opens, and recall is what it is said to be."""
+"""The content artifact: `shared.artifacts.content` opens what is written, and recall is what it claims."""
 
 from __future__ import annotations
 
