@@ -164,7 +164,7 @@ def _usual_forms(shown: Sequence[str], n_anywhere: sparse.csr_array, fold: spars
     return [min(forms, key=lambda form: (-forms[form], len(form), form)) for forms in counts]
 
 
-def _indicator(rows: NDArray[np.int64], n_rows: int) -> sparse.csr_array:
+def _indicator(rows: NDArray[np.integer], n_rows: int) -> sparse.csr_array:
     """A 1 in each column, in these rows."""
     return sparse.csr_array((np.ones(len(rows), np.int64), (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))
 

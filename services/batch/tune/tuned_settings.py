@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.batch.tune.record import Value, read_record
 from shared.errors import ArtifactError
@@ -13,74 +15,90 @@ from shared.layout import DataFolder
 from shared.settings import Settings
 
 
-def value_of(settings: Settings, name: str) -> Value:
-    """The value of a setting, for instance of `blend.recent_books`."""
-    value: Any = settings
-    for step in name.split("."):
-        value = value[int(step)] if step.isdigit() else getattr(value, step)
-    return cast("Value", value)
+class TunedSettingsSource(PydanticBaseSettingsSource):
+    """The values chosen in `tuned.json` of the data folder that the sources before this one name."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """One group of settings."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All groups with tuned values.
+
+        Raises:
+            ArtifactError: the record of tuned settings is not readable.
+        """
+        record = read_record(DataFolder(self.current_state["data_dir"]))
+        return {} if record is None else _by_group(record.chosen)
 
 
-def is_explicit(settings: Settings, name: str) -> bool:
-    """Whether it was set, by the environment or the caller, and is not the default."""
-    value: Any = settings
-    for step in name.split("."):
-        if not isinstance(value, BaseModel):
-            return True
-        if step not in value.model_fields_set:
-            return False
-        value = getattr(value, step)
-    return True
+class _GivenSettings(Settings):
+    """Settings that do not read the environment: it was read before."""
+
+    model_config = SettingsConfigDict(extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic hands it over by name
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **_others: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given."""
+        return (init_settings,)
 
 
-def with_values(settings: Settings, values: Mapping[str, Value]) -> Settings:
-    """The settings with other values.
+class _TunedSettings(_GivenSettings):
+    """What is given, then what was tuned."""
 
-    Raises:
-        ValidationError: a value is not allowed, or there is no setting of this name.
-    """
-    groups: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        group, *path = name.split(".")
-        place: Any = groups.setdefault(group, getattr(settings, group).model_dump())
-        for step in path[:-1]:
-            place = place[int(step)] if step.isdigit() else place[step]
-        place[int(path[-1]) if path[-1].isdigit() else path[-1]] = value
-    changed = {}
-    for group, fields in groups.items():
-        old = getattr(settings, group)
-        new = type(old).model_validate(fields)
-        touched = {name.split(".")[1] for name in values if name.startswith(f"{group}.")}
-        changed[group] = old.model_copy(update={field: getattr(new, field) for field in touched})
-    return settings.model_copy(update=changed)
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **_others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given wins over what was tuned."""
+        return init_settings, TunedSettingsSource(settings_cls)
 
 
 def with_tuned(settings: Settings) -> Settings:
-    """The settings with what was tuned in place of defaults; what is set explicitly stays.
+    """The settings with tuned values in place of defaults; what is set explicitly stays.
 
     Raises:
-        ArtifactError: the record of tuned settings is not readable, or holds what is not allowed.
+        ArtifactError: the record of tuned settings is not readable, or holds a value that is not allowed.
     """
-    folder = DataFolder(settings.data_dir)
-    record = read_record(folder)
-    if record is None:
-        return settings
-    values = {name: value for name, value in record.chosen.items() if not is_explicit(settings, name)}
+    explicit = settings.model_dump(exclude_unset=True) | {"data_dir": settings.data_dir}
     try:
-        return with_values(settings, values)
-    except (ValidationError, AttributeError, LookupError, TypeError) as error:
+        return _TunedSettings(**explicit)
+    except ValidationError as error:
         raise ArtifactError(
             f"The tuned settings hold what is not allowed: {reason_of(error)}.",
-            where=str(folder.tuned),
+            where=str(DataFolder(settings.data_dir).tuned),
             hint="Forget them, `nightshelf tune --reset`, and tune again.",
         ) from error
 
 
-def reason_of(error: Exception) -> str:
-    """Why a value is not allowed, in one line."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-    return str(error)
+def with_values(settings: Settings, values: Mapping[str, Value]) -> Settings:
+    """The settings with these values, by dotted name.
+
+    Raises:
+        ValidationError: a value is not allowed, or there is no setting of this name.
+    """
+    explicit = settings.model_dump(exclude_unset=True)
+    changed = {group: explicit.get(group, {}) | fields for group, fields in _by_group(values).items()}
+    return _GivenSettings(**explicit | changed)
+
+
+def value_of(settings: Settings, name: str) -> Value:
+    """The value of a setting, for instance of `blend.recent_books`."""
+    group, _, field = name.partition(".")
+    return cast("Value", getattr(getattr(settings, group), field))
+
+
+def is_explicit(settings: Settings, name: str) -> bool:
+    """Whether it was set, by the environment or the caller, be it to its default."""
+    group, _, field = name.partition(".")
+    chosen = getattr(settings, group)
+    return group in settings.model_fields_set and isinstance(chosen, BaseModel) and field in chosen.model_fields_set
 
 
 def tuned_names(settings: Settings) -> list[str]:
@@ -88,3 +106,17 @@ def tuned_names(settings: Settings) -> list[str]:
     record = read_record(DataFolder(settings.data_dir))
     values = {} if record is None else record.chosen
     return sorted(name for name, value in values.items() if value_of(settings, name) == value)
+
+
+def reason_of(error: ValidationError) -> str:
+    """Why a value is not allowed, in one line."""
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+
+
+def _by_group(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Values of dotted names as nested dictionaries."""
+    groups: dict[str, dict[str, Value]] = {}
+    for name, value in values.items():
+        group, _, field = name.partition(".")
+        groups.setdefault(group, {})[field] = value
+    return groups
