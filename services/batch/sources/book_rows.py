@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from services.batch.sources.files.tables import LIST_SEPARATOR
-from services.batch.sources.source import BOOK_COLUMNS
+from services.batch.sources.source import BOOK_COLUMNS, LIST_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,12 +70,38 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
         A frame with `BOOK_COLUMNS`, in the order of the file. An id may occur more than once.
     """
     texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in BOOK_COLUMNS}
-    rows: list[int] = raw["row"].tolist()
-    titles = [clean_line(title) for title in texts["title"]]
     years = [parse_year(year) for year in texts["year"]]
+    kept = _usable(texts, years, raw["row"].tolist(), form, rejects)
+    texts = {name: [column[i] for i in kept] for name, column in texts.items()}
+    titles, series, positions = _with_series(texts, form)
+    low, high = form.average_scale
+    averages = np.array([_number(text) for text in texts["average_rating"]], dtype=np.float64)
+    averages = np.where((averages >= low) & (averages <= high), 1 + (averages - low) * 4 / (high - low), np.nan)
+    n_ratings = np.array([_number(text) for text in texts["n_ratings"]], dtype=np.float64)
+    return pd.DataFrame(
+        {
+            "book_id": _objects(texts["book_id"]),
+            "title": _objects(titles),
+            "authors": _objects(split_list(text, form.author_separator) for text in texts["authors"]),
+            "year": np.array([years[i] or np.nan for i in kept], dtype=np.float64),
+            "genres": _objects(split_list(text.lower(), form.genre_separator) for text in texts["genres"]),
+            "series": _objects(series),
+            "series_position": np.array(positions, dtype=np.float64),
+            "description": _objects(clean_text(text) or None for text in texts["description"]),
+            "image_url": _objects(_image_url(text) for text in texts["image_url"]),
+            "average_rating": averages,
+            "n_ratings": np.where((n_ratings >= 0) & (n_ratings < 2**53), np.floor(n_ratings), np.nan),
+        }
+    )
+
+
+def _usable(
+    texts: Mapping[str, list[str]], years: list[int | None], rows: list[int], form: BookFormat, rejects: RejectLog
+) -> list[int]:
+    """Places of the rows that are kept; the others, and years that are none, go to `rejects`."""
     kept = []
     for i, row in enumerate(rows):
-        fault = _fault(texts["book_id"][i], titles[i])
+        fault = _fault(texts["book_id"][i], clean_line(texts["title"][i]))
         if fault is None and years[i] is None:
             shifted = form.rejects_shifted and bool(parse_year(texts["authors"][i]))
             reason = "not a year: the row is shifted" if shifted else "not a year; left empty"
@@ -88,34 +113,20 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
             rejects.add(form.file, row, form.columns.get(field, field), texts[field][i], reason)
             continue
         kept.append(i)
-    parts = [split_series(titles[i]) if form.series_in_title else (titles[i], None, np.nan) for i in kept]
-    given_series = [clean_line(texts["series"][i]) or None for i in kept]
-    given_positions = [_number(texts["series_position"][i]) for i in kept]
-    low, high = form.average_scale
-    averages = np.array([_number(texts["average_rating"][i]) for i in kept], dtype=np.float64)
-    averages = np.where((averages >= low) & (averages <= high), 1 + (averages - low) * 4 / (high - low), np.nan)
-    n_ratings = np.array([_number(texts["n_ratings"][i]) for i in kept], dtype=np.float64)
-    return pd.DataFrame(
-        {
-            "book_id": _objects(texts["book_id"][i] for i in kept),
-            "title": _objects(title for title, _, _ in parts),
-            "authors": _objects(split_list(texts["authors"][i], form.author_separator) for i in kept),
-            "year": np.array([years[i] or np.nan for i in kept], dtype=np.float64),
-            "genres": _objects(split_list(texts["genres"][i].lower(), form.genre_separator) for i in kept),
-            "series": _objects(given or series for given, (_, series, _) in zip(given_series, parts, strict=True)),
-            "series_position": np.array(
-                [
-                    given if series else position
-                    for given, series, (_, _, position) in zip(given_positions, given_series, parts, strict=True)
-                ],
-                dtype=np.float64,
-            ),
-            "description": _objects(clean_text(texts["description"][i]) or None for i in kept),
-            "image_url": _objects(_image_url(texts["image_url"][i]) for i in kept),
-            "average_rating": averages,
-            "n_ratings": np.where((n_ratings >= 0) & (n_ratings < 2**53), np.floor(n_ratings), np.nan),
-        }
-    )
+    return kept
+
+
+def _with_series(texts: Mapping[str, list[str]], form: BookFormat) -> tuple[list[str], list[str | None], list[float]]:
+    """Titles, series and positions; a series that the source gives wins over one in the title."""
+    titles, series, positions = [], [], []
+    for text, given, position in zip(texts["title"], texts["series"], texts["series_position"], strict=True):
+        title = clean_line(text)
+        parts = split_series(title) if form.series_in_title else (title, None, np.nan)
+        given_series = clean_line(given) or None
+        titles.append(parts[0])
+        series.append(given_series or parts[1])
+        positions.append(_number(position) if given_series else parts[2])
+    return titles, series, positions
 
 
 def clean_line(text: str) -> str:

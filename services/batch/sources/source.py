@@ -34,6 +34,8 @@ BOOK_COLUMNS = (
     "average_rating",
     "n_ratings",
 )
+LIST_SEPARATOR = "\x1f"
+"""Joins the parts of a list, such as authors, where a row is text; no part holds it."""
 INTERACTION_COLUMNS = ("user_id", "book_id", "kind", "value", "time")
 
 

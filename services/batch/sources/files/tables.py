@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.batch.sources.files.csv_rows import CsvRows, Dialect, sniff, text_blocks
+from services.batch.sources.source import LIST_SEPARATOR
 from shared.artifacts.generation import sha256_of
 from shared.errors import SourceError
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from services.batch.sources.rejects import RejectLog
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-LIST_SEPARATOR = "\x1f"
 PARQUET_BATCH_ROWS = 1 << 18
 _MAX_EXACT_FLOAT = 2.0**53
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")

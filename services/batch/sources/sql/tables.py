@@ -19,7 +19,7 @@ from sqlalchemy import table as sql_table
 from sqlalchemy.exc import NoSuchTableError, SAWarning
 from sqlalchemy.types import ARRAY, JSON, Boolean, Date, DateTime, Integer, Numeric, TypeEngine
 
-from services.batch.sources.files.tables import LIST_SEPARATOR
+from services.batch.sources.source import LIST_SEPARATOR
 from services.batch.sources.sql.mapping import BooksTable, identity_of
 from shared.errors import SourceError
 
@@ -136,38 +136,9 @@ def look_at(connection: Connection, mapped: BooksTable | InteractionsTable) -> D
             is there instead.
     """
     schema, name = mapped.place
-    inspector = inspect(connection)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # types that SQLAlchemy does not know arrive as text like any other
-        try:
-            types = {found["name"]: _plain(found["type"]) for found in inspector.get_columns(name, schema=schema)}
-        except NoSuchTableError:
-            types = {}
-        if not types:
-            raise _missing_table(inspector, mapped.table, schema)
-        primary_key = tuple(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
-    wanted = [*mapped.columns.values(), *(mapped.key or []), mapped.updated_at, mapped.deleted_at]
-    missing = [column for column in dict.fromkeys(wanted) if column is not None and column not in types]
-    if missing:
-        raise SourceError(
-            f"The table {mapped.table} has no column {' and no column '.join(repr(column) for column in missing)}; its "
-            f"columns are {', '.join(types)}.",
-            where=mapped.table,
-            hint="Correct the mapping in nightshelf.toml; upper and lower case count.",
-        )
-    if mapped.updated_at is not None and not isinstance(types[mapped.updated_at], DateTime):
-        raise SourceError(
-            f"The column {mapped.updated_at!r} of {mapped.table} is not a time but {types[mapped.updated_at]!r}.",
-            where=mapped.table,
-            hint="updated_at must be a timestamp; leave it out, and the table is read whole every time.",
-        )
+    types, primary_key = _columns_and_key(inspect(connection), mapped)
     key_names = tuple(mapped.key or primary_key)
-    if not key_names and mapped.updated_at is not None:
-        raise SourceError(
-            f"{mapped.table} has no primary key, and a changed row could not be told from a new one.",
-            where=mapped.table,
-            hint='Name the columns that tell rows apart: key = ["…"]; a view has no primary key of its own.',
-        )
+    _require(mapped, types, key_names)
     columns: dict[str, ColumnClause[Any]] = {name: sql_column(name, type_) for name, type_ in types.items()}
     keys = [_key(i, columns[name]) for i, name in enumerate(key_names or dict.fromkeys(mapped.columns.values()))]
     values = [_value(ours, columns[theirs]) for ours, theirs in mapped.columns.items()]
@@ -191,6 +162,49 @@ def look_at(connection: Connection, mapped: BooksTable | InteractionsTable) -> D
         updated_at=None if mapped.updated_at is None else columns[mapped.updated_at],
         deleted=None if mapped.deleted_at is None else _is_deleted(columns[mapped.deleted_at]),
     )
+
+
+def _columns_and_key(
+    inspector: Any, mapped: BooksTable | InteractionsTable
+) -> tuple[dict[str, TypeEngine[Any]], tuple[str, ...]]:
+    """Types of the columns by name, and the columns of the primary key."""
+    schema, name = mapped.place
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # types that SQLAlchemy does not know arrive as text like any other
+        try:
+            types = {found["name"]: _plain(found["type"]) for found in inspector.get_columns(name, schema=schema)}
+        except NoSuchTableError:
+            types = {}
+        if not types:
+            raise _missing_table(inspector, mapped.table, schema)
+        return types, tuple(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
+
+
+def _require(
+    mapped: BooksTable | InteractionsTable, types: dict[str, TypeEngine[Any]], key_names: tuple[str, ...]
+) -> None:
+    """Refuse a table that lacks a column or a key, or has an `updated_at` that is not a time."""
+    wanted = [*mapped.columns.values(), *(mapped.key or []), mapped.updated_at, mapped.deleted_at]
+    missing = [column for column in dict.fromkeys(wanted) if column is not None and column not in types]
+    if missing:
+        raise SourceError(
+            f"The table {mapped.table} has no column {' and no column '.join(repr(column) for column in missing)}; its "
+            f"columns are {', '.join(types)}.",
+            where=mapped.table,
+            hint="Correct the mapping in nightshelf.toml; upper and lower case count.",
+        )
+    if mapped.updated_at is not None and not isinstance(types[mapped.updated_at], DateTime):
+        raise SourceError(
+            f"The column {mapped.updated_at!r} of {mapped.table} is not a time but {types[mapped.updated_at]!r}.",
+            where=mapped.table,
+            hint="updated_at must be a timestamp; leave it out, and the table is read whole every time.",
+        )
+    if not key_names and mapped.updated_at is not None:
+        raise SourceError(
+            f"{mapped.table} has no primary key, and a changed row could not be told from a new one.",
+            where=mapped.table,
+            hint='Name the columns that tell rows apart: key = ["…"]; a view has no primary key of its own.',
+        )
 
 
 def _key(number: int, column: ColumnClause[Any]) -> _Column:
