@@ -17,7 +17,7 @@ from services.api.page.book_map import MapKeeper
 from services.api.page.demo_readers import DemoReaders
 from services.api.page.web_assets import Assets
 from services.api.recommend.recommender import Recommender
-from services.api.schemas.answers import Text
+from services.api.schemas.text import Text
 from services.api.state.generation_manager import GenerationManager, ServingState
 from services.api.state.store import Store
 from shared.settings import Settings

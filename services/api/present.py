@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.api.schemas.answers import BookRecord, BookReference, Rated, TribeName
+from services.api.schemas.books import BookRecord, BookReference, Rated
+from services.api.schemas.tribes import TribeName
 from shared.artifacts.generation import Generation
 
 

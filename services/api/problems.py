@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from services.api.schemas.answers import Problem
+from services.api.schemas.problem import Problem
 from shared.errors import (
     ArtifactError,
     InvalidRequestError,

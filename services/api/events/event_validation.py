@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.api.problems import what_of, where_of
-from services.api.schemas.answers import Event
+from services.api.schemas.events import Event
 from services.api.state.store import AcceptedEvent
 from shared.artifacts.catalog import Catalog
 from shared.errors import InvalidRequestError, NightshelfError

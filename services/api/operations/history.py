@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from services.api.schemas.page import Figure, GenerationFacts
+from services.api.schemas.operations import Figure, GenerationFacts
 from shared.artifacts.generation import GenerationManifest, artifact_folder, read_manifest
 from shared.errors import ArtifactError
 from shared.layout import DataFolder

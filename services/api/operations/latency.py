@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from services.api.metrics import REQUEST_SECONDS
-from services.api.schemas.page import RouteLatency
+from services.api.schemas.operations import RouteLatency
 
 _BUCKETS = "nightshelf_request_seconds_bucket"
 _NOT_ROUTES = ("unmatched", "/web/", "/docs")

@@ -7,7 +7,7 @@ import asyncio
 import orjson
 
 from services.api.present import reference
-from services.api.schemas.page import DemoReader
+from services.api.schemas.readers import DemoReader
 from services.api.state.generation_manager import ServingState
 from services.api.state.store import Store
 from shared.artifacts.generation import artifact_folder

@@ -10,20 +10,10 @@ from pydantic import StringConstraints, TypeAdapter, WithJsonSchema
 from services.api.deps import JSON_ONLY, BookPath, Limit, ServingDep, TitlePath
 from services.api.present import rated, record, reference
 from services.api.problems import documented
-from services.api.schemas.answers import (
-    LONGEST_TEXT,
-    PRINTABLE,
-    BookRecord,
-    BooksAnswer,
-    LegacyBook,
-    LegacyRecommendations,
-    LegacyRequest,
-    LegacySuggestions,
-    SearchAnswer,
-    SimilarAnswer,
-    SimilarBook,
-    Text,
-)
+from services.api.schemas.books import BookRecord, BooksAnswer, SearchAnswer
+from services.api.schemas.legacy import LegacyBook, LegacyRecommendations, LegacyRequest, LegacySuggestions
+from services.api.schemas.neighbours import SimilarAnswer, SimilarBook
+from services.api.schemas.text import LONGEST_TEXT, PRINTABLE, Text
 from services.api.search.titles import Resolution
 from services.api.state.generation_manager import ServingState
 from shared.errors import InvalidRequestError, UnknownTitleError

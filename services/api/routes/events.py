@@ -13,7 +13,7 @@ from services.api.deps import JSON_ONLY, ServingDep, StateDep
 from services.api.events.event_validation import MOST_EVENTS, accept_all, batch_of
 from services.api.metrics import EVENTS
 from services.api.problems import documented
-from services.api.schemas.answers import Event, EventsAnswer, RejectedEvent
+from services.api.schemas.events import Event, EventsAnswer, RejectedEvent
 
 router = APIRouter(tags=["events"])
 

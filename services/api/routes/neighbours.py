@@ -10,7 +10,7 @@ from services.api.deps import BookPath, Limit, ServingDep
 from services.api.present import rated, reference
 from services.api.problems import documented
 from services.api.routes.books import similar_books
-from services.api.schemas.page import AlikeByContent, AlikeByReaders, NeighboursAnswer
+from services.api.schemas.neighbours import AlikeByContent, AlikeByReaders, NeighboursAnswer
 from services.api.state.generation_manager import ServingState
 
 router = APIRouter(tags=["books"])

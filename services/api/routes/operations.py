@@ -15,8 +15,7 @@ from services.api.operations import history
 from services.api.operations.latency import latencies, registry
 from services.api.operations.rollback import roll_back
 from services.api.problems import documented
-from services.api.schemas.answers import Health, Readiness
-from services.api.schemas.page import OperationsAnswer, RollbackAnswer, RollbackRequest
+from services.api.schemas.operations import Health, OperationsAnswer, Readiness, RollbackAnswer, RollbackRequest
 from shared.errors import StoreUnavailableError
 from shared.layout import DataFolder
 from shared.run_log import read_last_run

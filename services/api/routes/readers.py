@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.api.deps import ServingDep, StateDep
 from services.api.problems import documented
-from services.api.schemas.page import ReadersAnswer
+from services.api.schemas.readers import ReadersAnswer
 
 router = APIRouter(tags=["readers"])
 

@@ -12,7 +12,9 @@ from services.api.deps import Limit, RecommendationQuery, ServingDep, state_of
 from services.api.present import rated
 from services.api.problems import documented
 from services.api.recommend.recommender import write_json
-from services.api.schemas.answers import GenresAnswer, PopularAnswer, RecommendationAnswer, Tribe, TribesAnswer
+from services.api.schemas.popular import GenresAnswer, PopularAnswer
+from services.api.schemas.recommendations import RecommendationAnswer
+from services.api.schemas.tribes import Tribe, TribesAnswer
 from shared.errors import InvalidRequestError, UnknownListError
 from shared.recommend.popularity_backfill import first_of_each_work
 

@@ -10,7 +10,7 @@ from services.api.deps import ServingDep, StateDep
 from services.api.page.web_assets import accepts_gzip, has_tag
 from services.api.present import rated
 from services.api.problems import documented
-from services.api.schemas.page import MappedBook
+from services.api.schemas.books import MappedBook
 from shared.errors import UnknownBookError
 
 router = APIRouter(tags=["tribes"])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from redis.exceptions import NoScriptError, ResponseError
 
 from services.api.metrics import REDIS_SECONDS, REDIS_UP
-from services.api.schemas.page import RedisFacts
+from services.api.schemas.operations import RedisFacts
 from services.api.state.scripts import READ, TAKE_EVENTS
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.api.events.event_validation import MOST_EVENTS, accept_all
 from services.api.events.kafka_client import security_options
 from services.api.events.kafka_message import Refused, encoded, events_of
-from services.api.schemas.answers import LONGEST_TEXT
+from services.api.schemas.text import LONGEST_TEXT
 from shared.errors import InvalidRequestError, NightshelfError, UnknownBookError
 from shared.settings import KafkaSettings, UserStateSettings, load_settings
 
