@@ -251,18 +251,19 @@ def similar(
     data_dir: DataDir = None,
 ) -> None:
     """Find books like one; suggestions when no book is called that."""
-    from services.api.routes.books import resolve, similar_books
+    from services.api.search.neighbours import similar_books
+    from services.api.search.resolve import resolve
     from services.api.state.generation_manager import open_serving_state
     from services.cli.tables import similar_screen, suggestions_screen
 
     folder = DataFolder(settings_for(data_dir).data_dir)
     served = open_serving_state(folder, _published(folder))
     try:
-        resolution = resolve(served, title)
+        resolution = resolve(served.generation, served.titles, title)
     except UnknownTitleError as error:
         out.print(suggestions_screen(error))
         raise typer.Exit(1) from error
-    out.print(similar_screen(served, resolution.number, similar_books(served, resolution.number, limit)))
+    out.print(similar_screen(served, resolution.number, similar_books(served.generation, resolution.number, limit)))
 
 
 @app.command()

@@ -1,1 +1,1 @@
-"""Titles: what a person means who types one."""
+"""Finding books: by title, by id, next to a book, popular in a genre or tribe."""

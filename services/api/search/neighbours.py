@@ -1,0 +1,75 @@
+"""Books next to a book: similar by description, read next by its readers. One edition of each work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.api.present import rated
+from services.api.schemas.neighbours import AlikeByContent, AlikeByReaders, SimilarBook
+from shared.artifacts.generation import Generation
+
+
+def similar_books(generation: Generation, number: int, limit: int) -> list[SimilarBook]:
+    """Books with the most similar descriptions, most similar first."""
+    item_index, similarities = generation.neighbours.of(number)
+    found = _one_per_work(generation, set(), item_index.tolist(), similarities.tolist(), limit)
+    return [
+        SimilarBook(**rated(generation, neighbour).model_dump(), similarity=min(1.0, round(similarity, 4)))
+        for neighbour, similarity in found
+    ]
+
+
+def alike_by_content(generation: Generation, number: int, limit: int) -> list[AlikeByContent]:
+    """Similar books, each with what else it shares with the book."""
+    catalog, cluster_of = generation.catalog, generation.neighbours.cluster_of
+    record, cluster = catalog.record(number), int(cluster_of[number])
+    books = []
+    for book in similar_books(generation, number, limit):
+        neighbour = catalog.number_of(book.book_id)
+        other = catalog.record(neighbour)
+        same_cluster = cluster >= 0 and cluster == cluster_of[neighbour]
+        books.append(
+            AlikeByContent(
+                **book.model_dump(),
+                same_series=record["series"] if record["series"] and record["series"] == other["series"] else None,
+                same_authors=_in_both(record, other, "authors"),
+                same_genres=_in_both(record, other, "genres"),
+                same_tribe=generation.neighbours.clusters[cluster]["name"] if same_cluster else None,
+            )
+        )
+    return books
+
+
+def alike_by_readers(generation: Generation, number: int, limit: int) -> list[AlikeByReaders]:
+    """Books that readers of this one read next; empty for a book newer than the night's table."""
+    transitions = generation.item_transitions
+    if number >= transitions.n_books:
+        return []
+    item_index, scores = transitions.of(number)
+    own = {int(generation.catalog.editions[number])}
+    found = _one_per_work(generation, own, item_index.tolist(), scores.tolist(), limit)
+    return [
+        AlikeByReaders(**rated(generation, neighbour).model_dump(), closeness=score / scores[0].item())
+        for neighbour, score in found
+    ]
+
+
+def _one_per_work(
+    generation: Generation, works: set[int], item_index: list[int], scores: list[float], limit: int
+) -> Iterator[tuple[int, float]]:
+    """The first book of each work that is not in `works`, at most `limit`."""
+    n_found = 0
+    for neighbour, score in zip(item_index, scores, strict=True):
+        work = int(generation.catalog.editions[neighbour])
+        if work in works:
+            continue
+        works.add(work)
+        yield neighbour, score
+        n_found += 1
+        if n_found == limit:
+            return
+
+
+def _in_both(record: dict[str, Any], other: dict[str, Any], field: str) -> list[str]:
+    return [entry for entry in record[field] if entry in other[field]]
