@@ -75,7 +75,7 @@ class TestRollback:
     def test_a_wrong_key_is_refused(self, asked, shop, api):
         asked.get_by_label("Operator key").fill("a key of my own making")
         asked.get_by_role("button", name="Roll back").click()
-        expect(asked.get_by_role("alert")).to_contain_text("not the right one")
+        expect(asked.get_by_role("alert")).to_contain_text("key is wrong")
         assert api.ok("/readyz")["generation"] == shop[1][1]
 
     def test_with_the_key_the_earlier_generation_is_served(self, asked, visitor, shop, api):

@@ -1,4 +1,4 @@
-"""Published generations with what the night that made them measured, read from the data folder."""
+"""Published generations with the figures their nights measured, read from the data folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.artifacts.generation import GenerationManifest, artifact_folder, rea
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 
-_MOST_SHOWN = 30
+_MAX_SHOWN = 30
 
 
 def facts_of(folder: DataFolder, manifest: GenerationManifest, *, served: bool) -> GenerationFacts:
@@ -25,9 +25,9 @@ def facts_of(folder: DataFolder, manifest: GenerationManifest, *, served: bool) 
 
 
 def published(folder: DataFolder, ids: Sequence[str], served: str | None) -> list[GenerationFacts]:
-    """The newest of these generations, newest first. What cannot be read any more is left out. Reads many files."""
+    """The newest of these generations, newest first, without those that can no longer be read. Reads many files."""
     found = []
-    for generation in sorted(set(ids), reverse=True)[:_MOST_SHOWN]:
+    for generation in sorted(set(ids), reverse=True)[:_MAX_SHOWN]:
         try:
             found.append(facts_of(folder, read_manifest(folder, generation), served=generation == served))
         except ArtifactError:
@@ -36,7 +36,7 @@ def published(folder: DataFolder, ids: Sequence[str], served: str | None) -> lis
 
 
 def on_disk(folder: DataFolder) -> list[str]:
-    """Ids of the generations in the data folder, for when Redis cannot be asked which were published."""
+    """Ids of the generations in the data folder: the fallback without Redis."""
     return [path.stem for path in folder.generations.glob("*.json")]
 
 

@@ -1,4 +1,4 @@
-"""Simulated readers to look at."""
+"""Simulated readers of the demo."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ router = APIRouter(tags=["readers"])
 
 @router.get("/api/readers", responses=documented(422, 503))
 async def demo_readers(
-    state: StateDep, served: ServingDep, limit: Annotated[int, Query(ge=1, le=24, description="How many at most")] = 6
+    state: StateDep,
+    served: ServingDep,
+    limit: Annotated[int, Query(ge=1, le=24, description="Maximum number of readers")] = 6,
 ) -> ReadersAnswer:
-    """Some simulated readers with the books they liked lately. Where readers are real people, nobody is listed."""
+    """List some simulated readers with books they liked lately. Real readers are never listed."""
     return ReadersAnswer(
         readers=await state.demo_readers.find(served, limit),
         simulated_readers=served.generation.manifest.simulated_readers,

@@ -233,7 +233,7 @@ class TestRollback:
 
     @pytest.mark.parametrize("key", [None, "", "wrong", KEY[:-1], f"{KEY}x", KEY.upper()])
     def test_with_another_key_nobody_may(self, keyed, odd_world, key):
-        assert "not the right one" in problem_of(self.ask(keyed, odd_world, key), 403)["detail"]
+        assert "key is wrong" in problem_of(self.ask(keyed, odd_world, key), 403)["detail"]
 
     def test_a_generation_never_published_is_refused(self, keyed, odd_world):
         for other in ("../../etc/passwd", "20200101T000000000000Z-abcdef"):

@@ -1,0 +1,35 @@
+"""The answer of `/api/operations`: what is served, what was, what the last run did, how fast answers are."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.api.operations import history
+from services.api.operations.latency import latencies
+from services.api.schemas.operations import OperationsAnswer
+from services.api.state.generation_manager import GenerationManager
+from services.api.state.store import Store
+from shared.errors import StoreUnavailableError
+from shared.layout import DataFolder
+from shared.run_log import read_last_run
+from shared.settings import Settings
+
+
+async def overview(settings: Settings, live: GenerationManager, store: Store) -> OperationsAnswer:
+    """Gather it; also without Redis and before the first night. Files are read off the event loop."""
+    folder = DataFolder(settings.data_dir)
+    served = live.pin().generation.manifest if live.ready else None
+    served_id = served.id if served else None
+    try:
+        ids = await store.history()
+    except StoreUnavailableError:
+        ids = await asyncio.to_thread(history.on_disk, folder)
+    return OperationsAnswer(
+        served=await asyncio.to_thread(history.facts_of, folder, served, served=True) if served else None,
+        history=await asyncio.to_thread(history.published, folder, ids, served_id),
+        last_run=await asyncio.to_thread(read_last_run, folder),
+        latency=await asyncio.to_thread(latencies),
+        redis=await store.facts(),
+        rollback=settings.page.operator_key is not None,
+        report=served is not None and folder.best_report(served.id) is not None,
+    )
