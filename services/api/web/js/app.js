@@ -1,11 +1,11 @@
 /** Follows the address: one view at a time, and what the whole page says about the engine. */
 
-import { ApiError, pageFacts } from "./api.js";
-import { book } from "./book.js";
-import { allowPictures } from "./cover.js";
+import { ApiError, pageFacts } from "./data/api.js";
+import { book } from "./views/book.js";
+import { allowPictures } from "./parts/cover.js";
 import { el } from "./dom.js";
-import { find } from "./find.js";
-import { emptyShelf, failure, notice, withdraw } from "./notice.js";
+import { find } from "./views/find.js";
+import { emptyShelf, failure, notice, withdraw } from "./parts/notice.js";
 
 /**
  * @typedef {object} Visit what a view is given
@@ -20,9 +20,9 @@ const LOOK_AGAIN_MILLISECONDS = 5000;
 const VIEWS = {
   find: { title: "Find", load: async () => find },
   book: { title: "Book", load: async () => book },
-  reader: { title: "Reader", load: async () => (await import("./reader.js")).reader },
-  tribes: { title: "Tribes", load: async () => (await import("./tribes.js")).tribes },
-  operations: { title: "Operations", load: async () => (await import("./operations.js")).operations, needsNothing: true },
+  reader: { title: "Reader", load: async () => (await import("./views/reader.js")).reader },
+  tribes: { title: "Tribes", load: async () => (await import("./views/tribes.js")).tribes },
+  operations: { title: "Operations", load: async () => (await import("./views/operations.js")).operations, needsNothing: true },
 };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));

@@ -1,13 +1,13 @@
 /** Find: a search box, what it found, what may have been meant, and the shelves of what is well loved. */
 
-import { ApiError, get } from "./api.js";
-import { cover } from "./cover.js";
-import { el } from "./dom.js";
-import { failure } from "./notice.js";
-import { records } from "./records.js";
-import { bookLink, shelf } from "./shelf.js";
-import { suggestBox } from "./suggest.js";
-import { people, ratingOf } from "./words.js";
+import { ApiError, get } from "../data/api.js";
+import { cover } from "../parts/cover.js";
+import { el } from "../dom.js";
+import { failure } from "../parts/notice.js";
+import { records } from "../data/records.js";
+import { bookLink, shelf } from "../parts/shelf.js";
+import { suggestBox } from "../parts/suggest.js";
+import { people, ratingOf } from "../words.js";
 
 const SHELVES = 3;
 const ON_A_SHELF = 7;
@@ -15,7 +15,7 @@ const ON_A_SHELF = 7;
 /** @param {string} text */
 const findLink = (text) => `#/find?q=${encodeURIComponent(text)}`;
 
-/** @param {import("./app.js").Visit} visit @returns {Promise<HTMLElement>} */
+/** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
 export async function find({ query, facts, signal }) {
   const asked = query.get("q") ?? "";
   const box = suggestBox({

@@ -1,18 +1,18 @@
 /** Reader: choose a demo reader or start as a new one; rate, dismiss and shift the weights, and watch the list change. */
 
-import { get } from "./api.js";
-import { cover } from "./cover.js";
-import { announce, debounced, el } from "./dom.js";
-import { report } from "./events.js";
-import { me, startAnew } from "./memory.js";
-import { failure, notice, withdraw } from "./notice.js";
-import { stars } from "./rating.js";
-import { RecommendationList } from "./recommendations.js";
-import { records } from "./records.js";
-import { bookLink, shelf } from "./shelf.js";
-import { suggestBox } from "./suggest.js";
-import { weightSlider } from "./weight_slider.js";
-import { counted, listed, people, readerName } from "./words.js";
+import { get } from "../data/api.js";
+import { cover } from "../parts/cover.js";
+import { announce, debounced, el } from "../dom.js";
+import { report } from "../data/events.js";
+import { me, startAnew } from "../data/memory.js";
+import { failure, notice, withdraw } from "../parts/notice.js";
+import { stars } from "../parts/rating.js";
+import { RecommendationList } from "../parts/recommendations.js";
+import { records } from "../data/records.js";
+import { bookLink, shelf } from "../parts/shelf.js";
+import { suggestBox } from "../parts/suggest.js";
+import { weightSlider } from "../parts/weight_slider.js";
+import { counted, listed, people, readerName } from "../words.js";
 
 const LISTED = 10;
 const TO_RATE = 6;
@@ -25,12 +25,12 @@ const STRATEGIES = {
   popular: "Popular books, spread over the tribes: nothing is known of this reader yet",
 };
 
-/** @param {import("./app.js").Visit} visit @returns {Promise<HTMLElement>} */
+/** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
 export async function reader(visit) {
   return visit.path[0] ? oneReader(visit.path[0], visit) : choice(visit);
 }
 
-/** Whom to be. @param {import("./app.js").Visit} visit */
+/** Whom to be. @param {import("../app.js").Visit} visit */
 async function choice({ facts, signal }) {
   let readers = [];
   try {
@@ -67,7 +67,7 @@ function readerCard(one, known) {
     el("span.reader-taste", {}, `lately liked ${listed(one.recent.slice(0, 2).map((book) => book.title))}`)));
 }
 
-/** One reader's list, and everything that changes it. @param {string} id @param {import("./app.js").Visit} visit */
+/** One reader's list, and everything that changes it. @param {string} id @param {import("../app.js").Visit} visit */
 async function oneReader(id, { facts, signal }) {
   const isMe = id === me().id;
   let weight = null;

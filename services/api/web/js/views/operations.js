@@ -1,16 +1,16 @@
 /** Operations: what is served and was, what the last run did, how fast answers are, how Redis is; and rolling back. */
 
-import { get } from "./api.js";
-import { el } from "./dom.js";
-import { rollbackDialog } from "./rollback.js";
-import { ago, count, counted, duration, moment } from "./words.js";
+import { get } from "../data/api.js";
+import { el } from "../dom.js";
+import { rollbackDialog } from "../parts/rollback.js";
+import { ago, count, counted, duration, moment } from "../words.js";
 
 const SYSTEMS = { served: "What is served", collaborative: "Similar readers alone", content: "Descriptions alone", companions: "Read next alone", popularity: "Popular books" };
 const METRICS = { ndcg_at_10: "NDCG@10", recall_at_10: "Recall@10", hit_rate_at_10: "Hit rate@10", reciprocal_rank_at_10: "MRR@10" };
 const VERDICTS = { pass: "Passed the gate", "no-comparison": "Nothing to compare with", worse: "Worse, and published all the same", off: "The gate was off" };
 const STATUSES = { done: "done", failed: "failed", running: "has not ended" };
 
-/** @param {import("./app.js").Visit} visit @returns {Promise<HTMLElement>} */
+/** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
 export async function operations({ signal }) {
   const told = await get("api/operations", signal);
   const refresh = el("button.button", { type: "button", onclick: () => dispatchEvent(new Event("hashchange")) }, "Look again");
@@ -44,7 +44,7 @@ function serving(served, report) {
   );
 }
 
-/** @param {string} name @param {import("./dom.js").Child | import("./dom.js").Child[]} value */
+/** @param {string} name @param {import("../dom.js").Child | import("../dom.js").Child[]} value */
 const fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
 
 /** @param {any} gate */

@@ -1,24 +1,24 @@
 /** Tribes: the map of all books with its legend, and the page of one tribe with its popular books. */
 
-import { get, getBytes } from "./api.js";
-import { el } from "./dom.js";
-import { BookMap } from "./map_data.js";
-import { mapStage } from "./map_stage.js";
-import { shelf } from "./shelf.js";
-import { css, tribeColours } from "./tribe_colours.js";
-import { count, counted, ratingOf } from "./words.js";
+import { get, getBytes } from "../data/api.js";
+import { el } from "../dom.js";
+import { BookMap } from "../map/data.js";
+import { mapStage } from "../map/stage.js";
+import { shelf } from "../parts/shelf.js";
+import { css, tribeColours } from "../map/tribe_colours.js";
+import { count, counted, ratingOf } from "../words.js";
 
 const POPULAR = 21;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** @param {import("./app.js").Visit} visit @returns {Promise<HTMLElement>} */
+/** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
 export async function tribes(visit) {
   const { tribes: all } = await get("api/tribes", visit.signal);
   const named = all.find((tribe) => String(tribe.tribe) === visit.path[0]);
   return named ? oneTribe(named, all, visit) : atlas(all, visit);
 }
 
-/** @param {any[]} all @param {import("./app.js").Visit} visit */
+/** @param {any[]} all @param {import("../app.js").Visit} visit */
 async function atlas(all, { signal }) {
   const map = new BookMap(await getBytes("api/map", signal));
   const size = 1 + Math.max(0, ...all.map((tribe) => tribe.tribe));
@@ -51,7 +51,7 @@ function entry(tribe, colours, stage) {
     el("span.legend-count", { "aria-label": counted(tribe.n_books, "book") }, count(tribe.n_books))));
 }
 
-/** @param {any} tribe @param {any[]} all @param {import("./app.js").Visit} visit */
+/** @param {any} tribe @param {any[]} all @param {import("../app.js").Visit} visit */
 async function oneTribe(tribe, all, { facts, signal }) {
   let items = [];
   try {

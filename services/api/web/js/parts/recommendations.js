@@ -1,11 +1,11 @@
 /** A reader's list as it is shown: what is new, what moved, why each book is there, and what one can do about it. */
 
 import { cover } from "./cover.js";
-import { calm, el } from "./dom.js";
+import { calm, el } from "../dom.js";
 import { stars } from "./rating.js";
-import { records } from "./records.js";
+import { records } from "../data/records.js";
 import { bookLink } from "./shelf.js";
-import { carriers, people, sourceName, whyListed } from "./words.js";
+import { carriers, people, sourceName, whyListed } from "../words.js";
 
 const MOVE = { duration: 420, easing: "cubic-bezier(.2, .7, .2, 1)" };
 

@@ -1,16 +1,16 @@
 /** Books standing on a shelf: cover, title, author, and why they are there. */
 
 import { cover } from "./cover.js";
-import { el } from "./dom.js";
-import { records } from "./records.js";
-import { people } from "./words.js";
+import { el } from "../dom.js";
+import { records } from "../data/records.js";
+import { people } from "../words.js";
 
 /** @param {string} id */
 export const bookLink = (id) => `#/book/${encodeURIComponent(id)}`;
 
 /**
  * @typedef {{book_id: string, title: string, authors: string[]}} Book
- * @typedef {(book: any) => import("./dom.js").Child} Note
+ * @typedef {(book: any) => import("../dom.js").Child} Note
  */
 
 /**

@@ -1,8 +1,8 @@
 /** A search box that suggests books as one types (the combobox pattern of the ARIA practices). */
 
-import { get } from "./api.js";
-import { debounced, el } from "./dom.js";
-import { people } from "./words.js";
+import { get } from "../data/api.js";
+import { debounced, el } from "../dom.js";
+import { people } from "../words.js";
 
 const PAUSE_MILLISECONDS = 110;
 const MOST = 7;

@@ -1,6 +1,6 @@
 /** What the page says across its whole width: the engine is degraded, something could not be done. */
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 
 /** @type {Map<string, HTMLElement>} */
 const shown = new Map();
@@ -26,7 +26,7 @@ export function withdraw(kind) {
   shown.delete(kind);
 }
 
-/** What is wrong, as a panel in place of what should be there. @param {import("./api.js").ApiError | Error} error */
+/** What is wrong, as a panel in place of what should be there. @param {import("../data/api.js").ApiError | Error} error */
 export function failure(error) {
   const problem = error.problem ?? {};
   return el(

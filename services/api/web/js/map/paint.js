@@ -3,7 +3,7 @@
  * ground: a few milliseconds for a hundred thousand books, and no graphics card needed.
  */
 
-import { SIDE } from "./map_data.js";
+import { SIDE } from "./data.js";
 
 const STEPS = 3; // stamps per pixel of radius
 const LARGEST = 26;
@@ -45,8 +45,8 @@ export class Painter {
   }
 
   /**
-   * @param {import("./map_data.js").BookMap} map
-   * @param {import("./map_camera.js").Camera} camera
+   * @param {import("./data.js").BookMap} map
+   * @param {import("./camera.js").Camera} camera
    * @param {number} ratio canvas pixels in a CSS pixel
    * @param {Colour[]} colours by tribe
    * @param {Colour} ground
@@ -88,7 +88,7 @@ export class Painter {
   }
 }
 
-/** How large a book is drawn, in canvas pixels, by its byte of ratings. @param {import("./map_data.js").BookMap} map @param {import("./map_camera.js").Camera} camera @param {number} ratio */
+/** How large a book is drawn, in canvas pixels, by its byte of ratings. @param {import("./data.js").BookMap} map @param {import("./camera.js").Camera} camera @param {number} ratio */
 export function radii(map, camera, ratio) {
   const room = Math.sqrt((camera.spanX * camera.spanY) / Math.max(map.n, 1));
   const base = Math.max(0.7 * ratio, Math.min(room * 0.2, 5.6 * ratio)) * camera.zoom ** 0.45;

@@ -1,6 +1,6 @@
 /** Five stars as buttons: one stop of the Tab key, arrows to move between them, Enter or Space to give them. */
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 
 const MOST = 5;
 

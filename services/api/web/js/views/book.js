@@ -1,18 +1,18 @@
 /** Book: what it is, how it is liked, and its neighbours by description and by readers, each with its reason. */
 
-import { get } from "./api.js";
-import { cover } from "./cover.js";
-import { el } from "./dom.js";
-import { report } from "./events.js";
-import { notice } from "./notice.js";
-import { me } from "./memory.js";
-import { stars } from "./rating.js";
-import { shelf } from "./shelf.js";
-import { counted, people, ratingOf, whyAlike } from "./words.js";
+import { get } from "../data/api.js";
+import { cover } from "../parts/cover.js";
+import { el } from "../dom.js";
+import { report } from "../data/events.js";
+import { notice } from "../parts/notice.js";
+import { me } from "../data/memory.js";
+import { stars } from "../parts/rating.js";
+import { shelf } from "../parts/shelf.js";
+import { counted, people, ratingOf, whyAlike } from "../words.js";
 
 const NEIGHBOURS = 7;
 
-/** @param {import("./app.js").Visit} visit @returns {Promise<HTMLElement>} */
+/** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
 export async function book({ path, facts, signal }) {
   const id = encodeURIComponent(path[0] ?? "");
   const [record, near] = await Promise.all([

@@ -4,7 +4,7 @@ const HEAD_BYTES = 24;
 const PER_CELL = 3;
 export const SIDE = 65535;
 
-/** All books by place. The layout of the bytes is described in services/api/book_map.py. */
+/** All books by place. The layout of the bytes is described in services/api/page/book_map.py. */
 export class BookMap {
   /** @param {ArrayBuffer} bytes */
   constructor(bytes) {

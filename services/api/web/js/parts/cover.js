@@ -1,6 +1,6 @@
 /** Typographic covers, drawn: the same title always has the same one. Palette by tribe, ornament and setting by title. */
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 import { ornament, ORNAMENTS } from "./ornaments.js";
 
 /** Paper, ink and accent, each pair readable. */

@@ -1,6 +1,6 @@
 /** Where on the canvas a place of the map is, and the other way round; coming nearer and moving. */
 
-import { SIDE } from "./map_data.js";
+import { SIDE } from "./data.js";
 
 const MARGIN = 26; // CSS pixels around all books
 const MOST_STRETCHED = 1.7; // the plane's two axes have no common unit worth keeping

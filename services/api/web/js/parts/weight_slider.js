@@ -1,6 +1,6 @@
 /** How much each of the two engines counts: a slider that says what it is set to. */
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 
 const STEP = 5;
 

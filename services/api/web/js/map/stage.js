@@ -1,11 +1,11 @@
 /** The map on its canvas: drawn, moved and looked at by pointer, finger or keyboard. */
 
-import { get } from "./api.js";
-import { announce, el } from "./dom.js";
-import { Camera } from "./map_camera.js";
-import { Painter, radii } from "./map_paint.js";
-import { bookLink } from "./shelf.js";
-import { counted, people } from "./words.js";
+import { get } from "../data/api.js";
+import { announce, el } from "../dom.js";
+import { Camera } from "./camera.js";
+import { Painter, radii } from "./paint.js";
+import { bookLink } from "../parts/shelf.js";
+import { counted, people } from "../words.js";
 
 const REACH = 16; // CSS pixels
 const KEY_ZOOM = 1.5;
@@ -13,7 +13,7 @@ const CLICK_SLACK = 5;
 const LABELS = 12;
 
 /**
- * @param {import("./map_data.js").BookMap} map
+ * @param {import("./data.js").BookMap} map
  * @param {Map<number, string>} names of tribes
  * @param {[number, number, number][]} colours of tribes
  * @param {AbortSignal} signal

@@ -1,9 +1,9 @@
 /** Rolling back, with a confirmation and the operator key. */
 
-import { post } from "./api.js";
-import { el } from "./dom.js";
+import { post } from "../data/api.js";
+import { el } from "../dom.js";
 import { notice } from "./notice.js";
-import { ago } from "./words.js";
+import { ago } from "../words.js";
 
 /**
  * @param {{id: string}} served what is served now

@@ -1,6 +1,6 @@
 /** What is drawn on a cover beside its title. Every ornament fills 200 x 300 and takes its colours from the cover. */
 
-import { svg } from "./dom.js";
+import { svg } from "../dom.js";
 
 /** @typedef {() => number} Random */
 
