@@ -1,0 +1,124 @@
+"""Search with typing errors: books that have most of the typed words, or words like them."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from services.api.search.title_query import TitleQuery
+from services.api.search.title_table import TitleTable
+from services.api.search.title_words import Meaning, WordIndex
+
+MIN_LETTERS_OF_BEGINNING = 3
+_ARTICLES = re.compile(r"\b(?:the|an?) ")
+_MAX_SHORTLIST = 160  # books compared as whole strings
+_MIN_LETTERS_TO_SPLIT = 5
+
+# Worth of a word found otherwise than exactly in a title.
+_IN_AUTHOR = 0.97
+_BEGINNING = 0.88
+_SHORT_BEGINNING = 0.7  # of three letters, which begin many words
+_JOINED_OR_SPLIT = 0.95
+
+# The score is coverage in [0, 1] (how much of the query the book has, rare words counting more), plus:
+_POPULARITY = 0.30  # times log(1 + ratings) over its maximum
+_WHOLE_TITLE = 0.35  # times how far beyond _ALIKE the query is the whole title, or title and author, or author
+_ALIKE = 0.8
+_PLAIN_TITLE = 0.25  # worth of being the title without its subtitle, against the whole title
+_AUTHOR = 0.3  # worth of being the author, likewise
+_MIN_COVERAGE = 0.66  # below this it is nonsense
+_MAX_BEHIND_BEST = 0.18  # coverage lost to the best suggestion
+_WEIGHT_OF_UNKNOWN = 0.5  # of a word nothing resembles, against a word that one book has
+
+
+def typo_matches(table: TitleTable, query: TitleQuery, *, unfinished: bool) -> list[int]:
+    """Books that have most of the words, typing errors forgiven, best first; none that has too few.
+
+    Args:
+        table: the titles.
+        query: the typed text, at least one word.
+        unfinished: the last word may go on.
+    """
+    coverage = _coverage(table, query.words, unfinished=unfinished)
+    best = float(coverage.max(initial=0.0))
+    numbers = np.flatnonzero(coverage >= max(_MIN_COVERAGE, best - _MAX_BEHIND_BEST))
+    scores = coverage[numbers] + _POPULARITY * table.popularity[numbers]
+    if len(numbers) > _MAX_SHORTLIST:
+        kept = np.argpartition(-scores, _MAX_SHORTLIST)[:_MAX_SHORTLIST]
+        numbers, scores = numbers[kept], scores[kept]
+    ranked = [
+        (-score - _WHOLE_TITLE * _likeness_beyond(table, query, number), number)
+        for score, number in zip(scores.tolist(), numbers.tolist(), strict=True)
+    ]
+    return [number for _score, number in sorted(ranked)]
+
+
+def _coverage(table: TitleTable, words: list[str], *, unfinished: bool) -> NDArray[np.float32]:
+    """How much of the query each book has, rare words counting more: (n_books,), in [0, 1]."""
+    n_books, index = table.n_books, table.words
+    rarest = float(np.log1p(max(n_books, 1)))
+    coverage = np.zeros(n_books, np.float32)
+    total = 0.0
+    for place, word in enumerate(words):
+        meanings = _meanings(index, word, unfinished=unfinished and place == len(words) - 1)
+        found = np.zeros(n_books, np.float32)
+        for meaning in meanings:  # the most similar last, so that it stays
+            found[index.books("author", meaning)] = _IN_AUTHOR * meaning.similarity
+        for meaning in meanings:
+            in_title = index.books("title", meaning)
+            found[in_title] = np.maximum(found[in_title], meaning.similarity)
+        _add_joined_and_split(index, words, place, found)
+        n_with = index.n_books_with(meanings[-1]) if meanings else np.count_nonzero(found)
+        weight = float(np.log1p(n_books / n_with)) if n_with else _WEIGHT_OF_UNKNOWN * rarest
+        weight *= meanings[-1].similarity if meanings else 1.0  # an uncertain word counts less
+        coverage += weight * found
+        total += weight
+    return coverage / np.float32(total)
+
+
+def _meanings(index: WordIndex, word: str, *, unfinished: bool) -> list[Meaning]:
+    """What a typed word may mean, the likeliest last."""
+    meanings = index.similar(word, unfinished=unfinished)
+    if len(word) >= MIN_LETTERS_OF_BEGINNING:
+        is_short = len(word) == MIN_LETTERS_OF_BEGINNING
+        beginning = index.beginning_with(word, _SHORT_BEGINNING if is_short else _BEGINNING)
+        if beginning:
+            meanings.append(beginning)
+    exact = index.exactly(word)
+    if exact:
+        meanings.append(exact)
+    return sorted(meanings, key=lambda meaning: meaning.similarity)
+
+
+def _add_joined_and_split(index: WordIndex, words: list[str], place: int, found: NDArray[np.float32]) -> None:
+    """Count books that write this word and its neighbour as one ("mocking bird"), or this one as two."""
+    for left, right in pairwise(words[max(0, place - 1) : place + 2]):
+        joined = index.exactly(left + right)
+        if joined:
+            has = index.books_anywhere(joined)
+            found[has] = np.maximum(found[has], _JOINED_OR_SPLIT)
+    word = words[place]
+    if len(word) >= _MIN_LETTERS_TO_SPLIT and word not in index:
+        for left_half, right_half in index.halves(word):
+            has = index.books_anywhere(left_half) & index.books_anywhere(right_half)
+            found[has] = np.maximum(found[has], _JOINED_OR_SPLIT)
+
+
+def _likeness_beyond(table: TitleTable, query: TitleQuery, number: int) -> float:
+    """How far the query is this book's whole title, title and author, or author: 0 at `_ALIKE`, 1 when equal."""
+    full, plain, name = table.full[number], table.plain[number], table.first_names[number]
+    alike = OSA.normalized_similarity
+    with_author = fuzz.token_sort_ratio(query.spoken, f"{plain} {name}", score_cutoff=100 * _ALIKE) / 100
+    worths = (
+        (1.0, with_author),
+        (1.0, alike(_ARTICLES.sub("", query.key), _ARTICLES.sub("", full), score_cutoff=_ALIKE)),
+        (_PLAIN_TITLE, alike(query.key, plain, score_cutoff=_ALIKE)),
+        (_AUTHOR, alike(query.spoken, name, score_cutoff=_ALIKE)),
+        (_AUTHOR, alike(query.spoken, name.rpartition(" ")[2], score_cutoff=_ALIKE)),
+    )
+    return max(worth * max(0.0, likeness - _ALIKE) for worth, likeness in worths) / (1 - _ALIKE)
