@@ -1,10 +1,10 @@
-"""`create_app(settings)`: the online half, assembled. There is no global application."""
+"""`create_app(settings)` assembles the online half. There is no global application."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -39,6 +39,19 @@ from shared.layout import DataFolder
 from shared.log import configure_logging
 from shared.settings import Settings, load_settings
 
+_SUBJECTS = (  # in the order of the documentation
+    recommendations,
+    popular,
+    books,
+    legacy,
+    events,
+    tribes,
+    readers,
+    operations,
+    report,
+    pages,
+)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """An application that serves the data folder and Redis named in its settings.
@@ -52,7 +65,25 @@ def create_app(settings: Settings) -> FastAPI:
             where="NIGHTSHELF_REDIS_URL",
             hint="Set it, or use `nightshelf serve --embedded`.",
         )
-    store = Store(settings, settings.redis_url)
+    app = FastAPI(
+        title="Nightshelf",
+        version=version("nightshelf"),
+        description="Book recommendations: heavy work every night, answers in milliseconds by day.",
+        lifespan=_lifespan(settings, Store(settings, settings.redis_url)),
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for subject in _SUBJECTS:
+        app.include_router(subject.router)
+    documentation.install(app)
+    problems.install(app)
+    app.add_middleware(Measured)
+    return app
+
+
+def _lifespan(settings: Settings, store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
+    """Follow the published generation while the application runs."""
     folder = DataFolder(settings.data_dir)
     live = GenerationManager(folder, store, settings.serve.poll_seconds)
 
@@ -76,50 +107,25 @@ def create_app(settings: Settings) -> FastAPI:
             await live.stop()
             await store.close()
 
-    app = FastAPI(
-        title="Nightshelf",
-        version=version("nightshelf"),
-        description="Book recommendations: heavy work every night, answers in milliseconds by day.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
-    )
-    for router in (
-        recommendations.router,
-        popular.router,
-        books.router,
-        legacy.router,
-        events.router,
-        tribes.router,
-        readers.router,
-        operations.router,
-        report.router,
-        pages.router,
-    ):
-        app.include_router(router)
-    documentation.install(app)
-    problems.install(app)
-    app.add_middleware(Measured)
-    return app
+    return lifespan
 
 
 def app_from_environment() -> FastAPI:
-    """The factory for a server that starts worker processes: settings come from the environment."""
+    """An application with settings from the environment, for servers that start worker processes."""
     settings = load_settings()
     configure_logging(settings.log_format)
     return create_app(settings)
 
 
 class Measured:
-    """Times every request by route, status class and strategy. Plain ASGI: nothing is buffered."""
+    """Times every request by route, status class and strategy. Plain ASGI middleware, which buffers nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._children: dict[tuple[str, str, str], Any] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -106,6 +106,28 @@ def first_day(server, reader):
     return answer
 
 
+def first_night(server, reader, data, before):
+    """Run a night beside the server; returns the reader's list in the morning."""
+    url = embedded_url(data)
+    valkey = process_of(url)
+    night = run_command("nightly", "--data-dir", data)
+    assert night.returncode == 0, night.stderr
+    assert process_of(url) == valkey, "the night used the server's Valkey and left it running"
+    generation = read_pointer_file(DataFolder(data))
+    assert generation != before["generation"]
+    server.wait_for_generation(generation)
+    morning = reader.look(server)
+    assert morning["strategy"] == "hybrid"
+    assert any(item["sources"]["collaborative"] is not None for item in morning["items"])
+    with connect(url) as client:
+        artifact = read_manifest(DataFolder(data), generation).artifacts["collaborative"]
+        assert client.exists(Keys().collaborative_list(artifact, READER)), "the night's lists use the new ratings"
+    assert morning["items"] != before["items"]
+    assert events_taken_in(data, client_url=url) == reader.event_ids
+    assert interactions_of(data) == reader.reported
+    return morning
+
+
 def test_a_reader_from_the_first_visit_to_the_second_night(data, catalog, tmp_path):
     log = tmp_path / "serve.log"
     url = embedded_url(data)
@@ -120,26 +142,10 @@ def test_a_reader_from_the_first_visit_to_the_second_night(data, catalog, tmp_pa
 
     with serving("--embedded", "--data-dir", data, log=log) as server:
         assert reader.look(server) == before, "nothing was forgotten over the restart"
-        valkey = process_of(url)
         with connect(url) as client:
             assert client.xlen(Keys().events) == len(reader.event_ids)
 
-        night = run_command("nightly", "--data-dir", data)
-        assert night.returncode == 0, night.stderr
-        assert process_of(url) == valkey, "the night used the server's Valkey and left it running"
-        generation = read_pointer_file(DataFolder(data))
-        assert generation != before["generation"]
-        server.wait_for_generation(generation)
-        morning = reader.look(server)
-        assert morning["strategy"] == "hybrid"
-        assert any(item["sources"]["collaborative"] is not None for item in morning["items"])
-        with connect(url) as client:
-            artifact = read_manifest(DataFolder(data), generation).artifacts["collaborative"]
-            assert client.exists(Keys().collaborative_list(artifact, READER)), "the night's lists use the new ratings"
-        assert morning["items"] != before["items"]
-        assert events_taken_in(data, client_url=url) == reader.event_ids
-        assert interactions_of(data) == reader.reported
-
+        morning = first_night(server, reader, data, before)
         reader.report(server, ids(morning)[0], "read", again=False)
         assert ids(reader.look(server)) != ids(morning)
         reader.report(server, ids(reader.look(server))[0], "dismiss", again=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 
 from shared.title_keys import last_name, name_words, parse_title, title_key
 from tests.worlds.title_texts import ANYTHING, TITLE_LIKE
@@ -60,6 +60,7 @@ class TestTitleKey:
     def test_different_books_stay_apart(self, one: str, other: str) -> None:
         assert title_key(one) != title_key(other)
 
+    @settings(deadline=None)
     @given(ANYTHING | TITLE_LIKE)
     @example("the a an the")
     @example("ŉ")
@@ -69,6 +70,7 @@ class TestTitleKey:
         key = title_key(text)
         assert title_key(key) == key
 
+    @settings(deadline=None)
     @given(ANYTHING | TITLE_LIKE)
     def test_key_begins_with_each_head_and_words_are_single_spaced(self, text: str) -> None:
         parsed = parse_title(text)
