@@ -14,6 +14,7 @@ from services.api.schemas.events import Event
 from services.api.state.store import AcceptedEvent
 from shared.artifacts.catalog import Catalog
 from shared.errors import InvalidRequestError, NightshelfError
+from shared.feedback import is_positive, is_seen
 from shared.settings import UserStateSettings
 
 MOST_EVENTS = 1000
@@ -79,10 +80,8 @@ def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> Accep
         raise InvalidRequestError(
             f"The time {moment} is before 1970 or in the future.", where="time", hint="Leave it out to mean now."
         )
-    seen = event.kind in settings.seen_kinds
-    positive = event.kind in settings.positive_kinds and (
-        event.value is None or event.value >= settings.positive_rating
-    )
+    seen = is_seen(event.kind, settings)
+    positive = is_positive(event.kind, event.value, settings)
     return AcceptedEvent(
         event_id=event.event_id,
         user_id=event.user_id,

@@ -1,22 +1,37 @@
-"""What a user last made of a book: the one rule by which interactions become seen books and positive ones.
+"""From interactions to feedback: which are seen, which positive, and what a user last made of each book.
 
-Factors, top-N lists and user state all start from this table, so that they agree on what was read and liked.
+Factors, popularity, top-N lists and user state all start from here, so that they agree. `shared.feedback` holds the
+same rule for one interaction.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from shared.settings import UserStateSettings
 
 
-def user_item_feedback(interactions: pd.DataFrame, settings: UserStateSettings) -> pd.DataFrame:
-    """Reduce interactions to one opinion for each user and book.
+def seen_rows(interactions: pd.DataFrame, settings: UserStateSettings) -> NDArray[np.bool_]:
+    """bool, (n,): `shared.feedback.is_seen` of each interaction."""
+    seen: NDArray[np.bool_] = interactions["kind"].isin(sorted(settings.seen_kinds)).to_numpy(bool)
+    return seen
 
-    The latest interaction of a seen kind decides; where several bear the same time, a rating does, else the one that
-    stands last. It is positive if its kind is a positive one and, for a rating, its value reaches
-    `settings.positive_rating`; a rating without a value is not positive.
+
+def positive_rows(interactions: pd.DataFrame, settings: UserStateSettings) -> NDArray[np.bool_]:
+    """bool, (n,): `shared.feedback.is_positive` of each interaction."""
+    kinds = interactions["kind"]
+    positive: NDArray[np.bool_] = kinds.isin(sorted(settings.positive_kinds & settings.seen_kinds)).to_numpy(bool)
+    is_rating = (kinds == "rating").to_numpy(bool, na_value=False)
+    values = interactions["value"].to_numpy(np.float64, na_value=np.nan)
+    return positive & (~is_rating | (values >= settings.positive_rating))
+
+
+def user_item_feedback(interactions: pd.DataFrame, settings: UserStateSettings) -> pd.DataFrame:
+    """Reduce interactions to one row for each user and book.
+
+    The latest interaction of a seen kind decides; of several at the same time a rating does, else the last one.
 
     Args:
         interactions: columns `user_id`, `book_number`, `kind`, `value`, `time`, in any order; others are ignored.
@@ -26,7 +41,7 @@ def user_item_feedback(interactions: pd.DataFrame, settings: UserStateSettings) 
         Columns `user_id` (string), `book_number` (int32), `positive` (bool), `time` (float64, seconds since 1970), in
         the order of the interactions that decided, with a fresh index.
     """
-    seen = interactions.loc[interactions["kind"].isin(sorted(settings.seen_kinds))]
+    seen = interactions.loc[seen_rows(interactions, settings)]
     user_codes = pd.factorize(seen["user_id"])[0].astype(np.int64)
     numbers = seen["book_number"].to_numpy(np.int64)
     times = seen["time"].to_numpy(np.float64)
@@ -38,14 +53,11 @@ def user_item_feedback(interactions: pd.DataFrame, settings: UserStateSettings) 
     is_last[:-1] = pair[order[1:]] != pair[order[:-1]]
     decisive = np.sort(order[is_last])
 
-    values = seen["value"].to_numpy(np.float64, na_value=np.nan)
-    positive = seen["kind"].isin(sorted(settings.positive_kinds)).to_numpy(bool)
-    positive = positive & (~is_rating | (values >= settings.positive_rating))
     return pd.DataFrame(
         {
             "user_id": seen["user_id"].iloc[decisive].reset_index(drop=True),
             "book_number": numbers[decisive].astype(np.int32),
-            "positive": positive[decisive],
+            "positive": positive_rows(seen, settings)[decisive],
             "time": times[decisive],
         }
     )

@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.batch.ingest.feedback import positive_rows
 from services.batch.runtime.artifact_builder import Metadata
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
@@ -115,7 +116,8 @@ def rank_by_popularity(books: pd.DataFrame, interactions: pd.DataFrame, settings
     rated = np.nan_to_num(average, nan=mean)
     weight = np.where(np.isnan(average), 0, n_ratings)
     bayesian = ((strength * mean + weight * rated) / (strength + weight)).astype(np.float32)
-    n_positive = _positive(interactions, len(books), settings)
+    positive = positive_rows(interactions, settings)
+    n_positive = _count(interactions["book_number"].to_numpy()[positive], len(books))
     ranked = np.lexsort((np.arange(len(books)), -bayesian, -n_positive))
     ranked = ranked[books["active"].to_numpy(bool)[ranked]].astype(np.int32)
     return Ranking(ranked, n_ratings, average, bayesian, mean, strength)
@@ -163,16 +165,6 @@ def _ratings(
     published = books["average_rating"].to_numpy(np.float64, na_value=np.nan)
     n_ratings = np.where(np.isnan(published_n), counted, published_n).astype(np.int64)
     return n_ratings, np.where(np.isnan(published), means, published), spread
-
-
-def _positive(interactions: pd.DataFrame, n_books: int, settings: UserStateSettings) -> NDArray[np.int64]:
-    """Positive interactions of each book; a rating without a value is none."""
-    kinds = interactions["kind"]
-    positive = kinds.isin(settings.positive_kinds - {"rating"}).to_numpy(bool)
-    if "rating" in settings.positive_kinds:
-        values = interactions["value"].to_numpy(np.float64, na_value=np.nan)
-        positive = positive | (kinds == "rating").to_numpy(bool, na_value=False) & (values >= settings.positive_rating)
-    return _count(interactions["book_number"].to_numpy()[positive], n_books)
 
 
 def _count(numbers: NDArray[np.int32], n_books: int) -> NDArray[np.int64]:

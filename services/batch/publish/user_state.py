@@ -26,6 +26,7 @@ from services.batch.ingest.ingest import ingest_lock
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
 from shared.artifacts.generation import content_id
+from shared.feedback import is_positive, is_seen
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.settings import UserStateSettings
@@ -151,10 +152,10 @@ def _replay(
     except (KeyError, ValueError):
         return
     number = number_of.get(book)
-    if number is None or kind not in settings.seen_kinds or not math.isfinite(seconds):
+    if number is None or not is_seen(kind, settings) or not math.isfinite(seconds):
         return
     pipeline.eval(_ADD_SEEN, 1, keys.seen(user), number, settings.max_seen)
-    if kind in settings.positive_kinds and (stars is None or stars >= settings.positive_rating):
+    if is_positive(kind, stars, settings):
         _merge_recent(pipeline, keys.recent(user), {number: seconds}, settings.max_recent)
     else:
         pipeline.zrem(keys.recent(user), number)

@@ -108,7 +108,9 @@ def test_lists_rank_positive_interactions_then_the_average_then_the_number(tmp_p
 def test_what_is_positive_is_configured(tmp_path):
     rows = [(0, "rating", 5), (0, "rating", 5), (1, "view", np.nan)]
 
-    _, popularity = build(tmp_path, make_books(2), make_interactions(*rows), positive_kinds={"view"})
+    _, popularity = build(
+        tmp_path, make_books(2), make_interactions(*rows), seen_kinds={"view"}, positive_kinds={"view"}
+    )
 
     assert popularity.overall.tolist() == [1, 0]
 
