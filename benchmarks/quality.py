@@ -39,6 +39,7 @@ from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
 from services.batch.metrics.splits import Split, split_by_time
 from services.batch.night.artifacts import ArtifactBuilder
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads
 from services.cli.options import open_source
@@ -114,7 +115,7 @@ def taken_in(settings: Settings) -> Snapshot:
     source = open_source(settings, str(DATASETS / "goodbooks-10k"))
     if source is None:
         raise SystemExit("There is nothing to take in.")
-    ingest(folder, source, settings, redis=None, progress=SILENT)
+    ingest(RunContext(settings), source)
     snapshot = current_snapshot(folder)
     if snapshot is None:
         raise SystemExit("Nothing was taken in.")

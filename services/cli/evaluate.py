@@ -134,12 +134,14 @@ def _evaluated(
         yield _of_folder(folder, settings, generation, progress)
         return
     from services.batch.ingest.ingest import ingest
+    from services.batch.runtime.context import RunContext
 
     folder.embeddings.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="nightshelf-evaluate-") as name:
         beside = DataFolder(Path(name))
         beside.embeddings.symlink_to(folder.embeddings.resolve())
-        ingest(beside, open_source(settings, source), settings, redis=None, progress=progress)
+        context = RunContext(settings.model_copy(update={"data_dir": beside.root}), progress)
+        ingest(context, open_source(settings, source))
         yield _of_folder(beside, settings, None, progress)
 
 

@@ -88,9 +88,9 @@ def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, 
 
     settings = settings_for(data_dir)
     snapshot = current_snapshot(DataFolder(settings.data_dir))
-    if snapshot is not None and snapshot.meta["source"]["kind"] != "demo":
+    if snapshot is not None and snapshot.manifest.source.kind != "demo":
         raise NightshelfError(
-            f"The data folder {settings.data_dir} holds {snapshot.meta['source']['name']!r}, not the demo.",
+            f"The data folder {settings.data_dir} holds {snapshot.manifest.source.name!r}, not the demo.",
             hint="Serve it with `nightshelf serve --embedded`, or give the demo a folder with --data-dir.",
         )
     refuse_busy_port(host, port)

@@ -142,13 +142,13 @@ def collect(run: Run, data_dir: DataDir = None) -> None:
 def store_events(data_dir: DataDir = None) -> None:
     """Make the events that wait in Redis durable; any time, beside any run."""
     from services.batch.ingest.ingest import store_events as store
+    from services.batch.runtime.context import RunContext
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.runtime.translate_errors import translate_errors
 
     settings = settings_for(data_dir)
-    folder = DataFolder(settings.data_dir)
-    with batch_redis(settings) as client, translate_errors(folder):
-        _tell({"n_events": store(folder, settings, client, ConsoleProgress(err))})
+    with batch_redis(settings) as client, translate_errors(DataFolder(settings.data_dir)):
+        _tell({"n_events": store(RunContext(settings, ConsoleProgress(err), client))})
 
 
 @steps.command()

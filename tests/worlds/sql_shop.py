@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from services.batch.sources.sql.source import SqlSource
 from shared.layout import DataFolder
@@ -98,7 +98,7 @@ class Shop:
         return open_folder(self.folder / "mapping", folder).fingerprint()
 
     def ingest(self) -> Snapshot:
-        ingest(self.data, self.source(), Settings(_env_file=None), redis=None, progress=SILENT)
+        ingest(RunContext(Settings(_env_file=None, data_dir=self.data.root)), self.source())
         snapshot = current_snapshot(self.data)
         assert snapshot is not None
         return snapshot

@@ -98,13 +98,13 @@ def evaluate(
             found.append(
                 compare(kind, split, some, metadata, max_users=n_users, seed=seed, threads=threads, progress=progress)
             )
-    source = evaluated.snapshot.meta["source"]
+    source = evaluated.snapshot.manifest.source
     return Evaluation(
         created_at=datetime.now(UTC),
-        source=source["name"],
+        source=source.name,
         snapshot=evaluated.snapshot.id,
         generation=evaluated.generation,
-        simulated_readers=source["simulated_readers"],
+        simulated_readers=source.simulated_readers,
         n_books=int(books["active"].sum()),
         n_users=int(interactions["user_id"].nunique()),
         n_interactions=len(interactions),

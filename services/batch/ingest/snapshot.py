@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
+from services.batch.ingest.snapshot_manifest import SnapshotManifest, SnapshotMetadata
 from shared.artifacts.generation import canonical_json, content_id, sha256_of
 from shared.errors import ArtifactError
 from shared.layout import DataFolder, fsync_folder, write_durably
@@ -65,15 +66,11 @@ class Snapshot:
 
     Args:
         path: its folder.
-        meta: `snapshot.json`: `id`, `source` (kind, name, fingerprint, rating_scale, has_clock_time,
-            simulated_readers), `events_through` (the last stream id in it, or `None`), `counts` (books, active_books,
-            users, interactions, rejected, duplicates), `rejected_by_reason`, `files` (SHA-256 of books and
-            interactions), `inputs` and `source_counts` (what ingest needs to see whether anything changed, and to
-            add events without the source).
+        manifest: its `snapshot.json`.
     """
 
     path: Path
-    meta: dict[str, Any]
+    manifest: SnapshotManifest
 
     @property
     def id(self) -> str:
@@ -169,8 +166,8 @@ def open_snapshot(folder: DataFolder, snapshot_id: str) -> Snapshot:
     """
     path = folder.snapshots / snapshot_id
     try:
-        return Snapshot(path, orjson.loads((path / "snapshot.json").read_bytes()))
-    except (OSError, orjson.JSONDecodeError) as error:
+        return Snapshot(path, SnapshotManifest.model_validate_json((path / "snapshot.json").read_bytes()))
+    except (OSError, ValidationError) as error:
         raise ArtifactError(
             f"The snapshot {snapshot_id} cannot be read: {error}.",
             where=str(path),
@@ -179,7 +176,7 @@ def open_snapshot(folder: DataFolder, snapshot_id: str) -> Snapshot:
 
 
 def write_snapshot(
-    folder: DataFolder, books: pd.DataFrame, interactions: pd.DataFrame, rejects: pa.Table, meta: dict[str, Any]
+    folder: DataFolder, books: pd.DataFrame, interactions: pd.DataFrame, rejects: pa.Table, metadata: SnapshotMetadata
 ) -> Snapshot:
     """Write a snapshot and make it the current one; a reader sees the old one or the new one, whole.
 
@@ -188,7 +185,7 @@ def write_snapshot(
         books: columns of `BOOKS_SCHEMA`, row i being book number i.
         interactions: columns of `INTERACTIONS_SCHEMA`, `user_id` and `kind` categorical, `event_id` categorical.
         rejects: what was set aside.
-        meta: `snapshot.json` without `id` and `files`.
+        metadata: `snapshot.json` without `id` and `files`.
     """
     staging = folder.snapshots / ".staging"
     shutil.rmtree(staging, ignore_errors=True)
@@ -197,9 +194,9 @@ def write_snapshot(
     _write_table(staging / "interactions.parquet", INTERACTIONS_SCHEMA, _interaction_tables(interactions))
     _write_table(staging / "rejects.parquet", rejects.schema, [rejects])
     files = {name: sha256_of(staging / f"{name}.parquet") for name in ("books", "interactions")}
-    meta = {"id": content_id({**files, "source": meta["source"]["name"]}), **meta, "files": files}
-    write_durably(staging / "snapshot.json", canonical_json(meta))
-    path = folder.snapshots / meta["id"]
+    manifest = SnapshotManifest(id=content_id({**files, "source": metadata.source.name}), files=files, **dict(metadata))
+    write_durably(staging / "snapshot.json", canonical_json(manifest.model_dump(mode="json")))
+    path = folder.snapshots / manifest.id
     if all(
         (path / f"{name}.parquet").is_file() and sha256_of(path / f"{name}.parquet") == files[name] for name in files
     ):
@@ -212,8 +209,8 @@ def write_snapshot(
         shutil.rmtree(path, ignore_errors=True)
         staging.rename(path)
     fsync_folder(folder.snapshots)
-    write_durably(folder.snapshots / "current", f"{meta['id']}\n".encode())
-    return Snapshot(path, meta)
+    write_durably(folder.snapshots / "current", f"{manifest.id}\n".encode())
+    return Snapshot(path, manifest)
 
 
 def _books_table(books: pd.DataFrame) -> pa.Table:

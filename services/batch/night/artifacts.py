@@ -77,8 +77,7 @@ class ArtifactBuilder:
     @property
     def n_reused_vectors(self) -> int:
         """Active books whose vector was there."""
-        n_active: int = self.snapshot.meta["counts"]["active_books"]
-        return n_active - self.n_embedded
+        return self.snapshot.manifest.counts.active_books - self.n_embedded
 
     # Which artifacts
 
@@ -140,7 +139,7 @@ class ArtifactBuilder:
     @cached_property
     def evaluation_id(self) -> str:
         """Of everything that shapes an answer."""
-        source = self.snapshot.meta["source"]["name"]
+        source = self.snapshot.manifest.source.name
         chosen = self._settings.evaluation.model_dump(mode="json")
         return self._id("evaluation", **self._whole_pipeline, source=source, evaluation=chosen)
 
@@ -268,7 +267,7 @@ class ArtifactBuilder:
                 path,
                 self._books,
                 self._interactions,
-                self.snapshot.meta["source"]["name"],
+                self.snapshot.manifest.source.name,
                 artifact_folder(self._folder, "content", self.content()),
                 self._settings,
                 threads=self._threads,
@@ -286,8 +285,7 @@ class ArtifactBuilder:
 
     @property
     def _files(self) -> dict[str, str]:
-        files: dict[str, str] = self.snapshot.meta["files"]
-        return files
+        return self.snapshot.manifest.files
 
     @cached_property
     def _books(self) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from services.batch.ingest.snapshot import current_snapshot
 from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.generation import generation_id, make_manifest, pass_gate, publish_generation
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.lease import only_run
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.run_log import run_log
@@ -105,7 +106,7 @@ def run_night(
         clock = _Clock(folder, f"nightly {started:%Y-%m-%dT%H:%M:%SZ}", on_step)
         with clock.step("ingest") as facts:
             require_reranker(settings)
-            ingested = ingest(folder, source, settings, redis=client, progress=progress)
+            ingested = ingest(RunContext(settings, progress, client), source)
             facts.update(ingested.facts)
         snapshot = current_snapshot(folder)
         if snapshot is None:

@@ -27,6 +27,7 @@ from services.batch.publish.generation import (
 )
 from services.batch.publish.publish import collect
 from services.batch.runtime.artifact_builder import start_cache_salt
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.lease import exclusive_step, step_of
 from services.batch.runtime.run_log import run_log
 from services.batch.runtime.threads import bound_threads
@@ -75,7 +76,7 @@ class StepsOfRun:
             started = datetime.now(UTC)
             source = open_source()
             served = current_generation(client, self._keys)
-            report = ingest(self._folder, source, self._settings, redis=client, progress=self._progress, fresh=fresh)
+            report = ingest(RunContext(self._settings, self._progress, client), source, fresh=fresh)
             self._facts |= report.facts
             if fresh:
                 start_cache_salt(self._folder, self._run, started)

@@ -98,8 +98,8 @@ def pass_gate_by_books(
     Raises:
         GateRefusedError: more books are gone than one run may lose, and nobody gave a reason to accept that.
     """
-    n_books, n_served = snapshot.meta["counts"]["active_books"], served.counts["books"]
-    is_other_source = snapshot.meta["source"]["name"] != served.source
+    n_books, n_served = snapshot.manifest.counts.active_books, served.counts["books"]
+    is_other_source = snapshot.manifest.source.name != served.source
     if not settings.enabled or is_other_source or n_books >= n_served * (1 - settings.max_loss):
         return served.gate
     reason = (
@@ -146,16 +146,16 @@ def make_manifest(
     gate: GateVerdict | None,
 ) -> GenerationManifest:
     """The manifest of a generation made from this snapshot; `night` is the date it is made for, if any."""
-    counts, source = snapshot.meta["counts"], snapshot.meta["source"]
+    counts, source = snapshot.manifest.counts, snapshot.manifest.source
     return GenerationManifest(
         id=id,
         created_at=datetime.now(UTC),
         artifacts=artifacts,
         snapshot=snapshot.path.name,
-        source=source["name"],
-        simulated_readers=source["simulated_readers"],
-        rating_scale=source["rating_scale"],
-        counts={"books": counts["active_books"], "users": counts["users"], "interactions": counts["interactions"]},
+        source=source.name,
+        simulated_readers=source.simulated_readers,
+        rating_scale=source.rating_scale,
+        counts={"books": counts.active_books, "users": counts.users, "interactions": counts.interactions},
         blend=settings.blend,
         collaborative=settings.collaborative.model_dump(mode="json"),
         item_transitions=settings.item_transitions.model_dump(mode="json"),

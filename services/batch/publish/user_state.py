@@ -67,7 +67,7 @@ def merge_user_state(
     number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
     with ingest_lock(folder):
         n_events = replay_events(
-            client, keys, folder.events, number_of, settings, after=snapshot.meta["events_through"]
+            client, keys, folder.events, number_of, settings, after=snapshot.manifest.events_through
         )
     client.set(keys.user_state_snapshot, merging)
     return n_events

@@ -39,8 +39,7 @@ def sample_readers(
     """
     artifact = artifact_folder(folder, "collaborative", generation.collaborative_id)
     users = _drawn(orjson.loads((artifact / "users.json").read_bytes()), settings.evaluation.seed)
-    interactions = snapshot.load_interactions()
-    own = interactions[interactions["user_id"].isin(users)].reset_index(drop=True)
+    own = snapshot.interactions.of_users(users)
     catalog = generation.catalog
     training = Training(snapshot.load_books(), own, settings.user_state, works=catalog.editions)
     rows = np.array([row for row in range(len(training.users)) if training.positives[row].nnz], np.int64)

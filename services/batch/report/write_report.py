@@ -49,7 +49,7 @@ def write_night_report(folder: DataFolder, generation: Generation, snapshot: Sna
 def _evaluation_of_night(
     folder: DataFolder, generation: Generation, snapshot: Snapshot, settings: Settings
 ) -> Evaluation:
-    manifest, counts = generation.manifest, snapshot.meta["counts"]
+    manifest, counts = generation.manifest, snapshot.manifest.counts
     evaluation = manifest.evaluation
     split = None if evaluation is None else read_split(artifact_folder(folder, "evaluation", evaluation))
     return Evaluation(
@@ -58,9 +58,9 @@ def _evaluation_of_night(
         snapshot=manifest.snapshot,
         generation=manifest.id,
         simulated_readers=manifest.simulated_readers,
-        n_books=counts["active_books"],
-        n_users=counts["users"],
-        n_interactions=counts["interactions"],
+        n_books=counts.active_books,
+        n_users=counts.users,
+        n_interactions=counts.interactions,
         seed=settings.evaluation.seed,
         seconds=0,
         metrics=METRICS,

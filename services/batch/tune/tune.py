@@ -83,7 +83,7 @@ def tune(
     training = known.search.training
     return TuningRecord(
         created_at=datetime.now(UTC),
-        source=snapshot.meta["source"]["name"],
+        source=snapshot.manifest.source.name,
         snapshot=snapshot.id,
         minutes=minutes,
         seed=seed,

@@ -36,7 +36,7 @@ def tuning_split(snapshot: Snapshot, settings: Settings) -> KnownData:
         ArtifactError: there are too few test users to choose settings by.
     """
     share = settings.evaluation.test_share
-    n_all: int = snapshot.meta["counts"]["interactions"]
+    n_all = snapshot.manifest.counts.interactions
     n_known = int(n_all * (1 - share))
     interactions = snapshot.load_interactions(n_known)
     split = split_by_time(

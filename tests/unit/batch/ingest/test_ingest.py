@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services.batch.ingest.ingest import IngestReport, ingest
 from services.batch.ingest.item_index import number_books
 from services.batch.ingest.snapshot import BOOKS_SCHEMA, INTERACTIONS_SCHEMA, Snapshot, current_snapshot
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
 from services.batch.sources.source import BOOK_COLUMNS
@@ -66,7 +66,7 @@ def folder_source(path: Path, books: str = BOOKS, ratings: str = RATINGS) -> Pat
 
 def run(data: Path, source: Path | ListSource | None) -> tuple[IngestReport, Snapshot]:
     opened = open_folder(source) if isinstance(source, Path) else source
-    report = ingest(DataFolder(data), opened, Settings(), redis=None, progress=SILENT)
+    report = ingest(RunContext(Settings(data_dir=data)), opened)
     snapshot = current_snapshot(DataFolder(data))
     assert snapshot is not None
     assert snapshot.id == report.snapshot_id
@@ -115,7 +115,7 @@ def test_a_folder_becomes_the_tables_of_the_contract(tmp_path: Path) -> None:
         rejected_by_reason={"rating is outside 1-5": 1, "unknown book": 1},
         changed=True,
     )
-    assert snapshot.meta["source"] == {
+    assert snapshot.manifest.source.model_dump() == {
         "kind": "goodbooks",
         "name": "mini",
         "fingerprint": open_folder(tmp_path / "mini").fingerprint(),
@@ -123,7 +123,7 @@ def test_a_folder_becomes_the_tables_of_the_contract(tmp_path: Path) -> None:
         "has_clock_time": False,
         "simulated_readers": False,
     }
-    assert snapshot.meta["events_through"] is None
+    assert snapshot.manifest.events_through is None
 
 
 def test_the_same_source_again_is_not_even_parsed(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_change_that_does_not_matter_keeps_the_id_and_is_remembered(tmp_path: 
     second, snapshot = run(tmp_path / "data", source)
     assert (second.snapshot_id, second.changed) == (first.snapshot_id, False)
     assert (second.n_rejected, len(snapshot.load_rejects())) == (3, 3)
-    assert snapshot.meta["source"]["fingerprint"] == open_folder(source).fingerprint()
+    assert snapshot.manifest.source.fingerprint == open_folder(source).fingerprint()
 
 
 def test_books_that_vanish_keep_their_number_and_return_to_it(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_events_replace_what_the_source_said_and_bad_ones_are_set_aside(tmp_path
     ]
     assert found["event_id"].astype(object).where(found["event_id"].notna(), None).tolist() == [None, "e1", "e2"]
     assert report.rejected_by_reason == {"unknown book": 2, "rating is outside 1-5": 2, "unknown kind": 1}
-    assert snapshot.meta["events_through"] == "5-0"
+    assert snapshot.manifest.events_through == "5-0"
     rejects = snapshot.load_rejects().to_pylist()
     assert [(r["row"], r["field"], r["value"]) for r in rejects if r["source"] == "events"] == [
         (5, "kind", "sniff"),
@@ -230,7 +230,7 @@ def test_without_a_source_the_last_one_stands_and_events_are_added(tmp_path: Pat
     store_events(tmp_path / "fresh", *EVENTS)
     together, _ = run(tmp_path / "fresh", source)
     assert together == alone
-    assert snapshot.meta["source"]["name"] == "mini"
+    assert snapshot.manifest.source.name == "mini"
     # The row an event replaced is gone from the tables; another event must still come out as with the source.
     more = ("e6", "u1", "b1", "rating", "1", "1600000000")
     for data in ("data", "fresh"):
@@ -248,7 +248,7 @@ def test_an_event_about_a_book_that_comes_later_is_not_lost(tmp_path: Path) -> N
 
 def test_nothing_to_ingest_from_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"--source FOLDER, or run `nightshelf demo`"):
-        ingest(DataFolder(tmp_path), None, Settings(), redis=None, progress=SILENT)
+        ingest(RunContext(Settings(data_dir=tmp_path)), None)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_numbers_never_change_over_any_sequence_of_ingests(
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_deduplication_keeps_what_a_plain_dictionary_would(seed: int) -> None:
-    from services.batch.ingest.ingest import _latest
+    from services.batch.ingest.interaction_table import latest
     from services.batch.sources.interaction_rows import KIND_DTYPE
 
     random = np.random.default_rng(seed)
@@ -361,10 +361,10 @@ def test_deduplication_keeps_what_a_plain_dictionary_would(seed: int) -> None:
         }
     )
     by_time = sorted(frame.itertuples(index=False), key=lambda row: row.time)
-    latest = {(row.user_id, row.book_number, row.kind): (row.value, row.time) for row in by_time}
-    found = _latest(frame, n_books=4)
+    expected = {(row.user_id, row.book_number, row.kind): (row.value, row.time) for row in by_time}
+    found = latest(frame, n_books=4)
     assert found["time"].is_monotonic_increasing
     assert {
         (row.user_id, row.book_number, row.kind): (row.value, row.time) for row in found.itertuples(index=False)
-    } == latest
-    assert len(found) == len(latest)
+    } == expected
+    assert len(found) == len(expected)

@@ -1,0 +1,76 @@
+"""The table of interactions on its way into a snapshot: books numbered, events joined, duplicates dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from services.batch.sources.interaction_rows import KIND_DTYPE, KINDS
+from services.batch.sources.rejects import RejectLog
+from shared.errors import SourceError
+
+UNKNOWN_BOOK = "unknown book"
+_COLUMNS = ["user_id", "book_number", "kind", "value", "time", "event_id"]
+
+
+def number_interactions(
+    interactions: pd.DataFrame, books: pd.DataFrame, rejects: RejectLog, source_name: str
+) -> pd.DataFrame:
+    """Replace book ids by book numbers; those of books not in `books` are rejected.
+
+    Returns:
+        `user_id` and `kind` categorical, `book_number` int32, `value`, `time`, and `event_id` categorical (missing
+        where the frame has none).
+    """
+    if not np.isfinite(interactions["time"].to_numpy(dtype=np.float64)).all():
+        raise SourceError("An interaction has no time.", where=source_name)
+    ids = interactions["book_id"].astype("category").cat
+    places = pd.Index(books["book_id"], dtype=object).get_indexer(ids.categories.astype(object))
+    # The appended -1 is found by the code -1 of a missing id, and by every id without a place.
+    numbers = np.append(np.append(books["book_number"].to_numpy(), -1)[places], -1)[ids.codes.to_numpy()]
+    unknown = np.flatnonzero(numbers < 0)
+    if len(unknown):
+        lost = interactions.iloc[unknown]
+        rows = lost["row"].to_numpy(dtype=np.int64) if "row" in lost else unknown + 1
+        files = lost["file"].astype(object) if "file" in lost else pd.Series(source_name, index=lost.index)
+        for file in files.unique():
+            of_file = (files == file).to_numpy()
+            rejects.add_many(str(file), rows[of_file], "book_id", lost["book_id"][of_file].tolist(), UNKNOWN_BOOK)
+    known = numbers >= 0
+    no_event_ids = pd.Series(index=interactions.index, dtype=pd.CategoricalDtype([]))
+    columns = {
+        "user_id": interactions["user_id"].astype("category"),
+        "book_number": numbers.astype(np.int32),
+        "kind": interactions["kind"].astype(KIND_DTYPE),
+        "value": interactions["value"].astype(np.float64),
+        "time": interactions["time"].astype(np.float64),
+        "event_id": interactions["event_id"].astype("category") if "event_id" in interactions else no_event_ids,
+    }
+    return pd.DataFrame(columns, index=interactions.index)[known].reset_index(drop=True)
+
+
+def join(interactions: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """The source's interactions, then the events, in one frame."""
+    if not len(events):
+        return interactions
+    users = pd.api.types.union_categoricals([interactions["user_id"], events["user_id"]]).categories
+    event_ids = events["event_id"].cat.categories
+    frames = [
+        frame.assign(
+            user_id=frame["user_id"].cat.set_categories(users), event_id=frame["event_id"].cat.set_categories(event_ids)
+        )
+        for frame in (interactions, events)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def latest(interactions: pd.DataFrame, n_books: int) -> pd.DataFrame:
+    """Sorted by time, rows of one time in the order they came; of each user, book and kind only the last."""
+    times = interactions["time"].to_numpy()
+    if (np.diff(times) < 0).any():
+        interactions = interactions.take(np.argsort(times, kind="stable"))
+    keys = interactions["user_id"].cat.codes.to_numpy().astype(np.int64) * n_books
+    keys += interactions["book_number"].to_numpy()
+    keys *= len(KINDS)
+    keys += interactions["kind"].cat.codes.to_numpy()
+    return interactions[~pd.Series(keys).duplicated(keep="last").to_numpy()][_COLUMNS].reset_index(drop=True)
