@@ -34,6 +34,7 @@ from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import SplitResult
 from services.batch.evaluate.metric_registry import BookMetadata
 from services.batch.ingest.ingest import ingest
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
@@ -74,7 +75,7 @@ def main() -> None:
         return
     snapshot = taken_in(settings)
     content = None if wanted.no_content else content_artifact(snapshot, settings)
-    books, interactions = snapshot.load_books(), snapshot.load_interactions()
+    books, interactions = snapshot.load_books(), snapshot.interactions
     split = split_of(books, interactions, settings, validate=wanted.validate or wanted.search or wanted.steps)
     metadata = BookMetadata(
         None if content is None else np.load(content / "vectors.npy"), genre_shares(list(books["genres"]))
@@ -128,11 +129,11 @@ def content_artifact(snapshot: Snapshot, settings: Settings) -> Path:
     return artifact_folder(folder, "content", ArtifactBuilder(folder, snapshot, settings, SILENT).content())
 
 
-def split_of(books: pd.DataFrame, interactions: pd.DataFrame, settings: Settings, *, validate: bool) -> Split:
+def split_of(books: pd.DataFrame, interactions: Interactions, settings: Settings, *, validate: bool) -> Split:
     """The test split, or the same of what comes before it."""
     if not validate:
         return split_by_time(books, interactions, settings.user_state, test_share=TEST_SHARE)
-    before = interactions.iloc[: int(len(interactions) * (1 - TEST_SHARE))].reset_index(drop=True)
+    before = interactions.take(slice(int(len(interactions) * (1 - TEST_SHARE))))
     return split_by_time(books, before, settings.user_state, test_share=TEST_SHARE / (1 - TEST_SHARE))
 
 

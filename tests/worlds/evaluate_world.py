@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from services.batch.content.index import build_content
+from services.batch.ingest.interactions import Interactions
 from services.batch.runtime.progress import SILENT
 from shared.settings import ContentSettings
 
@@ -40,7 +41,11 @@ def books() -> pd.DataFrame:
     )
 
 
-def interactions(seed: int = 7) -> pd.DataFrame:
+def interactions(seed: int = 7) -> Interactions:
+    return Interactions.from_table(table_of_interactions(seed))
+
+
+def table_of_interactions(seed: int = 7) -> pd.DataFrame:
     """Each reader rates ten books of one taste 4 or 5 and two of others 1 or 2, a book a round."""
     chance = np.random.default_rng(seed)
     read = []

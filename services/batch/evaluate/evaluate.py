@@ -17,6 +17,7 @@ from services.batch.evaluate.baselines.registry import all_recommenders
 from services.batch.evaluate.compare import compare
 from services.batch.evaluate.evaluation import Evaluation, SplitResult
 from services.batch.evaluate.metric_registry import METRICS, BookMetadata
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
@@ -85,7 +86,7 @@ def evaluate(
         ArtifactError: a split has no test user.
     """
     started = time.perf_counter()
-    books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.load_interactions()
+    books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.interactions
     systems = _chosen(all_recommenders(settings, evaluated.content_artifact), only)
     vectors = np.load(evaluated.content_artifact / "vectors.npy", mmap_mode="r")
     metadata = BookMetadata(np.asarray(vectors), genre_shares(books["genres"].tolist()))
@@ -106,7 +107,7 @@ def evaluate(
         generation=evaluated.generation,
         simulated_readers=source.simulated_readers,
         n_books=int(books["active"].sum()),
-        n_users=int(interactions["user_id"].nunique()),
+        n_users=interactions.n_users,
         n_interactions=len(interactions),
         seed=settings.evaluation.seed,
         seconds=round(time.perf_counter() - started, 1),
@@ -157,7 +158,7 @@ def evaluate_files(
 
 
 def _splits(
-    kinds: Sequence[SplitKind], books: pd.DataFrame, interactions: pd.DataFrame, settings: Settings
+    kinds: Sequence[SplitKind], books: pd.DataFrame, interactions: Interactions, settings: Settings
 ) -> Iterator[tuple[SplitKind, Split]]:
     """The splits, each made when its turn comes."""
     rules, chosen = settings.user_state, settings.evaluation

@@ -29,6 +29,7 @@ from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare_lists, settings_of
 from services.batch.evaluate.evaluation import SplitResult as EvaluationSplit
 from services.batch.evaluate.metric_registry import LONGEST, BookMetadata
+from services.batch.ingest.interactions import Interactions
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_difference
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
@@ -114,7 +115,7 @@ class NightlyMetrics(BaseModel):
 def build_evaluation(
     folder: Path,
     books: pd.DataFrame,
-    interactions: pd.DataFrame,
+    interactions: Interactions,
     source: str,
     content_artifact: Path,
     settings: Settings,
@@ -162,7 +163,7 @@ def build_evaluation(
         data=DataFacts(
             source=source,
             books=int(split.training.active.sum()),
-            users=int(interactions["user_id"].nunique()),
+            users=interactions.n_users,
             interactions=len(interactions),
         ),
         systems={name: _figures(by_metric, chosen.seed) for name, by_metric in of_users.items()},

@@ -6,58 +6,111 @@ same rule for one interaction.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
+from services.batch.ingest.histories import Histories
+from services.batch.ingest.interactions import Interactions
+from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
 
 
-def seen_rows(interactions: pd.DataFrame, settings: UserStateSettings) -> NDArray[np.bool_]:
+def seen_rows(interactions: Interactions, settings: UserStateSettings) -> NDArray[np.bool_]:
     """bool, (n,): `shared.feedback.is_seen` of each interaction."""
-    seen: NDArray[np.bool_] = interactions["kind"].isin(sorted(settings.seen_kinds)).to_numpy(bool)
-    return seen
+    return interactions.has_kind(*settings.seen_kinds)
 
 
-def positive_rows(interactions: pd.DataFrame, settings: UserStateSettings) -> NDArray[np.bool_]:
+def positive_rows(interactions: Interactions, settings: UserStateSettings) -> NDArray[np.bool_]:
     """bool, (n,): `shared.feedback.is_positive` of each interaction."""
-    kinds = interactions["kind"]
-    positive: NDArray[np.bool_] = kinds.isin(sorted(settings.positive_kinds & settings.seen_kinds)).to_numpy(bool)
-    is_rating = (kinds == "rating").to_numpy(bool, na_value=False)
-    values = interactions["value"].to_numpy(np.float64, na_value=np.nan)
-    return positive & (~is_rating | (values >= settings.positive_rating))
+    positive = interactions.has_kind(*(settings.positive_kinds & settings.seen_kinds))
+    return positive & (~interactions.has_kind("rating") | (interactions.value >= settings.positive_rating))
 
 
-def user_item_feedback(interactions: pd.DataFrame, settings: UserStateSettings) -> pd.DataFrame:
-    """Reduce interactions to one row for each user and book.
+@dataclass(frozen=True, slots=True, eq=False)
+class UserItemFeedback:
+    """One entry for each user and book the user has seen, in the order of the interactions that decided.
+
+    Attributes:
+        users: object, (n_users,): ids of the users.
+        rows: int64, (n,): place of each entry's user in `users`.
+        item_index: int32, (n,).
+        positive: bool, (n,): whether the user liked the book.
+        times: float64, (n,): seconds since 1970.
+    """
+
+    users: NDArray[np.object_]
+    rows: NDArray[np.int64]
+    item_index: NDArray[np.int32]
+    positive: NDArray[np.bool_]
+    times: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, kept: NDArray[np.bool_]) -> UserItemFeedback:
+        """These entries alone; the users stay."""
+        columns = ("rows", "item_index", "positive", "times")
+        return replace(self, **{name: getattr(self, name)[kept] for name in columns})
+
+    def of_users_with_positives(self) -> UserItemFeedback:
+        """The feedback of users who liked at least one book; these are the users of the result."""
+        likes_something = np.bincount(self.rows[self.positive], minlength=len(self.users)) > 0
+        kept = self.take(likes_something[self.rows])
+        row_of = np.cumsum(likes_something) - 1
+        return replace(kept, users=self.users[likes_something], rows=row_of[kept.rows])
+
+    def seen(self, n_books: int) -> csr_matrix:
+        """int8, (n_users, n_books), sparse: 1 for each book a user has seen.
+
+        Raises:
+            ArtifactError: a book does not exist.
+        """
+        return _matrix(self, np.int8, n_books)
+
+    def positives(self, n_books: int) -> csr_matrix:
+        """float32, (n_users, n_books), sparse: 1 for each book a user liked.
+
+        Raises:
+            ArtifactError: a book does not exist.
+        """
+        return _matrix(self.take(self.positive), np.float32, n_books)
+
+    def histories(self, n_books: int) -> Histories:
+        """The books each user liked, newest first."""
+        liked = self.take(self.positive)
+        return Histories.of(liked.rows, liked.item_index, liked.times, n_users=len(self.users), n_books=n_books)
+
+
+def user_item_feedback(interactions: Interactions, settings: UserStateSettings) -> UserItemFeedback:
+    """Reduce interactions, in any order, to one entry for each user and book.
 
     The latest interaction of a seen kind decides; of several at the same time a rating does, else the last one.
-
-    Args:
-        interactions: columns `user_id`, `book_number`, `kind`, `value`, `time`, in any order; others are ignored.
-        settings: which kinds count as seen and as positive, and from where on a rating does.
-
-    Returns:
-        Columns `user_id` (string), `book_number` (int32), `positive` (bool), `time` (float64, seconds since 1970), in
-        the order of the interactions that decided, with a fresh index.
     """
-    seen = interactions.loc[seen_rows(interactions, settings)]
-    user_codes = pd.factorize(seen["user_id"])[0].astype(np.int64)
-    numbers = seen["book_number"].to_numpy(np.int64)
-    times = seen["time"].to_numpy(np.float64)
-    is_rating = (seen["kind"] == "rating").to_numpy(bool)
-
-    pair = user_codes * (numbers.max(initial=0) + 1) + numbers
-    order = np.lexsort((is_rating, times, pair))  # stable, so of equals the last one stays last
+    seen = interactions.take(seen_rows(interactions, settings))
+    pair = seen.user_codes.astype(np.int64) * (seen.item_index.max(initial=0) + 1) + seen.item_index
+    order = np.lexsort((seen.has_kind("rating"), seen.times, pair))  # stable, so of equals the last one stays last
     is_last = np.ones(len(order), np.bool_)
     is_last[:-1] = pair[order[1:]] != pair[order[:-1]]
-    decisive = np.sort(order[is_last])
-
-    return pd.DataFrame(
-        {
-            "user_id": seen["user_id"].iloc[decisive].reset_index(drop=True),
-            "book_number": numbers[decisive].astype(np.int32),
-            "positive": positive_rows(seen, settings)[decisive],
-            "time": times[decisive],
-        }
+    decisive = seen.take(np.sort(order[is_last]))
+    rows, codes = pd.factorize(decisive.user_codes)
+    return UserItemFeedback(
+        users=decisive.user_ids[codes],
+        rows=rows.astype(np.int64),
+        item_index=decisive.item_index,
+        positive=positive_rows(decisive, settings),
+        times=decisive.times,
     )
+
+
+def _matrix(known: UserItemFeedback, dtype: type[np.int8 | np.float32], n_books: int) -> csr_matrix:
+    numbers = known.item_index
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_books:
+        raise ArtifactError(
+            f"Interactions name book numbers from {numbers.min()} to {numbers.max()}; there are {n_books} books.",
+            hint="The snapshot's tables do not belong together: ingest again.",
+        )
+    return csr_matrix((np.ones(len(known), dtype), (known.rows, numbers)), shape=(len(known.users), n_books))

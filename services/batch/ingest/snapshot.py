@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot_manifest import SnapshotManifest, SnapshotMetadata
 from shared.artifacts.generation import canonical_json, content_id, sha256_of
 from shared.errors import ArtifactError
@@ -60,7 +62,7 @@ _OPTIONAL_NUMBERS = ("year", "n_ratings")
 _OPTIONAL_TEXTS = ("series", "description", "image_url")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """One snapshot on disk.
 
@@ -113,6 +115,15 @@ class Snapshot:
         }
         frame: pd.DataFrame = pa.table(columns).to_pandas()
         return frame
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        """All interactions, oldest first; read once.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        return Interactions.from_table(self.load_interactions())
 
     def load_rejects(self) -> pa.Table:
         """What was set aside: source, row, field, value, reason.

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.splits import Split, held_out
+from services.batch.sources.interaction_rows import KINDS
 from shared.errors import SourceError
 from shared.settings import UserStateSettings
 
@@ -52,16 +54,16 @@ def _read(path: Path) -> list[tuple[str, list[str]]]:
     return lists
 
 
-def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int]) -> pd.DataFrame:
+def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int]) -> Interactions:
     lengths = [len(books) for _, books in lists]
     numbers = [number_of[book] for _, books in lists for book in books]
     users = np.repeat(np.array([user for user, _ in lists], object), lengths)
-    return pd.DataFrame(
-        {
-            "user_id": pd.Categorical(users),
-            "book_number": np.array(numbers, np.int32),
-            "kind": pd.Categorical(["read"] * len(numbers)),
-            "value": np.nan,
-            "time": np.array(list(itertools.chain.from_iterable(range(n) for n in lengths)), np.float64),
-        }
+    codes, user_ids = pd.factorize(users)
+    return Interactions(
+        user_codes=codes.astype(np.int32),
+        user_ids=user_ids,
+        item_index=np.array(numbers, np.int32),
+        kinds=np.full(len(numbers), KINDS.index("read"), np.int8),
+        value=np.full(len(numbers), np.nan),
+        times=np.array(list(itertools.chain.from_iterable(range(n) for n in lengths)), np.float64),
     )

@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.ingest.feedback import user_item_feedback
+from services.batch.ingest.feedback import UserItemFeedback, user_item_feedback
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from shared.settings import UserStateSettings
 
@@ -61,7 +62,7 @@ class Split:
 
 def split_by_time(
     books: pd.DataFrame,
-    interactions: pd.DataFrame,
+    interactions: Interactions,
     user_state: UserStateSettings,
     *,
     test_share: float,
@@ -77,36 +78,37 @@ def split_by_time(
         any_history: whether users who liked nothing before are asked about as well.
     """
     n_training = int(len(interactions) * (1 - test_share))
-    is_test = np.arange(len(interactions)) >= n_training
-    training = Training(books, interactions[~is_test].reset_index(drop=True), user_state)
+    training = Training(books, interactions.take(slice(n_training)), user_state)
     name = f"last {test_share:.0%} by time"
-    return held_out(name, training, interactions[is_test], any_history=any_history)
+    return held_out(name, training, interactions.take(slice(n_training, None)), any_history=any_history)
 
 
 def split_last_of_each_user(
-    books: pd.DataFrame, interactions: pd.DataFrame, user_state: UserStateSettings, *, n_last: int
+    books: pd.DataFrame, interactions: Interactions, user_state: UserStateSettings, *, n_last: int
 ) -> Split:
     """Hold out the last `n_last` interactions of each user who has more than that.
 
     Every user is asked about, but what others did later is known: figures come out higher than of a split by time.
     """
-    of_user = interactions.groupby("user_id", observed=True)["book_number"]
-    from_the_end = of_user.cumcount(ascending=False).to_numpy(np.int64)
-    n_of_user = of_user.transform("size").to_numpy(np.int64)
-    is_test = (from_the_end < n_last) & (n_of_user > n_last)
-    training = Training(books, interactions[~is_test].reset_index(drop=True), user_state)
-    return held_out(f"last {n_last} of each user", training, interactions[is_test])
+    codes = interactions.user_codes
+    n_of_user = np.bincount(codes, minlength=len(interactions.user_ids))
+    by_user = np.argsort(codes, kind="stable")
+    from_the_end = np.empty(len(codes), np.int64)
+    from_the_end[by_user] = np.cumsum(n_of_user)[codes[by_user]] - 1 - np.arange(len(codes))
+    is_test = (from_the_end < n_last) & (n_of_user[codes] > n_last)
+    training = Training(books, interactions.take(~is_test), user_state)
+    return held_out(f"last {n_last} of each user", training, interactions.take(is_test))
 
 
 def split_cold_books(
-    books: pd.DataFrame, interactions: pd.DataFrame, user_state: UserStateSettings, *, book_share: float, seed: int
+    books: pd.DataFrame, interactions: Interactions, user_state: UserStateSettings, *, book_share: float, seed: int
 ) -> Split:
     """Hold out everything about a share of the books: they are as if they had come in today, and are all asked for."""
     active = np.flatnonzero(books["active"].to_numpy(bool))
     cold = np.random.default_rng(seed).permutation(active)[: round(len(active) * book_share)]
-    is_test = np.isin(interactions["book_number"].to_numpy(), cold)
-    training = Training(books, interactions[~is_test].reset_index(drop=True), user_state)
-    return held_out(f"{book_share:.0%} of the books without any past", training, interactions[is_test])
+    is_test = np.isin(interactions.item_index, cold)
+    training = Training(books, interactions.take(~is_test), user_state)
+    return held_out(f"{book_share:.0%} of the books without any past", training, interactions.take(is_test))
 
 
 def split_cold_users(
@@ -133,38 +135,36 @@ def split_cold_users(
     chosen = _subset(split, long_enough).sample(max(1, round(len(long_enough) * user_share)), seed=seed)
     if n_known is None:
         return replace(chosen, name="cold users, all of their past known")
-    known = whole.user_item_feedback
-    rows = whole.rows_of(known["user_id"])
-    time = known["time"].to_numpy(np.float64)
-    order = np.lexsort((-time if latest else time, rows))
-    positive = known["positive"].to_numpy(bool)[order]
-    liked_before = np.cumsum(positive) - positive
-    firsts = np.searchsorted(rows[order], rows[order])
-    forgotten = np.zeros(len(known), np.bool_)
-    forgotten[order] = liked_before - liked_before[firsts] >= n_known
-    forgotten &= np.isin(rows, chosen.rows)
-    gone = known.loc[forgotten, ["user_id", "book_number"]]
-    pairs = pd.MultiIndex.from_frame(whole.interactions[["user_id", "book_number"]].astype({"user_id": str}))
-    is_gone = pairs.isin(pd.MultiIndex.from_frame(gone.astype({"user_id": str})))
-    training = Training(
-        whole.books,
-        whole.interactions[~is_gone].reset_index(drop=True),
-        whole.user_state,
-        masked=gone,
-        works=whole.works,
+    gone = _forgotten(whole.feedback, chosen.rows, n_known, latest=latest)
+    interactions = whole.interactions
+    rows = whole.rows_of(interactions.user_ids)[interactions.user_codes]
+    is_gone = np.isin(
+        rows * whole.n_books + interactions.item_index, gone.rows * whole.n_books + gone.item_index.astype(np.int64)
     )
-    now = training.rows_of(pd.Series(chosen.users))
+    training = Training(whole.books, interactions.take(~is_gone), whole.user_state, masked=gone, works=whole.works)
+    now = training.rows_of(chosen.users)
     order = np.argsort(now)
     name = f"cold users, {'latest' if latest else 'first'} {n_known} of their past known"
     return Split(name, training, now[order], chosen.relevant[order], chosen.n_test_interactions)
 
 
-def held_out(name: str, training: Training, test: pd.DataFrame, *, any_history: bool = False) -> Split:
+def _forgotten(known: UserItemFeedback, rows: NDArray[np.int64], n_known: int, *, latest: bool) -> UserItemFeedback:
+    """What users at these rows did after their first `n_known` positive books, or before their last ones."""
+    order = np.lexsort((-known.times if latest else known.times, known.rows))
+    positive = known.positive[order]
+    liked_before = np.cumsum(positive) - positive
+    firsts = np.searchsorted(known.rows[order], known.rows[order])
+    forgotten = np.zeros(len(known), np.bool_)
+    forgotten[order] = liked_before - liked_before[firsts] >= n_known
+    return known.take(forgotten & np.isin(known.rows, rows))
+
+
+def held_out(name: str, training: Training, test: Interactions, *, any_history: bool = False) -> Split:
     """The split of this training part and these test interactions."""
     later = user_item_feedback(test, training.user_state)
-    numbers = later["book_number"].to_numpy(np.int64)
-    rows = training.rows_of(later["user_id"])
-    wanted = later["positive"].to_numpy(bool) & (rows >= 0) & training.active[numbers]
+    numbers = later.item_index.astype(np.int64)
+    rows = training.rows_of(later.users)[later.rows]
+    wanted = later.positive & (rows >= 0) & training.active[numbers]
     if not any_history:
         wanted &= np.append(np.diff(training.positives.indptr) > 0, False)[rows]
     rows, numbers = rows[wanted], numbers[wanted]

@@ -18,12 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import orjson
-import pandas as pd
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, save_npz
 
 from services.batch.ingest.feedback import user_item_feedback
 from services.batch.ingest.histories import Histories
+from services.batch.ingest.interactions import Interactions
 from services.batch.models.factor_model import Factors
 from services.batch.models.item_transitions import item_transitions_of
 from services.batch.models.registry import open_factorizer
@@ -32,13 +31,12 @@ from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.item_transitions import FILES, TRENDING_FILES
-from shared.errors import ArtifactError
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
 
 
 def build_factors(
     folder: Path,
-    interactions: pd.DataFrame,
+    interactions: Interactions,
     n_books: int,
     settings: CollaborativeSettings,
     item_transitions: ItemTransitionSettings,
@@ -63,7 +61,8 @@ def build_factors(
         ArtifactError: factors are not finite, or an interaction is with a book that does not exist.
         ModelError: the library of the chosen algorithm is missing.
     """
-    users, seen, positives, histories = matrices(user_item_feedback(interactions, user_state), n_books=n_books)
+    known = user_item_feedback(interactions, user_state).of_users_with_positives()
+    positives, histories = known.positives(n_books), known.histories(n_books)
     with bound_threads(threads) as n_threads:
         factors = fit_factors(settings, positives, histories, threads=n_threads, progress=progress)
     found = (
@@ -75,17 +74,17 @@ def build_factors(
     np.save(folder / "user_factors.npy", factors.user_factors)
     np.save(folder / "item_factors.npy", factors.item_factors)
     np.save(folder / "fold_in_factors.npy", factors.fold_in_factors)
-    (folder / "users.json").write_bytes(orjson.dumps(users.tolist()))
-    save_npz(folder / "seen.npz", seen, compressed=False)
+    (folder / "users.json").write_bytes(orjson.dumps(known.users.tolist()))
+    save_npz(folder / "seen.npz", known.seen(n_books), compressed=False)
     return {
         "algorithm": settings.algorithm,
         "rank": factors.rank,
         "rank_asked_for": settings.rank,
-        "n_users": len(users),
+        "n_users": len(known.users),
         "n_positives": int(positives.nnz),
         "history_books": settings.history_books,
         "history_decay": settings.history_decay,
-        "newest_time": float(interactions["time"].max()) if len(interactions) else None,
+        "newest_time": float(interactions.times.max()) if len(interactions) else None,
     }
 
 
@@ -106,32 +105,3 @@ def fit_factors(
     factors = open_factorizer(settings, threads=threads).factorize(positives, progress=progress)
     weights = histories.weighted(decay=settings.history_decay, n=settings.history_books)
     return replace(factors, user_factors=np.asarray(weights @ factors.fold_in_factors, np.float32))
-
-
-def matrices(known: pd.DataFrame, *, n_books: int) -> tuple[NDArray[np.object_], csr_matrix, csr_matrix, Histories]:
-    """Ids of the users with a positive opinion, what they have seen and liked, and in which order.
-
-    Seen and liked are int8 and float32, sparse, (n_users, n_books); rows are as the ids.
-
-    Raises:
-        ArtifactError: an opinion is about a book number that does not exist.
-    """
-    numbers = known["book_number"].to_numpy(np.int32)
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_books:
-        raise ArtifactError(
-            f"Interactions name book numbers from {numbers.min()} to {numbers.max()}; there are {n_books} books.",
-            hint="The snapshot's tables do not belong together: ingest again.",
-        )
-    positive = known["positive"].to_numpy(bool)
-    codes, ids = pd.factorize(known["user_id"])
-    likes_something = np.bincount(codes[positive], minlength=len(ids)) > 0
-    row_of = np.cumsum(likes_something) - 1
-    kept = likes_something[codes]
-    rows, numbers, positive = row_of[codes[kept]], numbers[kept], positive[kept]
-    shape = (int(likes_something.sum()), n_books)
-    seen = csr_matrix((np.ones(len(rows), np.int8), (rows, numbers)), shape=shape)
-    liked = np.ones(int(positive.sum()), np.float32)
-    positives = csr_matrix((liked, (rows[positive], numbers[positive])), shape=shape)
-    times = known["time"].to_numpy(np.float64)[kept]
-    histories = Histories.of(rows[positive], numbers[positive], times[positive], n_users=shape[0], n_books=n_books)
-    return np.asarray(ids, object)[likes_something], seen, positives, histories

@@ -16,6 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from services.batch.ingest.feedback import positive_rows
+from services.batch.ingest.interactions import Interactions
 from services.batch.runtime.artifact_builder import Metadata
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
@@ -56,7 +57,7 @@ class Ranking:
 def build_popularity(
     folder: Path,
     books: pd.DataFrame,
-    interactions: pd.DataFrame,
+    interactions: Interactions,
     cluster_of: NDArray[np.int32],
     settings: UserStateSettings,
 ) -> Metadata:
@@ -109,15 +110,14 @@ def build_popularity(
     }
 
 
-def rank_by_popularity(books: pd.DataFrame, interactions: pd.DataFrame, settings: UserStateSettings) -> Ranking:
+def rank_by_popularity(books: pd.DataFrame, interactions: Interactions, settings: UserStateSettings) -> Ranking:
     """Count, average and rank the books; arguments and errors as for `build_popularity`."""
     n_ratings, average, spread = _ratings(books, interactions)
     mean, strength = prior(n_ratings, average, spread)
     rated = np.nan_to_num(average, nan=mean)
     weight = np.where(np.isnan(average), 0, n_ratings)
     bayesian = ((strength * mean + weight * rated) / (strength + weight)).astype(np.float32)
-    positive = positive_rows(interactions, settings)
-    n_positive = _count(interactions["book_number"].to_numpy()[positive], len(books))
+    n_positive = _count(interactions.item_index[positive_rows(interactions, settings)], len(books))
     ranked = np.lexsort((np.arange(len(books)), -bayesian, -n_positive))
     ranked = ranked[books["active"].to_numpy(bool)[ranked]].astype(np.int32)
     return Ranking(ranked, n_ratings, average, bayesian, mean, strength)
@@ -147,13 +147,11 @@ def prior(n_ratings: NDArray[np.int64], average: NDArray[np.float64], spread: fl
 
 
 def _ratings(
-    books: pd.DataFrame, interactions: pd.DataFrame
+    books: pd.DataFrame, interactions: Interactions
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], float | None]:
     """Number and average of each book's ratings, and the variance within a book; `None` with too few to measure."""
-    is_rating = (interactions["kind"] == "rating").to_numpy(bool, na_value=False)
-    numbers = interactions["book_number"].to_numpy()[is_rating]
-    values = interactions["value"].to_numpy(np.float64, na_value=np.nan)[is_rating]
-    numbers, values = numbers[~np.isnan(values)], values[~np.isnan(values)]
+    rated = interactions.take(interactions.has_kind("rating") & ~np.isnan(interactions.value))
+    numbers, values = rated.item_index, rated.value
     counted = _count(numbers, len(books))
     sums = np.bincount(numbers, values, minlength=len(books))
     means = np.full(len(books), np.nan)

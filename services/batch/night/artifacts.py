@@ -34,6 +34,7 @@ from shared.artifacts.generation import (
 from shared.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from services.batch.ingest.interactions import Interactions
     from services.batch.ingest.snapshot import Snapshot
     from services.batch.runtime.progress import Progress
     from shared.layout import DataFolder
@@ -291,9 +292,9 @@ class ArtifactBuilder:
     def _books(self) -> pd.DataFrame:
         return self.snapshot.load_books()
 
-    @cached_property
-    def _interactions(self) -> pd.DataFrame:
-        return self.snapshot.load_interactions()
+    @property
+    def _interactions(self) -> Interactions:
+        return self.snapshot.interactions
 
     @cached_property
     def _active(self) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from services.batch.ingest.histories import Histories
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import hits
 from services.batch.metrics.splits import held_out
@@ -43,7 +44,7 @@ class _Examples:
 def build_reranker(
     folder: Path,
     books: pd.DataFrame,
-    interactions: pd.DataFrame,
+    interactions: Interactions,
     content_artifact: Path,
     settings: Settings,
     *,
@@ -158,11 +159,13 @@ def _examples(
     begin, end = (int(n * (1 - chosen.window_share * back)) for back in (window, window - 1))
     before = Training(
         training.books,
-        training.interactions.iloc[:begin].reset_index(drop=True),
+        training.interactions.take(slice(begin)),
         training.user_state,
         works=training.works,
     )
-    split = held_out("window", before, training.interactions.iloc[begin:end]).sample(chosen.max_users, seed=chosen.seed)
+    split = held_out("window", before, training.interactions.take(slice(begin, end))).sample(
+        chosen.max_users, seed=chosen.seed
+    )
     if not len(split.rows):
         return _Examples(np.empty((0, len(FEATURES)), np.float32), np.empty(0, np.bool_))
     factors = fit_factors(

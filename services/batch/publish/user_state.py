@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 import redis
 from numpy.typing import NDArray
 
 from services.batch.ingest.event_log import events_after
 from services.batch.ingest.feedback import user_item_feedback
 from services.batch.ingest.ingest import ingest_lock
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.progress import Progress
 from shared.artifacts.generation import content_id
@@ -63,7 +63,7 @@ def merge_user_state(
     merged = cast("bytes | None", client.get(keys.user_state_snapshot))
     if merged is not None and merged.decode() == merging:
         return 0
-    seed_user_state(client, keys, snapshot.load_interactions(), settings, progress)
+    seed_user_state(client, keys, snapshot.interactions, settings, progress)
     number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
     with ingest_lock(folder):
         n_events = replay_events(
@@ -74,16 +74,14 @@ def merge_user_state(
 
 
 def seed_user_state(
-    client: redis.Redis, keys: Keys, interactions: pd.DataFrame, settings: UserStateSettings, progress: Progress
+    client: redis.Redis, keys: Keys, interactions: Interactions, settings: UserStateSettings, progress: Progress
 ) -> int:
     """Merge the state of all users of a snapshot into Redis, newest interactions first; returns how many users."""
     known = user_item_feedback(interactions, settings)
-    user_codes, users = pd.factorize(known["user_id"])
-    order = np.lexsort((-known["time"].to_numpy(float), user_codes))
-    numbers = known["book_number"].to_numpy(np.int32)[order]
-    times = known["time"].to_numpy(float)[order]
-    positive = known["positive"].to_numpy(bool)[order]
-    starts = np.searchsorted(user_codes[order], np.arange(len(users) + 1))
+    users = known.users
+    order = np.lexsort((-known.times, known.rows))
+    numbers, times, positive = known.item_index[order], known.times[order], known.positive[order]
+    starts = np.searchsorted(known.rows[order], np.arange(len(users) + 1))
     with progress.task("Seeding user state", len(users)) as advance:
         for first in range(0, len(users), _USERS_PER_PIPELINE):
             chunk = range(first, min(first + _USERS_PER_PIPELINE, len(users)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.metrics.splits import Split, split_by_time
 from shared.errors import ArtifactError
@@ -38,7 +39,7 @@ def tuning_split(snapshot: Snapshot, settings: Settings) -> KnownData:
     share = settings.evaluation.test_share
     n_all = snapshot.manifest.counts.interactions
     n_known = int(n_all * (1 - share))
-    interactions = snapshot.load_interactions(n_known)
+    interactions = Interactions.from_table(snapshot.load_interactions(n_known))
     split = split_by_time(
         snapshot.load_books(),
         interactions,

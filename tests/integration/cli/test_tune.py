@@ -159,7 +159,7 @@ def test_trials_learn_from_the_first_part_and_are_asked_about_the_next(pairs):
     rows = readings()
     n_training = len(known.search.training.interactions)
     assert (n_training, known.search.n_test_interactions, known.n_unseen) == (1920, 240, 240)
-    assert known.search.training.interactions["time"].max() == rows["time"].iloc[n_training - 1]
+    assert known.search.training.interactions.times.max() == rows["time"].iloc[n_training - 1]
     asked = {
         (user, number)
         for artifact in (known.search, known.check)

@@ -13,6 +13,7 @@ import pytest
 
 from services.batch.evaluate.gate import judge
 from services.batch.evaluate.nightly_evaluation import build_evaluation, read_metrics
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.models import factors
 from services.batch.runtime.progress import SILENT
@@ -50,7 +51,7 @@ def evaluated(world, tmp_path_factory):
 
     def evaluate(interactions=None, **choices):
         folder = tmp_path_factory.mktemp("evaluation")
-        rows = tables.interactions if interactions is None else interactions.reset_index(drop=True)
+        rows = Interactions.from_table(tables.interactions if interactions is None else interactions)
         build_evaluation(
             folder,
             tables.books,

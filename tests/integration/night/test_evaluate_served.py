@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from services.batch.ingest.snapshot import current_snapshot
@@ -25,7 +24,7 @@ N_READERS = 60
 def training(odd_world):
     """Everything the night knew."""
     snapshot = current_snapshot(DataFolder(odd_world.settings.data_dir))
-    return Training(snapshot.load_books(), snapshot.load_interactions(), odd_world.settings.user_state)
+    return Training(snapshot.load_books(), snapshot.interactions, odd_world.settings.user_state)
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def readers(training, state):
     client, keys = state
     reported = {fields[b"user"].decode() for _, fields in client.xrange(keys.events)}
     by_history = np.argsort(np.diff(training.seen.indptr), kind="stable")
-    odd = training.rows_of(pd.Series(["odd-0", "odd-7"]))
+    odd = training.rows_of(["odd-0", "odd-7"])
     nothing_liked = np.flatnonzero(np.diff(training.positives.indptr) == 0)[:5]
     assert len(nothing_liked), "the demo has some"
     rows = np.concatenate((by_history[:: len(by_history) // N_READERS], by_history[-5:], odd, nothing_liked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -333,8 +334,8 @@ def test_after_any_nights_no_list_holds_a_book_its_reader_has_seen(first_night, 
             else:
                 library.world.rate(f"r{reader:03}", f"b{book:02}", stars)
         library.night()
-        known = user_item_feedback(library.snapshot.load_interactions(), library.settings.user_state)
-        seen = known.groupby("user_id", observed=True)["book_number"].agg(set)
+        known = user_item_feedback(library.snapshot.interactions, library.settings.user_state)
+        seen = pd.Series(known.item_index).groupby(known.users[known.rows]).agg(set)
         for user, listed in library.lists().items():
             assert not seen[user] & set(listed.tolist())
             assert not library.seen(user) & set(listed.tolist())

@@ -67,7 +67,7 @@ def offline(library, reranker):
     """What the evaluation's pipeline recommends to them, from the same generation."""
     generation, snapshot = library.verified(), library.snapshot
     training = Training(
-        snapshot.load_books(), snapshot.load_interactions(), library.settings.user_state,
+        snapshot.load_books(), snapshot.interactions, library.settings.user_state,
         works=generation.catalog.editions,
     )  # fmt: skip
     known = generation.fold_in

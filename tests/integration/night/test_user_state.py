@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.batch.ingest.ingest import store_events
+from services.batch.ingest.interactions import Interactions
 from services.batch.night.nightly import STEPS
 from services.batch.publish import user_state
 from services.batch.publish.publish import collect, rollback
@@ -42,7 +43,7 @@ class State:
     def seed(self, *rows):
         """Merge interactions: user, book number, kind, value, time."""
         frame = pd.DataFrame(rows, columns=["user_id", "book_number", "kind", "value", "time"])
-        return seed_user_state(self.client, self.keys, frame, self.settings, SILENT)
+        return seed_user_state(self.client, self.keys, Interactions.from_table(frame), self.settings, SILENT)
 
     def happen(self, user, book, kind, value="", seconds="2000.0", **fields):
         """Put an event into the stream as the API does; returns its id there."""

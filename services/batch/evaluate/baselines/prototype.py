@@ -51,15 +51,13 @@ def _scores(
 
 def _favourites(training: Training) -> NDArray[np.int64]:
     """int64, (n_users,): the book each user gave most stars, the latest of several."""
-    known = training.user_item_feedback
+    known = training.feedback
     if not len(known):
         return np.empty(0, np.int64)
-    rows, numbers = training.rows_of(known["user_id"]), known["book_number"].to_numpy(np.int64)
-    stars = np.asarray(training.stars[rows, numbers]).ravel()
-    order = np.lexsort((known["time"].to_numpy(np.float64), stars, rows))
-    last = np.searchsorted(rows[order], np.arange(len(training.users)), side="right") - 1
-    favourites: NDArray[np.int64] = numbers[order][last]
-    return favourites
+    stars = np.asarray(training.stars[known.rows, known.item_index]).ravel()
+    order = np.lexsort((known.times, stars, known.rows))
+    last = np.searchsorted(known.rows[order], np.arange(len(training.users)), side="right") - 1
+    return known.item_index[order][last].astype(np.int64)
 
 
 def _min_max(scores: NDArray[np.float32]) -> NDArray[np.float32]:

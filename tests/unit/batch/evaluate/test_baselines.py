@@ -13,13 +13,22 @@ from services.batch.evaluate.baselines.popularity import MostPopular
 from services.batch.evaluate.baselines.prototype import _favourites
 from services.batch.evaluate.baselines.recommender import ScoreReranker, best
 from services.batch.evaluate.baselines.registry import all_recommenders
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
 from services.batch.runtime.progress import SILENT
 from shared.errors import ModelError
 from shared.settings import BlendSettings, CollaborativeSettings, Settings, UserStateSettings
-from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, books, content_artifact, interactions, taste_of
+from tests.worlds.evaluate_world import (
+    INACTIVE,
+    N_BOOKS,
+    books,
+    content_artifact,
+    interactions,
+    table_of_interactions,
+    taste_of,
+)
 
 RULES = UserStateSettings()
 SETTINGS = Settings(collaborative=CollaborativeSettings(rank=4, list_length=30), blend=BlendSettings(recent_books=3))
@@ -118,7 +127,7 @@ def with_another_future(everything):
 def foresees(make_system):
     """Whether a system's lists change with what is yet to come: then it has seen it. The test against leaks."""
     answers = []
-    for everything in (interactions(), with_another_future(interactions())):
+    for everything in (interactions(), Interactions.from_table(with_another_future(table_of_interactions()))):
         split = split_by_time(books(), everything, RULES, test_share=TEST_SHARE)
         rows = np.arange(len(split.training.users))
         answers.append(make_system(everything).fit(split.training, threads=1, progress=SILENT).rank(rows, 10))
@@ -136,7 +145,7 @@ class Leaking:
     name = "leaking"
 
     def __init__(self, everything):
-        self._counts = np.bincount(everything["book_number"], minlength=N_BOOKS)
+        self._counts = np.bincount(everything.item_index, minlength=N_BOOKS)
 
     def fit(self, training, **_how):
         return ScoreReranker(training, lambda rows: np.tile(self._counts.astype(np.float32), (len(rows), 1)))
@@ -148,8 +157,8 @@ def test_a_leaking_system_is_caught():
 
 def test_a_training_part_without_a_user_or_a_positive_is_no_trouble(content):
     everything = interactions()
-    for rows in (everything.iloc[:0], everything[everything["value"] < 3].head(5)):
-        training = Training(books(), rows.reset_index(drop=True), RULES)
+    for rows in (slice(0), np.flatnonzero(everything.value < 3)[:5]):
+        training = Training(books(), everything.take(rows), RULES)
         for system in all_recommenders(SETTINGS, content):
             ranked = system.fit(training, threads=1, progress=SILENT).rank(np.arange(len(training.users)), 5)
             assert ranked.shape == (len(training.users), 5), system.name
@@ -192,7 +201,7 @@ def test_ease_says_when_there_are_too_many_books(monkeypatch, split):
 def stars_of(*rows):
     frame = pd.DataFrame([(*row, float(place)) for place, row in enumerate(rows)])
     frame.columns = ["user_id", "book_number", "kind", "value", "time"]
-    return Training(books(), frame.astype({"book_number": "int32", "value": "float64"}), RULES)
+    return Training(books(), Interactions.from_table(frame), RULES)
 
 
 def test_item_knn_by_hand():
@@ -204,7 +213,7 @@ def test_item_knn_by_hand():
     norms = np.linalg.norm(stars, axis=0)
     cosine = stars.T @ stars / np.outer(norms, norms) * (1 - np.eye(4))
     scores = stars @ cosine
-    dan = training.rows_of(pd.Series(["dan"]))
+    dan = training.rows_of(["dan"])
     expected = np.argsort(-np.where(stars[dan] > 0, -np.inf, scores[dan]))[0, :2]  # book 3 shares nobody with book 0
     ranked = ItemKnn().fit(training, threads=1, progress=SILENT).rank(dan, 2)
     assert ranked[0].tolist() == expected.tolist() == [1, 2]
@@ -222,4 +231,4 @@ def test_the_favourite_is_the_latest_of_the_best_rated():
     training = stars_of(
         ("ann", 0, "rating", 5), ("ann", 1, "rating", 5), ("ann", 2, "rating", 4), ("bob", 3, "rating", 1),
     )  # fmt: skip
-    assert _favourites(training)[training.rows_of(pd.Series(["ann", "bob"]))].tolist() == [1, 3]
+    assert _favourites(training)[training.rows_of(["ann", "bob"])].tolist() == [1, 3]

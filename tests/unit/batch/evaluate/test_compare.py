@@ -129,7 +129,7 @@ def test_a_sample_of_users_is_scored_and_says_so(split, metadata):
 
 
 def test_with_nobody_to_ask_about_it_says_so(metadata):
-    nobody = split_by_time(books(), interactions().iloc[:5], UserStateSettings(), test_share=0.2)
+    nobody = split_by_time(books(), interactions().take(slice(5)), UserStateSettings(), test_share=0.2)
     with pytest.raises(ArtifactError, match="no test user"):
         compared(nobody, metadata, MostPopular())
 

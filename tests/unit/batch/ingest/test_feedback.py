@@ -1,15 +1,16 @@
 """What is seen and what is positive: the rule for one interaction and the rule for a table are one rule."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.batch.ingest.feedback import positive_rows, seen_rows
+from services.batch.ingest.interactions import Interactions
 from services.batch.sources.interaction_rows import KINDS
 from shared.feedback import is_positive, is_seen
 from shared.settings import UserStateSettings
+from tests.worlds.interaction_tables import COLUMNS
 
 RULES = UserStateSettings()
 VALUES = st.none() | st.sampled_from([1.0, 3.99, 4.0, 5.0]) | st.floats(1, 5)
@@ -23,14 +24,12 @@ SETTINGS = st.builds(
 
 @given(st.lists(st.tuples(st.sampled_from(KINDS), VALUES)), SETTINGS)
 def test_the_table_says_of_each_row_what_the_rule_for_one_says(rows, settings):
-    frame = pd.DataFrame(
-        {
-            "kind": pd.Categorical([kind for kind, _ in rows]),
-            "value": np.array([np.nan if value is None else value for _, value in rows], np.float64),
-        }
-    )
-    assert seen_rows(frame, settings).tolist() == [is_seen(kind, settings) for kind, _ in rows]
-    assert positive_rows(frame, settings).tolist() == [is_positive(kind, value, settings) for kind, value in rows]
+    table = pd.DataFrame([("ann", 0, kind, value, 0.0) for kind, value in rows], columns=COLUMNS)
+    interactions = Interactions.from_table(table)
+    assert seen_rows(interactions, settings).tolist() == [is_seen(kind, settings) for kind, _ in rows]
+    assert positive_rows(interactions, settings).tolist() == [
+        is_positive(kind, value, settings) for kind, value in rows
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import gzip
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from services.batch.metrics.published_split import read_given_split
@@ -11,6 +10,7 @@ from services.batch.metrics.splits import split_by_time, split_cold_books, split
 from shared.errors import SourceError
 from shared.settings import UserStateSettings
 from tests.worlds.evaluate_world import INACTIVE, N_BOOKS, books, interactions
+from tests.worlds.interaction_tables import table_of
 
 RULES = UserStateSettings()
 
@@ -19,7 +19,7 @@ def test_nothing_is_known_of_cold_books_and_nothing_else_is_asked_for():
     split = split_cold_books(books(), interactions(), RULES, book_share=0.2, seed=7)
     asked = set(split.relevant.nonzero()[1].tolist())
     assert 8 <= len(asked) <= round(0.2 * (N_BOOKS - 1)) == 12
-    assert asked.isdisjoint(split.training.interactions["book_number"])
+    assert asked.isdisjoint(split.training.interactions.item_index)
     assert not split.training.popularity[list(asked)].any()
     assert INACTIVE not in asked
     n_all = len(interactions())
@@ -29,7 +29,7 @@ def test_nothing_is_known_of_cold_books_and_nothing_else_is_asked_for():
 
 
 def history_of(split, user):
-    known = split.training.interactions
+    known = table_of(split.training.interactions)
     return known.loc[known["user_id"] == user, "book_number"].tolist()
 
 
@@ -78,7 +78,7 @@ def test_a_forgotten_book_is_worth_nothing_to_any_count():
     long_enough = np.diff(by_time.training.positives.indptr)[by_time.rows] >= 5
     short = by_time.training.positives[by_time.rows[~long_enough]].nnz
     assert split.training.positives.nnz == n_cold + others + short
-    assert split.training.stars.nnz == len(split.training.user_item_feedback) < split.training.seen.nnz
+    assert split.training.stars.nnz == len(split.training.feedback) < split.training.seen.nnz
 
 
 def test_a_split_of_two_files(tmp_path):
@@ -94,7 +94,7 @@ def test_a_split_of_two_files(tmp_path):
     }
     assert asked == {"0": {"13"}, "1": {"11", "14"}}  # user 4 has no past; 10 was in it for user 0
     assert split.training.n_books == 5
-    row = split.training.rows_of(pd.Series(["0"])).item()
+    row = split.training.rows_of(["0"]).item()
     assert [ids[number] for number in split.training.recent_of(row, 2)] == ["12", "11"]
     assert len(set(split.training.works.tolist())) == 5, "ids are no titles: no editions"
 

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from services.batch.ingest.interactions import Interactions
 from services.batch.metrics.splits import split_by_time, split_last_of_each_user
 from shared.settings import UserStateSettings
+from tests.worlds.interaction_tables import COLUMNS, table_of
 
 RULES = UserStateSettings()
-COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
 
 
 def books_of(n, *inactive):
@@ -26,7 +27,7 @@ def books_of(n, *inactive):
 
 def interactions_of(*rows):
     frame = pd.DataFrame([(*row, place) for place, row in enumerate(rows)], columns=COLUMNS)
-    return frame.astype({"user_id": "category", "book_number": "int32", "kind": "category", "value": "float64"})
+    return Interactions.from_table(frame)
 
 
 def random_interactions(seed, n=4000, n_users=60, n_books=80):
@@ -41,8 +42,7 @@ def random_interactions(seed, n=4000, n_users=60, n_books=80):
         }
     )
     frame.loc[frame["kind"] != "rating", "value"] = np.nan
-    frame = frame.drop_duplicates(["user_id", "book_number", "kind"], keep="last").reset_index(drop=True)
-    return frame.astype({"user_id": "category", "kind": "category"})
+    return frame.drop_duplicates(["user_id", "book_number", "kind"], keep="last").reset_index(drop=True)
 
 
 def relevant_of(split):
@@ -98,8 +98,8 @@ def test_the_latest_opinion_of_the_test_part_decides():
 @pytest.mark.parametrize("seed", range(3))
 def test_no_leakage_by_time(seed):
     everything = random_interactions(seed)
-    split = split_by_time(books_of(80), everything, RULES, test_share=0.2)
-    training = split.training.interactions
+    split = split_by_time(books_of(80), Interactions.from_table(everything), RULES, test_share=0.2)
+    training = table_of(split.training.interactions)
     n = len(training)
     pd.testing.assert_frame_equal(training, everything.iloc[:n])
     assert training["time"].max() <= everything["time"].iloc[n:].min()
@@ -119,12 +119,12 @@ def test_no_leakage_by_time(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_no_leakage_by_user(seed):
     everything = random_interactions(seed)
-    split = split_last_of_each_user(books_of(80), everything, RULES, n_last=5)
+    split = split_last_of_each_user(books_of(80), Interactions.from_table(everything), RULES, n_last=5)
     assert split.n_test_interactions == 5 * everything["user_id"].nunique()
     assert not split.training.seen[split.rows].multiply(split.relevant).nnz
     for user in split.users:
         own = everything[everything["user_id"] == user]
-        known = split.training.interactions
+        known = table_of(split.training.interactions)
         known = known[known["user_id"] == user]
         pd.testing.assert_frame_equal(known.reset_index(drop=True), own.iloc[:-5].reset_index(drop=True))
 
@@ -146,11 +146,11 @@ def test_recent_books_are_the_latest_positive_ones():
         RULES,
         test_share=0.1,
     )  # fmt: skip
-    ann, bob = split.training.rows_of(pd.Series(["ann", "bob"])).tolist()
+    ann, bob = split.training.rows_of(["ann", "bob"]).tolist()
     assert split.training.recent_of(ann, 10).tolist() == [0, 2]
     assert split.training.recent_of(ann, 1).tolist() == [0]
     assert split.training.recent_of(bob, 10).tolist() == [1, 9]
-    assert split.training.rows_of(pd.Series(["zoe"])).tolist() == [-1]
+    assert split.training.rows_of(["zoe"]).tolist() == [-1]
 
 
 def test_a_sample_is_mostly_the_same_when_users_come_and_go():
@@ -178,7 +178,7 @@ def test_a_sample_depends_on_its_seed_and_never_grows():
 
 
 def test_splits_of_next_to_nothing_ask_nobody():
-    nothing = interactions_of(("ann", 0, "rating", 5)).iloc[:0]
+    nothing = interactions_of(("ann", 0, "rating", 5)).take(slice(0))
     for interactions in (nothing, interactions_of(("ann", 0, "rating", 5))):
         split = split_by_time(books_of(2), interactions, RULES, test_share=0.1)
         assert len(split.rows) == 0

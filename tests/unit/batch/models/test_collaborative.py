@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from services.batch.ingest.feedback import user_item_feedback
+from services.batch.ingest.interactions import Interactions
 from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_artifact
@@ -15,19 +16,18 @@ from shared.artifacts.generation import artifact_folder
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
-
-COLUMNS = ["user_id", "book_number", "kind", "value", "time"]
+from tests.worlds.interaction_tables import COLUMNS
 
 
 def interactions_of(*rows):
     frame = pd.DataFrame(list(rows), columns=COLUMNS)
-    types = {"user_id": "str", "book_number": "int32", "kind": "str", "value": "float64", "time": "float64"}
-    return frame.astype(types)
+    return Interactions.from_table(frame)
 
 
 def opinion_of(*rows):
     known = user_item_feedback(interactions_of(*rows), UserStateSettings())
-    return list(zip(known["user_id"], known["book_number"], known["positive"], known["time"], strict=True))
+    columns = (known.users[known.rows], known.item_index, known.positive, known.times)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,8 @@ def test_no_interactions_give_no_opinions_of_the_same_types():
     none = user_item_feedback(interactions_of(), UserStateSettings())
     some = user_item_feedback(interactions_of(("ann", 0, "read", None, 1.0)), UserStateSettings())
     assert len(none) == 0
-    assert none.dtypes.to_dict() == some.dtypes.to_dict()
+    for name in ("users", "rows", "item_index", "positive", "times"):
+        assert getattr(none, name).dtype == getattr(some, name).dtype, name
 
 
 N_BOOKS = 24

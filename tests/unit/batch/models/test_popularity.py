@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.batch.ingest.interactions import Interactions
 from services.batch.models.popularity import STRENGTH_BOUNDS, build_popularity, prior
 from shared.artifacts.popularity import Popularity
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
+from tests.worlds.interaction_tables import COLUMNS
 
-NOBODY = pd.DataFrame({"user_id": [], "book_number": np.array([], np.int32), "kind": [], "value": np.array([], float)})
+NOBODY = Interactions.from_table(pd.DataFrame([], columns=COLUMNS))
 
 
 def make_books(n, **columns):
@@ -29,9 +31,9 @@ def make_books(n, **columns):
 def make_interactions(*rows):
     users = [f"user {place}" for place in range(len(rows))]
     numbers, kinds, values = zip(*rows, strict=True)
-    return pd.DataFrame(
-        {"user_id": users, "book_number": np.array(numbers, np.int32), "kind": kinds, "value": np.array(values, float)}
-    )
+    times = range(len(rows))
+    columns = {"user_id": users, "book_number": numbers, "kind": kinds, "value": values, "time": times}
+    return Interactions.from_table(pd.DataFrame(columns).astype({"value": "float64"}))
 
 
 def build(folder, books, interactions, cluster_of=None, **settings):

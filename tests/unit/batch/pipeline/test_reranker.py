@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.batch.evaluate.baselines.registry import all_recommenders
 from services.batch.ingest.histories import Histories
+from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
@@ -193,8 +194,8 @@ def in_volumes(n_readers=400, n_series=12, n_volumes=10):
             rows.append((begin + 0.04 * step, f"r{reader}", own * n_volumes + start + step))
             rows.append((begin + 0.04 * step + 0.01, f"r{reader}", int(chance.integers(n))))
     rows = sorted(set(rows))
-    known = pd.DataFrame(rows, columns=["time", "user_id", "book_number"])
-    return table, known.assign(kind="read", value=NAN, event_id=None)
+    known = pd.DataFrame(rows, columns=["time", "user_id", "book_number"]).assign(kind="read", value=NAN)
+    return table, Interactions.from_table(known)
 
 
 @pytest.fixture(scope="module")
@@ -230,13 +231,13 @@ def test_the_same_is_learned_from_the_same(volumes):
 
 def test_off_or_with_too_little_there_is_none(volumes, tmp_path):
     assert learned(volumes.training, enabled=False) is None
-    few = volumes.training.interactions.iloc[:150]
+    few = volumes.training.interactions.take(slice(150))
     training = Training(volumes.training.books, few, UserStateSettings())
     assert learned(training) is None
     content = content_artifact(tmp_path)
     (tmp_path / "reranker").mkdir()
     metadata = build_reranker(
-        tmp_path / "reranker", books(), interactions().iloc[:150], content, Settings(reranker=ON),
+        tmp_path / "reranker", books(), interactions().take(slice(150)), content, Settings(reranker=ON),
         threads=1, progress=SILENT,
     )  # fmt: skip
     assert not metadata["learned"]
