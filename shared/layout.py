@@ -51,7 +51,7 @@ class DataFolder:
 
     @property
     def lease(self) -> Path:
-        """The run that has the data folder to itself from step to step, and when it last gave a sign of life."""
+        """Name of the run that keeps the data folder between its steps; touched while a step works."""
         return self.root / "run.json"
 
     @property

@@ -1,6 +1,10 @@
-"""Whether a run is at work on the data folder: the lock that processes hold, and the lease that outlives them.
+"""Whether a run is active on the data folder: the lock that processes hold, and the lease that outlives them.
 
-`services.batch.runtime.lease` is how runs take both; the API looks here before it moves the pointer under a run.
+`services.batch.runtime.lease` takes both for a run. The API checks them before it moves the pointer.
+
+The lock is `flock` itself rather than `filelock`: steps of one run share it, and `filelock.FileLock` is exclusive only.
+Its `ReadWriteLock` needs an SQLite file that can be written to, which a read-only data folder does not have, and cannot
+be used after a fork.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES)
 
 
 def holder(folder: DataFolder) -> str | None:
-    """The run that has the lease, however old it is."""
+    """Name of the run that has the lease, however old the lease is."""
     try:
         return str(orjson.loads(folder.lease.read_bytes())["run"])
     except FileNotFoundError:
@@ -30,10 +34,10 @@ def holder(folder: DataFolder) -> str | None:
 
 @contextmanager
 def locked(folder: DataFolder, mode: int) -> Iterator[None]:
-    """Hold the data folder's lock, shared or alone (`fcntl.LOCK_SH`, `fcntl.LOCK_EX`); a read-only folder will do.
+    """Hold the data folder's lock, shared or exclusive (`fcntl.LOCK_SH`, `fcntl.LOCK_EX`), also of a read-only folder.
 
     Raises:
-        RunActiveError: another process holds it so that it cannot be had.
+        RunActiveError: another process holds it in a mode that excludes this one.
     """
     try:
         descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
@@ -54,18 +58,18 @@ def locked(folder: DataFolder, mode: int) -> Iterator[None]:
 
 
 def refuse_other_run(folder: DataFolder, lease_minutes: float) -> None:
-    """Make sure that no run of steps has the data folder.
+    """Refuse to work while a run of steps has the data folder.
 
     Raises:
-        RunActiveError: one does, and it has given a sign of life in the last `lease_minutes`.
+        RunActiveError: a run has the lease and touched it within the last `lease_minutes`.
     """
     other = holder(folder)
     if other is None:
         return
     seconds = time.time() - folder.lease.stat().st_mtime
-    if abs(seconds) < lease_minutes * 60:  # a sign from far in the future is as old as the setting back of the clock
+    if abs(seconds) < lease_minutes * 60:  # a lease from the far future: the clock was set back since
         raise RunActiveError(
-            f"The run {other} is active on this data folder; its last sign of life is {abs(seconds):.0f} s old.",
+            f"The run {other} is active on this data folder; it was last seen {abs(seconds):.0f} s ago.",
             where=str(folder.lease),
-            hint=f"Wait for it to end. If it never will: `nightshelf step release --run '{other}'`.",
+            hint=f"Wait for it to end. If it has died: `nightshelf step release --run '{other}'`.",
         )

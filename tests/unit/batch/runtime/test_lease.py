@@ -109,7 +109,7 @@ def test_a_step_at_work_keeps_the_folder_though_the_lease_was_given_back(folder)
 
 
 def test_a_step_gives_signs_of_life_while_it_works(folder, monkeypatch):
-    monkeypatch.setattr(lease, "_SIGN_OF_LIFE_SECONDS", 0.01)
+    monkeypatch.setattr(lease, "_HEARTBEAT_SECONDS", 0.01)
     with step_of(folder, "a", lease_minutes=MINUTES):
         last_sign(folder, seconds_ago=HOUR_SECONDS)
         deadline = time.monotonic() + 20
