@@ -28,13 +28,16 @@ from load import Load, run_load
 from services.batch.content.catalog import build_catalog
 from services.batch.content.index import build_content
 from services.batch.models.popularity import build_popularity
-from services.batch.publish.publish import flip, verify_generation, write_lists, write_manifest
+from services.batch.publish.lists import write_lists
+from services.batch.publish.manifest import write_manifest
 from services.batch.runtime.artifact_builder import build_artifact
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from services.embedded import embedded_valkey
 from shared.artifacts.generation import ArtifactKind, GenerationManifest
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.publication import flip, verify_generation
 from shared.settings import load_settings
 
 N_BOOKS, N_USERS, HISTORY, LIST_LENGTH, DIMENSIONS, RANK = 10_000, 2_000, 100, 100, 384, 64
@@ -107,7 +110,7 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     )  # fmt: skip
     build_artifact(folder, "collaborative", "bench", collaborative)
     keys = Keys()
-    write_lists(client, keys, folder.artifacts / "collaborative-bench", SILENT)
+    write_lists(RunContext(settings, client=client), folder.artifacts / "collaborative-bench")
     pipeline = client.pipeline(transaction=False)
     for user, own, listed, listed_scores in zip(users, history.tolist(), lists.tolist(), scores.tolist(), strict=True):
         pipeline.sadd(keys.seen(user), *own)

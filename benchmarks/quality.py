@@ -44,7 +44,6 @@ from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import bound_threads
 from services.cli.options import open_source
-from shared.artifacts.generation import artifact_folder
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, Group, RerankerSettings, Settings, load_settings
 
@@ -125,8 +124,7 @@ def taken_in(settings: Settings) -> Snapshot:
 
 def content_artifact(snapshot: Snapshot, settings: Settings) -> Path:
     """Its content artifact; descriptions are embedded the first time."""
-    folder = DataFolder(settings.data_dir)
-    return artifact_folder(folder, "content", ArtifactBuilder(folder, snapshot, settings, SILENT).content())
+    return ArtifactBuilder(RunContext(settings), snapshot).folder_of("content")
 
 
 def split_of(books: pd.DataFrame, interactions: Interactions, settings: Settings, *, validate: bool) -> Split:

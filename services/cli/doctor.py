@@ -1,15 +1,19 @@
-"""`nightshelf doctor`: what an installation needs, checked; each finding says how to mend it."""
+"""`nightshelf doctor`: check what an installation needs; each finding says how to fix it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from shared.artifacts.generation import open_generation, read_pointer_file
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from services.cli.options import DataDir, out, settings_for
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.settings import Settings
@@ -21,8 +25,8 @@ _DISTRIBUTIONS = {
     "batch": ("pandas", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch", "faiss-cpu"),
 }
 _INSTALL = "`make setup` installs everything; so does pip install -c constraints.txt 'nightshelf[api,batch,embedded]'."
-# How to mend what a check finds when the error it meets does not say so itself.
-_MEND = {
+# How to fix what a check finds when its error does not say so.
+_FIX = {
     "python": "Use 3.11 or newer.",
     "serving half": _INSTALL,
     "batch half": _INSTALL,
@@ -36,12 +40,33 @@ _MEND = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: whether it is well, what was found, and how to mend it if it is not."""
+    """One check: whether it is ok, what was found, and how to fix it if it is not."""
 
     check: str
     ok: bool
     found: str
-    mend: str | None = None
+    fix: str | None = None
+
+
+def doctor(data_dir: DataDir = None) -> None:
+    """Check the installation; say how to fix what is wrong."""
+    findings = list(examine(settings_for(data_dir)))
+    out.print(_table(findings))
+    if any(not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _table(findings: Iterable[Finding]) -> Table:
+    """One finding a line; below those that failed, how to fix them."""
+    table = Table(title="Examination", show_header=False, title_justify="left", box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        table.add_row("[green]ok[/]" if finding.ok else "[red]failed[/]", finding.check, Text(finding.found))
+        if finding.fix:
+            table.add_row("", "", Text(f"To fix it: {finding.fix}", style="bold"))
+    return table
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -62,9 +87,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(check, ok=True, found=run())
         except NightshelfError as error:
             found = f"{error.what}{f' ({error.where})' if error.where else ''}"
-            yield Finding(check, ok=False, found=found, mend=error.hint or _MEND[check])
+            yield Finding(check, ok=False, found=found, fix=error.hint or _FIX[check])
         except (OSError, ImportError) as error:
-            yield Finding(check, ok=False, found=str(error), mend=_MEND[check])
+            yield Finding(check, ok=False, found=str(error), fix=_FIX[check])
 
 
 def _python() -> str:
@@ -91,7 +116,7 @@ def _data_folder(folder: DataFolder) -> str:
     nearest = next(path for path in (root, *root.parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise NightshelfError(f"{nearest} cannot be written to.", hint="Choose another folder with --data-dir.")
-    return str(root) if root.exists() else f"{root} (will be made)"
+    return str(root) if root.exists() else f"{root} (will be created)"
 
 
 def _free_disk(folder: DataFolder) -> str:
@@ -123,7 +148,7 @@ def _redis(settings: Settings, folder: DataFolder) -> str:
     ):
         server = client.info("server")
         found = str(server["redis_version"])
-        if tuple(int(artifact) for artifact in found.split(".")[:2]) < MINIMUM_VERSION:
+        if tuple(int(number) for number in found.split(".")[:2]) < MINIMUM_VERSION:
             raise NightshelfError(f"Redis {found} is too old.", where=url, hint="Use Redis 7 or newer, or Valkey.")
         policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction"))
     if policy != "noeviction":
@@ -135,8 +160,10 @@ def _redis(settings: Settings, folder: DataFolder) -> str:
 
 
 def _generation(folder: DataFolder) -> str:
+    from shared.artifacts.generation import open_generation, read_pointer_file
+
     published = read_pointer_file(folder)
     if published is None:
         return "none yet; `nightshelf nightly --source FOLDER` or `nightshelf demo` makes one"
     counts = open_generation(folder, published).manifest.counts
-    return f"{published}: {counts['books']:,} books, {counts['users']:,} users; all checksums right"
+    return f"{published}: {counts['books']:,} books, {counts['users']:,} users; all checksums match"

@@ -149,6 +149,7 @@ def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, p
     from services.batch.evaluate.evaluate import Evaluated
     from services.batch.ingest.snapshot import current_snapshot, open_snapshot
     from services.batch.night.artifacts import ArtifactBuilder
+    from services.batch.runtime.context import RunContext
     from shared.artifacts.generation import artifact_folder, read_manifest
 
     if generation is not None:
@@ -160,5 +161,5 @@ def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, p
         raise ArtifactError(
             "There is no data to evaluate.", where=str(folder.root), hint="Take some in, or give --source FOLDER."
         )
-    content_id = ArtifactBuilder(folder, snapshot, settings, progress).content()
-    return Evaluated(snapshot, artifact_folder(folder, "content", content_id), None)
+    context = RunContext(settings.model_copy(update={"data_dir": folder.root}), progress)
+    return Evaluated(snapshot, ArtifactBuilder(context, snapshot).folder_of("content"), None)

@@ -1,4 +1,4 @@
-"""`nightshelf generations …`: what has been published, and going back to it."""
+"""`nightshelf generations …`: list, show, roll back and collect generations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import DataDir, batch_redis, out, settings_for
+from services.cli.options import DataDir, batch_run, out, settings_for
 from shared.errors import ArtifactError
-from shared.keys import Keys
 from shared.layout import DataFolder
 
 generations = typer.Typer(
@@ -20,8 +19,8 @@ generations = typer.Typer(
 
 
 @contextmanager
-def _pointing_at_the_list() -> Iterator[None]:
-    """Say where ids are to be found when one is not."""
+def _hint_at_the_list() -> Iterator[None]:
+    """Say where ids are listed when one is unknown."""
     try:
         yield
     except ArtifactError as error:
@@ -32,14 +31,14 @@ def _pointing_at_the_list() -> Iterator[None]:
 @generations.command("list")
 def list_generations(data_dir: DataDir = None) -> None:
     """List the generations on disk, newest first, and which one is served."""
-    from services.cli.tables import generations_screen
+    from services.cli.tables import generations_table
     from shared.publication import current_generation, history, manifests
 
     settings = settings_for(data_dir)
-    keys = Keys(settings.redis_prefix)
-    with batch_redis(settings) as client:
-        current, published = current_generation(client, keys), history(client, keys)
-    out.print(generations_screen(list(manifests(DataFolder(settings.data_dir))), current, published))
+    with batch_run(settings) as (context, _url):
+        current = current_generation(context.redis, context.keys)
+        published = history(context.redis, context.keys)
+    out.print(generations_table(list(manifests(context.folder)), current, published))
 
 
 @generations.command("show")
@@ -49,7 +48,7 @@ def show_generation(
     """Show a generation's manifest, as JSON."""
     from shared.artifacts.generation import read_manifest
 
-    with _pointing_at_the_list():
+    with _hint_at_the_list():
         manifest = read_manifest(DataFolder(settings_for(data_dir).data_dir), generation)
     out.print_json(manifest.model_dump_json())
 
@@ -62,18 +61,16 @@ def roll_back(
     data_dir: DataDir = None,
 ) -> None:
     """Serve an earlier generation again."""
-    from services.batch.publish.publish import rollback
+    from services.batch.publish.rollback import rollback
     from services.batch.runtime.lease import only_run
-    from services.batch.runtime.progress import ConsoleProgress
 
     settings = settings_for(data_dir)
-    folder = DataFolder(settings.data_dir)
     with (
-        batch_redis(settings) as client,
-        only_run(folder, lease_minutes=settings.batch.lease_minutes),
-        _pointing_at_the_list(),
+        batch_run(settings) as (context, _url),
+        only_run(context.folder, lease_minutes=settings.batch.lease_minutes),
+        _hint_at_the_list(),
     ):
-        manifest = rollback(client, Keys(settings.redis_prefix), folder, ConsoleProgress(out), to)
+        manifest = rollback(context, to)
     out.print(f"Serving {manifest.id} again, made {manifest.created_at:%Y-%m-%d %H:%M} UTC.", highlight=False)
 
 
@@ -84,14 +81,16 @@ def collect_generations(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete generations nobody needs: neither current, nor previous, nor young."""
-    from services.batch.publish.publish import collect
+    """Delete generations that are neither current, nor previous, nor young."""
+    from services.batch.publish.collect import collect
     from services.batch.runtime.lease import only_run
     from services.cli.tables import summary
 
     settings = settings_for(data_dir)
-    folder = DataFolder(settings.data_dir)
     hours = settings.batch.collect_grace_hours if grace_hours is None else grace_hours
-    with batch_redis(settings) as client, only_run(folder, lease_minutes=settings.batch.lease_minutes):
-        deleted = collect(client, Keys(settings.redis_prefix), folder, timedelta(hours=hours))
+    with (
+        batch_run(settings) as (context, _url),
+        only_run(context.folder, lease_minutes=settings.batch.lease_minutes),
+    ):
+        deleted = collect(context, timedelta(hours=hours))
     out.print(summary("Deleted", deleted))

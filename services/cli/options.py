@@ -1,4 +1,4 @@
-"""What the commands share: consoles, options that mean the same everywhere, settings, and the way to Redis."""
+"""What commands share: consoles, options, settings, and connections to Redis."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from shared.log import configure_logging
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    import redis
-
+    from services.batch.runtime.context import RunContext
     from services.batch.sources.source import Source
 
 out = Console()
@@ -42,12 +41,17 @@ SourceOption = Annotated[
     ),
 ]
 
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+Workers = Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)]
+Limit = Annotated[int, typer.Option(help="How many books at most.", min=1, max=100)]
+
 
 def settings_for(data_dir: Path | None) -> Settings:
-    """The settings of one command, its logging set up.
+    """The settings of one command; sets up logging.
 
     Raises:
-        NightshelfError: a setting is not allowed.
+        NightshelfError: a setting is invalid.
     """
     settings = load_settings(data_dir=data_dir)
     configure_logging(settings.log_format, at_least="warning")
@@ -55,12 +59,12 @@ def settings_for(data_dir: Path | None) -> Settings:
 
 
 def open_source(settings: Settings, given: str | None, *, fresh: bool = False) -> Source | None:
-    """The source that was asked for, or that is set; `None` for the one ingested last.
+    """The source given or configured; `None` for the one ingested last.
 
-    `fresh` has a database read whole, whatever is known of it.
+    With `fresh`, a database is read whole instead of from where its mirror ends.
 
     Raises:
-        SourceError: the folder is not there or not understood.
+        SourceError: the folder does not exist or has an unknown layout.
     """
     name = given or settings.source
     if name is None:
@@ -93,17 +97,19 @@ def redis_url(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def batch_redis(settings: Settings) -> Iterator[redis.Redis]:
-    """A patient connection to the configured Redis or the data folder's own.
+def batch_run(settings: Settings, console: Console = out) -> Iterator[tuple[RunContext, str]]:
+    """The context of a run, connected to the configured Redis or the data folder's own, and that Redis' URL.
 
     Raises:
         NightshelfError: as `redis_url`.
-        StoreUnavailableError: nobody answers there.
+        StoreUnavailableError: Redis does not answer.
     """
+    from services.batch.runtime.context import RunContext
+    from services.batch.runtime.progress import ConsoleProgress
     from shared.redis import connect_for_batch
 
     with redis_url(settings) as url, connect_for_batch(url, settings.redis) as client:
-        yield client
+        yield RunContext(settings, ConsoleProgress(console), client), url
 
 
 def _refuse_bad_url(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The API as one or several processes of this machine: what `serve` and `demo` run."""
+"""`nightshelf serve`: the API as one or several processes of this machine; `demo` serves the same way."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
+import typer
+
+from services.cli.options import DataDir, Host, Port, Workers, out, redis_url, settings_for
 from shared.errors import NightshelfError
+from shared.layout import DataFolder
+from shared.log import configure_logging
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,11 +26,37 @@ if TYPE_CHECKING:
 _LAST_REQUESTS_SECONDS = 10
 
 
+def serve(
+    data_dir: DataDir = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Workers = 1,
+    *,
+    embedded: Annotated[bool, typer.Option("--embedded", help="Run the data folder's own Valkey.")] = False,
+) -> None:
+    """Serve what is published."""
+    from shared.artifacts.generation import read_pointer_file
+
+    settings = settings_for(data_dir)
+    if settings.redis_url is None and not embedded:
+        raise NightshelfError(
+            "No Redis is configured.", where="NIGHTSHELF_REDIS_URL", hint="Set it, or add --embedded."
+        )
+    if embedded:
+        settings = settings.model_copy(update={"redis_url": None})
+    refuse_busy_port(host, port)
+    with redis_url(settings) as url:
+        out.print(f"Serving on http://{host}:{port} (documentation at /docs); Ctrl-C stops it.", highlight=False)
+        if read_pointer_file(DataFolder(settings.data_dir)) is None:
+            out.print("Nothing has been published yet; it is ready as soon as `nightshelf nightly` is done.")
+        serve_until_stopped(settings, url, host, port, workers)
+
+
 def refuse_busy_port(host: str, port: int) -> None:
-    """Find out before any work that an address cannot be listened on.
+    """Check before any work that the address is free.
 
     Raises:
-        NightshelfError: somebody listens there already, or the address is not one of this machine's.
+        NightshelfError: it is in use, or not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -37,33 +70,39 @@ def refuse_busy_port(host: str, port: int) -> None:
 
 
 def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int, workers: int) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way are answered first."""
+    """Serve until SIGTERM or Ctrl-C; running requests are answered first."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     def terminate(_signal: int, _frame: object) -> NoReturn:
-        raise SystemExit(0)  # so that whatever is open is closed: uvicorn passes the signal on when it is done
+        raise SystemExit(0)  # closes what is open: uvicorn passes the signal on when it is done
 
     signal.signal(signal.SIGTERM, terminate)
-    os.environ["NIGHTSHELF_REDIS_URL"] = redis_url
-    os.environ["NIGHTSHELF_DATA_DIR"] = str(settings.data_dir.resolve())
+    settings = settings.model_copy(update={"redis_url": redis_url, "data_dir": settings.data_dir.resolve()})
+    config = uvicorn.Config(
+        partial(worker_app, settings),
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+    )
+    if workers == 1:
+        server = uvicorn.Server(config)
+        server.run()
+        if not server.started:
+            sys.exit(1)
+        return
     with tempfile.TemporaryDirectory(prefix="nightshelf-metrics-") as metrics:
-        if workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-        uvicorn.run(
-            "services.cli.serve:worker_app",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
-        )
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # the only way to tell its client library
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def worker_app() -> FastAPI:
-    """The application of one process. A worker whose parent was killed ends too, so that the port is free again."""
-    from services.api.app import app_from_environment
+def worker_app(settings: Settings) -> FastAPI:
+    """The application of one process. A worker whose parent is killed ends too, so that the port is free again."""
+    from services.api.app import create_app
 
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -73,4 +112,5 @@ def worker_app() -> FastAPI:
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=end_with_it, daemon=True).start()
-    return app_from_environment()
+    configure_logging(settings.log_format)
+    return create_app(settings)

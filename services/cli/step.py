@@ -1,27 +1,31 @@
 """`nightshelf step …`: one step of a night in a process of its own, for a scheduler.
 
-What people read goes to the error output; the last line of the standard output is the step's account, one JSON object.
+Messages for people go to the error output. The last line of the standard output is the step's account, one JSON object.
 Exit codes: 0 done, 1 failed, 3 refused by the quality gate, 75 another run has the data folder.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from services.cli.options import DataDir, SourceOption, batch_redis, err, open_source, settings_for
+from services.batch.night.step_table import STEPS, Step
+from services.cli.options import DataDir, SourceOption, batch_run, err, open_source, settings_for
 from shared.layout import DataFolder
 
 if TYPE_CHECKING:
     from services.batch.night.steps import StepsOfRun
-    from shared.settings import Settings
 
 steps = typer.Typer(
     help="Run one step of a night; the last line it prints is JSON. For schedulers: see dags/.", no_args_is_help=True
 )
+_DOES = {step.name: step.does for step in STEPS}
 
 Run = Annotated[str, typer.Option("--run", help="Name of the run; its steps share it.", show_default=False)]
 SnapshotId = Annotated[str, typer.Option("--snapshot", help="From the step ingest.", show_default=False)]
@@ -31,78 +35,72 @@ Served = Annotated[
 Accept = Annotated[
     str | None,
     typer.Option(
-        "--accept", help="Why to publish although it is worse; recorded.", metavar="REASON", show_default=False
+        "--accept", help="The reason to publish although it is worse; recorded.", metavar="REASON", show_default=False
     ),
 ]
 Night = Annotated[str | None, typer.Option("--date", help="The night it is made for; recorded.", show_default=False)]
 
 
-def _tell(account: dict[str, Any]) -> None:
+def _print(account: dict[str, Any]) -> None:
     sys.stdout.write(orjson.dumps(account).decode() + "\n")
 
 
-def _steps(run: str, settings: Settings) -> StepsOfRun:
+@contextmanager
+def _connected(run: str, data_dir: Path | None) -> Iterator[StepsOfRun]:
+    """The steps of a run, with a connection to Redis."""
     from services.batch.night.steps import StepsOfRun
+
+    with batch_run(settings_for(data_dir), err) as (context, _url):
+        yield StepsOfRun(run, context)
+
+
+def _alone(run: str, data_dir: Path | None) -> StepsOfRun:
+    """The steps of a run, those that work without Redis."""
+    from services.batch.night.steps import StepsOfRun
+    from services.batch.runtime.context import RunContext
     from services.batch.runtime.progress import ConsoleProgress
 
-    return StepsOfRun(run, settings, ConsoleProgress(err))
+    return StepsOfRun(run, RunContext(settings_for(data_dir), ConsoleProgress(err)))
 
 
-@steps.command()
+@steps.command(help=_DOES["ingest"])
 def ingest(
     run: Run,
     source: SourceOption = None,
     date: Night = None,
     data_dir: DataDir = None,
     *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Have everything made anew from here on.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build everything again from here on.")] = False,
 ) -> None:
-    """Take books, ratings and events in, and begin the run."""
+    """Run the step `ingest`."""
     settings = settings_for(data_dir)
-    with batch_redis(settings) as client:
-        opened = _steps(run, settings)
-        _tell(opened.ingest(client, lambda: open_source(settings, source, fresh=fresh), night=date, fresh=fresh))
+    with _connected(run, data_dir) as opened:
+        _print(opened.ingest(lambda: open_source(settings, source, fresh=fresh), night=date, fresh=fresh))
 
 
-@steps.command()
-def embed(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
-    """Embed new and changed descriptions."""
-    _tell(_steps(run, settings_for(data_dir)).embed(snapshot))
+def _building(step: Step) -> Callable[..., None]:
+    """The command of a step that needs nothing but the snapshot."""
+
+    def command(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
+        _print(_alone(run, data_dir).make(step, snapshot))
+
+    return command
 
 
-@steps.command()
-def factor(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
-    """Factor the interactions."""
-    _tell(_steps(run, settings_for(data_dir)).factor(snapshot))
+for _step in STEPS:
+    if _step.builds:
+        steps.command(_step.name, help=_step.does)(_building(_step))
 
 
-@steps.command("top-n")
-def top_n(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
-    """List the best unseen books of every user."""
-    _tell(_steps(run, settings_for(data_dir)).top_n(snapshot))
-
-
-@steps.command()
-def index(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
-    """Make catalogue, index, tribes and popular lists."""
-    _tell(_steps(run, settings_for(data_dir)).index(snapshot))
-
-
-@steps.command()
-def evaluate(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
-    """Measure the run on interactions it does not know."""
-    _tell(_steps(run, settings_for(data_dir)).evaluate(snapshot))
-
-
-@steps.command()
+@steps.command(help=_DOES["gate"])
 def gate(
     run: Run, snapshot: SnapshotId, served: Served = None, accept: Accept = None, data_dir: DataDir = None
 ) -> None:
-    """Refuse what is significantly worse than what is served."""
-    _tell(_steps(run, settings_for(data_dir)).gate(snapshot, served or None, accept or None))
+    """Run the step `gate`."""
+    _print(_alone(run, data_dir).gate(snapshot, served or None, accept or None))
 
 
-@steps.command()
+@steps.command(help=_DOES["publish"])
 def publish(
     run: Run,
     snapshot: SnapshotId,
@@ -114,46 +112,42 @@ def publish(
     *,
     keep_collaborative: Annotated[bool, typer.Option("--keep-collaborative", help="Keep the served lists.")] = False,
 ) -> None:
-    """Bring Redis up to date, verify, and move the pointer."""
-    settings = settings_for(data_dir)
-    with batch_redis(settings) as client:
-        _tell(
-            _steps(run, settings).publish(
-                client,
-                snapshot,
-                generation,
-                served=served or None,
-                night=date or None,
-                accept=accept or None,
-                keep_collaborative=keep_collaborative,
-            )
-        )
+    """Run the step `publish`."""
+    from services.batch.night.steps import PublishOrder
+
+    order = PublishOrder(
+        snapshot,
+        generation,
+        served=served or None,
+        night=date or None,
+        accept=accept or None,
+        keep_collaborative=keep_collaborative,
+    )
+    with _connected(run, data_dir) as opened:
+        _print(opened.publish(order))
 
 
-@steps.command()
+@steps.command(help=_DOES["collect"])
 def collect(run: Run, data_dir: DataDir = None) -> None:
-    """Delete what nothing needs any more."""
-    settings = settings_for(data_dir)
-    with batch_redis(settings) as client:
-        _tell(_steps(run, settings).collect(client))
+    """Run the step `collect`."""
+    with _connected(run, data_dir) as opened:
+        _print(opened.collect())
 
 
 @steps.command("store-events")
 def store_events(data_dir: DataDir = None) -> None:
-    """Make the events that wait in Redis durable; any time, beside any run."""
+    """Move the events that wait in Redis to disk; any time, beside any run."""
     from services.batch.ingest.ingest import store_events as store
-    from services.batch.runtime.context import RunContext
-    from services.batch.runtime.progress import ConsoleProgress
     from services.batch.runtime.translate_errors import translate_errors
 
     settings = settings_for(data_dir)
-    with batch_redis(settings) as client, translate_errors(DataFolder(settings.data_dir)):
-        _tell({"n_events": store(RunContext(settings, ConsoleProgress(err), client))})
+    with batch_run(settings, err) as (context, _url), translate_errors(context.folder):
+        _print({"n_events": store(context)})
 
 
 @steps.command()
 def release(run: Run, data_dir: DataDir = None) -> None:
-    """Give the data folder back to other runs; the last step of every run, also of one that failed."""
-    from services.batch.runtime.lease import release as give_back
+    """Release the data folder for other runs; the last step of every run, also of one that failed."""
+    from services.batch.runtime.lease import release as release_lease
 
-    _tell({"released": give_back(DataFolder(settings_for(data_dir).data_dir), run)})
+    _print({"released": release_lease(DataFolder(settings_for(data_dir).data_dir), run)})

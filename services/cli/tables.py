@@ -1,8 +1,8 @@
-"""What the command shows: one screen at the end of each thing it did."""
+"""What commands show when they are done, as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from services.batch.ingest.ingest import IngestReport
     from services.batch.night.nightly import NightReport
     from services.batch.synthetic.generate import GenerateReport
-    from services.cli.doctor import Finding
     from shared.artifacts.generation import GenerationManifest
     from shared.layout import DataFolder
 
-_MOST_REASONS = 6
-_LONGEST_AUTHORS = 20
+_MAX_REASONS = 6
+_MAX_AUTHORS_WIDTH = 20
 
 
 def summary(title: str, rows: Mapping[str, object]) -> Table:
-    """Names and values, one a line; counts stand one under the other."""
+    """Names and values, one a line; counts are aligned."""
     only_counts = all(_is_count(value) for value in rows.values())
     table = Table(title=Text(title), show_header=False, title_justify="left", box=None, padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -42,8 +41,8 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def generate_screen(report: GenerateReport) -> Table:
-    """What was made up, and where it is."""
+def generate_table(report: GenerateReport) -> Table:
+    """What was generated, and where it is."""
     rows: dict[str, object] = {
         "books": report.n_books,
         "users": report.n_users,
@@ -72,24 +71,24 @@ def _snapshot_row(report: IngestReport) -> dict[str, object]:
 
 
 def _rejected(report: IngestReport, folder: DataFolder) -> list[RenderableType]:
-    """Why rows were rejected, most frequent reasons first, and where each of them is."""
+    """Why rows were rejected, most frequent reasons first, and where they are listed."""
     reasons = sorted(report.rejected_by_reason.items(), key=lambda item: -item[1])
     if not reasons:
         return []
-    shown = dict(reasons[:_MOST_REASONS])
-    if len(reasons) > _MOST_REASONS:
-        shown["other reasons"] = sum(count for _, count in reasons[_MOST_REASONS:])
+    shown = dict(reasons[:_MAX_REASONS])
+    if len(reasons) > _MAX_REASONS:
+        shown["other reasons"] = sum(count for _, count in reasons[_MAX_REASONS:])
     details = folder.snapshots / report.snapshot_id / "rejects.parquet"
     return [summary("Rows rejected", shown), Text(f"  Each of them is in {details}", overflow="fold")]
 
 
-def ingest_screen(report: IngestReport, folder: DataFolder) -> RenderableType:
-    """What was taken in."""
+def ingest_table(report: IngestReport, folder: DataFolder) -> RenderableType:
+    """What an ingest took in."""
     return Group(summary("Taken in", _taken_in(report)), *_rejected(report, folder), summary("", _snapshot_row(report)))
 
 
-def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
-    """What a night did: what came in and what was made of it, seconds per step, and what is served now."""
+def night_table(report: NightReport, folder: DataFolder) -> RenderableType:
+    """What a night took in and built, seconds per step, and what is served now."""
     made = {
         "books embedded": report.n_embedded,
         "books reused": report.n_reused_vectors,
@@ -101,7 +100,7 @@ def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
     side_by_side.add_row(summary("The night is done", _taken_in(report.ingest) | made), summary("Seconds", seconds))
     result = {
         **_snapshot_row(report.ingest),
-        "NDCG@10 on a split of its own": _quality(report.quality),
+        "NDCG@10 on held-out interactions": _quality(report.quality),
         "gate": f"{report.gate.verdict}: {report.gate.reason}",
         "artifacts reused": ", ".join(report.reused_artifacts) or "none",
         "generation": f"{report.generation_id}, {'published' if report.published else 'served already'}",
@@ -113,14 +112,14 @@ def night_screen(report: NightReport, folder: DataFolder) -> RenderableType:
 
 
 def _quality(quality: NightlyMetrics) -> str:
-    """The served pipeline beside the baseline anyone would ask for."""
+    """The served pipeline beside the popularity baseline."""
     if not quality.comparable:
         return quality.reason or "not known"
     served, popular = (quality.systems[name]["ndcg_at_10"] for name in ("served", "popularity"))
     return f"{served.value:.4f} ({served.low:.4f} to {served.high:.4f}); popular books {popular.value:.4f}"
 
 
-def recommendations_screen(user: str, recommended: Recommended) -> Table:
+def recommendations_table(user: str, recommended: Recommended) -> Table:
     """Recommendations for one user with their reasons."""
     generation = recommended.served.generation
     simulated = ", simulated readers" if generation.manifest.simulated_readers else ""
@@ -130,7 +129,7 @@ def recommendations_screen(user: str, recommended: Recommended) -> Table:
     table = Table(title=title, title_justify="left", box=None)
     table.add_column("", justify="right")
     table.add_column("title")
-    table.add_column("authors", no_wrap=True, max_width=_LONGEST_AUTHORS)
+    table.add_column("authors", no_wrap=True, max_width=_MAX_AUTHORS_WIDTH)
     table.add_column("score", justify="right")
     if explained:
         table.add_column("because of")
@@ -144,13 +143,13 @@ def recommendations_screen(user: str, recommended: Recommended) -> Table:
     return table
 
 
-def similar_screen(served: ServingState, number: int, books: list[SimilarBook]) -> Table:
+def similar_table(served: ServingState, number: int, books: list[SimilarBook]) -> Table:
     """Neighbours of a book."""
     catalog = served.generation.catalog
     title = f"Like {catalog.titles[number]} by {', '.join(catalog.authors[number]) or 'unknown'}"
     table = Table(title=Text(title), title_justify="left", box=None)
     table.add_column("title")
-    table.add_column("authors", no_wrap=True, max_width=_LONGEST_AUTHORS)
+    table.add_column("authors", no_wrap=True, max_width=_MAX_AUTHORS_WIDTH)
     for column in ("alike", "rating", "ratings"):
         table.add_column(column, justify="right")
     for book in books:
@@ -160,8 +159,8 @@ def similar_screen(served: ServingState, number: int, books: list[SimilarBook]) 
     return table
 
 
-def suggestions_screen(error: UnknownTitleError) -> RenderableType:
-    """What may have been meant by a title nobody has."""
+def suggestions_table(error: UnknownTitleError) -> RenderableType:
+    """Suggestions for an unknown title."""
     if not error.suggestions:
         return Text(f"{error.what} Nothing like it was found.")
     lines = [Text(f"{error.what} Did you mean:")]
@@ -173,10 +172,8 @@ def suggestions_screen(error: UnknownTitleError) -> RenderableType:
     return Group(*lines)
 
 
-def generations_screen(
-    manifests: list[GenerationManifest], current: str | None, published: list[str]
-) -> RenderableType:
-    """Generations with what became of them."""
+def generations_table(manifests: list[GenerationManifest], current: str | None, published: list[str]) -> RenderableType:
+    """Generations and whether each is served."""
     if not manifests:
         return Text("Nothing has been published yet; `nightshelf nightly` or `nightshelf demo` does that.")
     table = Table(title="Generations", title_justify="left", box=None)
@@ -189,17 +186,4 @@ def generations_screen(
         state = "served" if manifest.id == current else "published" if manifest.id in published else "never published"
         counts = manifest.counts
         table.add_row(manifest.id, Text(manifest.source), f"{counts['books']:,}", f"{counts['users']:,}", state)
-    return table
-
-
-def doctor_screen(findings: Iterable[Finding]) -> Table:
-    """One finding a line; below what is ill, how to mend it."""
-    table = Table(title="Examination", show_header=False, title_justify="left", box=None)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in findings:
-        table.add_row("[green]well[/]" if finding.ok else "[red]ill[/]", finding.check, Text(finding.found))
-        if finding.mend:
-            table.add_row("", "", Text(f"To mend it: {finding.mend}", style="bold"))
     return table

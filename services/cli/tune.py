@@ -52,11 +52,11 @@ def tune(
 def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials: int, seed: int) -> TuningRecord:
     from services.batch.ingest.snapshot import current_snapshot
     from services.batch.night.artifacts import ArtifactBuilder
+    from services.batch.runtime.context import RunContext
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.tune.search import require_library
     from services.batch.tune.tune import tune as search
     from services.cli.tuning_tables import showing_trials
-    from shared.artifacts.generation import artifact_folder
 
     require_library()
     snapshot = current_snapshot(folder)
@@ -64,11 +64,11 @@ def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials:
         raise ArtifactError(
             "There is no data to tune on.", where=str(folder.root), hint="Take some in: `nightshelf ingest`."
         )
-    content_id = ArtifactBuilder(folder, snapshot, settings, ConsoleProgress(out)).content()
+    content = ArtifactBuilder(RunContext(settings, ConsoleProgress(out)), snapshot).folder_of("content")
     with showing_trials(out, minutes * 60) as on_trial:
         return search(
             snapshot,
-            artifact_folder(folder, "content", content_id),
+            content,
             settings,
             minutes=minutes,
             max_trials=trials,

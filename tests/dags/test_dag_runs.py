@@ -12,11 +12,11 @@ import redis
 
 from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import current_snapshot
-from services.batch.publish.publish import current_generation
 from services.batch.runtime.lease import holder, release, step_of
 from shared.artifacts.generation import GenerationManifest, read_manifest
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.publication import current_generation
 from tests.servers.server import eventually, serving
 
 pytestmark = pytest.mark.slow

@@ -22,14 +22,15 @@ from typing import Any
 import numpy as np
 import redis
 
-from services.batch.content import index
+from services.batch.content import catalog, index
+from services.batch.evaluate import nightly_evaluation
 from services.batch.ingest import snapshot
-from services.batch.models import collaborative
-from services.batch.night import artifacts
-from services.batch.night.nightly import STEPS, run_night
-from services.batch.publish import generation, publish, user_state
+from services.batch.models import collaborative, factors, popularity
+from services.batch.night.nightly import run_night
+from services.batch.night.step_table import STEP_NAMES
+from services.batch.publish import lists, publish, user_state
 from services.batch.runtime import artifact_builder
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from shared import publication
 from shared.redis import connect_for_batch
@@ -58,7 +59,7 @@ def dying(owner: Any, name: str, nth: int = 1, when: Callable[..., bool] = lambd
     setattr(owner, name, call)
 
 
-def _half_an_artifact(builder: str, module: ModuleType = artifacts) -> None:
+def _half_an_artifact(builder: str, module: ModuleType) -> None:
     """Die while this builder saves its second array."""
     build = getattr(module, builder)
 
@@ -83,12 +84,12 @@ def _half_the_lists_of_the_part() -> None:
 
 
 def _half_the_lists() -> None:
-    publish._LISTS_PER_PIPELINE = 50
-    dying(publish, "pack", 75)
+    lists._LISTS_PER_PIPELINE = 50
+    dying(lists, "pack", 75)
 
 
 def _lists_of_the_second_batch_unsent() -> None:
-    publish._LISTS_PER_PIPELINE = 50
+    lists._LISTS_PER_PIPELINE = 50
     dying(redis.client.Pipeline, "execute", 2)
 
 
@@ -119,11 +120,11 @@ PLACES: dict[str, Callable[[], None]] = {
     "events on disk, stream not trimmed": lambda: dying(redis.Redis, "xtrim"),
     "snapshot half written": lambda: dying(snapshot, "_write_table", 2),
     "snapshot written, not current": lambda: dying(snapshot, "write_durably", 1, _named("current")),
-    "half the catalog artifact": lambda: _half_an_artifact("build_catalog"),
+    "half the catalog artifact": lambda: _half_an_artifact("build_catalog", catalog),
     "half the content artifact": lambda: _half_an_artifact("build_content", index),
-    "half the popularity artifact": lambda: _half_an_artifact("build_popularity"),
-    "half the factors": lambda: _half_an_artifact("build_factors"),
-    "half the evaluation": lambda: _half_an_artifact("build_evaluation"),
+    "half the popularity artifact": lambda: _half_an_artifact("build_popularity", popularity),
+    "half the factors": lambda: _half_an_artifact("build_factors", factors),
+    "half the evaluation": lambda: _half_an_artifact("build_evaluation", nightly_evaluation),
     "half the collaborative artifact": _half_the_lists_of_the_part,
     "first artifact without its artifact.json": lambda: dying(
         artifact_builder, "write_durably", 1, _named("artifact.json")
@@ -140,7 +141,7 @@ PLACES: dict[str, Callable[[], None]] = {
     "user state seeded, events not replayed": lambda: dying(user_state, "replay_events"),
     "user state merged, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
     "manifest half written": lambda: dying(Path, "replace", 1, _into(".json")),
-    "manifest written, not verified": lambda: dying(generation, "verify_generation"),
+    "manifest written, not verified": lambda: dying(publish, "verify_generation"),
     "verified, not flipped": lambda: dying(redis.Redis, "eval"),
 }
 """Places before the flip: the generation before stays the current one."""
@@ -154,7 +155,7 @@ PLACES_AFTER_THE_FLIP: dict[str, Callable[[], None]] = {
 def _run(order: dict[str, str]) -> None:
     """Run the night of an order; returns only if the place was never reached."""
     settings, place = Settings(**json.loads(order["settings"])), order["place"]
-    if place not in STEPS:
+    if place not in STEP_NAMES:
         {**PLACES, **PLACES_AFTER_THE_FLIP}[place]()
 
     def on_step(step: str) -> None:
@@ -162,7 +163,7 @@ def _run(order: dict[str, str]) -> None:
             die()
 
     with connect_for_batch(str(settings.redis_url), settings.redis) as client:
-        run_night(settings, open_folder(Path(order["source"])), client, SILENT, on_step)
+        run_night(RunContext(settings, client=client), open_folder(Path(order["source"])), on_step)
 
 
 def _serve() -> None:

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from services.batch.content import embed
 from services.batch.content import vectors as vector_store
-from services.batch.night import artifacts, steps
-from services.batch.publish import generation, publish, user_state
+from services.batch.night import inputs, steps
+from services.batch.publish import collect, lists, manifest, pass_gate, user_state
 from services.batch.runtime import artifact_builder
 from services.cli import main as cli
 from tests.paths import ROOT
@@ -80,18 +80,18 @@ OF_STEPS: dict[str, Callable[[], None]] = {
     "lease taken": lambda: dying(steps, "current_generation"),
     "one book embedded": lambda: _with_few_texts_at_a_time(vector_store.VectorStore, "append", 2),
     "one vector without its hash": lambda: _with_few_texts_at_a_time(vector_store, "_write", 2),
-    "judging": lambda: dying(generation, "judge"),
+    "judging": lambda: dying(pass_gate, "judge"),
     "flipped, not answered": _between_flip_and_answer,
-    "generations collected, lists not": lambda: dying(publish, "_unlink_lists"),
+    "generations collected, lists not": lambda: dying(collect, "unlink_lists"),
     "lists unmarked": lambda: dying(redis.Redis, "unlink", 2),
-    "artifacts not collected": lambda: dying(publish, "_remove_unused"),
+    "artifacts not collected": lambda: dying(collect, "_remove_unused"),
     "an artifact out of sight": lambda: dying(artifact_builder.shutil, "rmtree", 2, _is_there),
-    "snapshots not collected": lambda: dying(publish, "_remove_unused", 2),
+    "snapshots not collected": lambda: dying(collect, "_remove_unused", 2),
 }
 
 
 def _at_lists(act: Callable[[], None]) -> None:
-    publish._LISTS_PER_PIPELINE = 50
+    lists._LISTS_PER_PIPELINE = 50
     _before(redis.client.Pipeline, "execute", 2, act)
 
 
@@ -116,7 +116,7 @@ def _after_flip(act: Callable[[], None]) -> None:
 
 
 def _at_collecting_lists(act: Callable[[], None]) -> None:
-    publish._LISTS_PER_PIPELINE = 50
+    lists._LISTS_PER_PIPELINE = 50
     _before(redis.Redis, "unlink", 3, act)
 
 
@@ -167,7 +167,7 @@ def _set_clock(hours: float) -> None:
             moment = super().now(tz) + timedelta(hours=hours)
             return cls.fromtimestamp(moment.timestamp(), tz)
 
-    for module in (steps, publish, generation):
+    for module in (steps, collect, manifest):
         module.datetime = OtherClock
 
 
@@ -199,7 +199,7 @@ def _run(order: dict[str, Any], number: int) -> int:
 
 
 def _serve() -> None:
-    artifacts.open_embedder = lambda _name, **_options: QuickEmbedder()
+    inputs.open_embedder = lambda _name, **_options: QuickEmbedder()
     for line in sys.stdin:
         order = json.loads(line)
         gate, go = os.pipe()

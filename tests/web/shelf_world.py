@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.batch.night import artifacts as night_parts
+from services.batch.night import inputs
 from services.batch.night.nightly import run_night
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog
 from shared.redis import connect_for_batch
@@ -83,7 +83,8 @@ def open_shop(folder: Path, redis_url: str, prefix: str) -> tuple[Settings, list
     settings = settings.model_copy(update={"page": settings.page.model_validate({"operator_key": OPERATOR_KEY})})
     with (
         connect_for_batch(redis_url, settings.redis) as client,
-        patch.object(night_parts, "open_embedder", lambda _name, **_options: WordEmbedder()),
+        patch.object(inputs, "open_embedder", lambda _name, **_options: WordEmbedder()),
     ):
-        nights = [run_night(settings, SmallShop(n_readers=n), client, SILENT) for n in (N_READERS - 10, N_READERS)]
+        context = RunContext(settings, client=client)
+        nights = [run_night(context, SmallShop(n_readers=n)) for n in (N_READERS - 10, N_READERS)]
     return settings, [night.generation_id for night in nights]

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.batch.night.nightly import run_night
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog
 from shared.redis import connect_for_batch
@@ -112,7 +112,7 @@ def publish_world(folder: Path, redis_url: str, prefix: str) -> World:
     """Run one night over the odd demo."""
     settings = load_settings(data_dir=folder, redis_url=redis_url, redis_prefix=prefix)
     with connect_for_batch(redis_url, settings.redis) as client:
-        report = run_night(settings, OddDemo(), client, SILENT)
+        report = run_night(RunContext(settings, client=client), OddDemo())
     return World(settings, report.generation_id)
 
 

@@ -19,8 +19,7 @@ from services.api.state.store import Store
 from services.batch.ingest.event_log import event_files
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.night.nightly import NightReport, run_night
-from services.batch.publish.publish import current_generation, history, verify_generation
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import (
@@ -32,6 +31,7 @@ from shared.artifacts.generation import (
 )
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.publication import current_generation, history, verify_generation
 from shared.recommend.blend import Blended
 from shared.recommend.codec import unpack
 from shared.settings import Settings, load_settings
@@ -75,6 +75,10 @@ class Library:
         return cls(root, settings, client)
 
     @property
+    def context(self) -> RunContext:
+        return RunContext(self.settings, client=self.client)
+
+    @property
     def folder(self) -> DataFolder:
         return DataFolder(self.settings.data_dir)
 
@@ -90,7 +94,7 @@ class Library:
         """Run a night over the world as it is now."""
         source = open_folder(self.world.write(self.source_folder))
         settings = self.settings.model_copy(update=choices)
-        return run_night(settings, source, self.client, SILENT, on_step)
+        return run_night(RunContext(settings, client=self.client), source, on_step)
 
     def report(self, *events: tuple[str, str, str, str, float | None]) -> None:
         """Report events as the API takes them: checked against what is served, effective at once.

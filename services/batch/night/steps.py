@@ -1,14 +1,14 @@
 """The steps of a night as processes of their own: what `nightshelf step NAME` runs, and so what a scheduler runs.
 
-A step finds everything by the ids it is given, leaves everything on disk or in Redis, and may be run again at any time
-with the same ids. Each returns a small, JSON-able account of what it did.
+A step finds everything by the ids it is given, leaves everything on disk or in Redis, and may run again at any time
+with the same ids. Each returns a small account of what it did that can be written as JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,12 @@ import orjson
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import open_snapshot
 from services.batch.night.artifacts import ArtifactBuilder
+from services.batch.night.step_table import Step
 from services.batch.pipeline.train_reranker import require_reranker
-from services.batch.publish.generation import (
-    generation_id,
-    make_manifest,
-    pass_gate,
-    pass_gate_by_books,
-    publish_generation,
-)
-from services.batch.publish.publish import collect
+from services.batch.publish.collect import collect
+from services.batch.publish.manifest import generation_id, make_manifest
+from services.batch.publish.pass_gate import pass_gate, pass_gate_by_books
+from services.batch.publish.publish import publish_generation
 from services.batch.runtime.artifact_builder import start_cache_salt
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.lease import exclusive_step, step_of
@@ -33,165 +30,108 @@ from services.batch.runtime.run_log import run_log
 from services.batch.runtime.threads import bound_threads
 from services.batch.runtime.translate_errors import translate_errors
 from services.batch.tune.tuned_settings import with_tuned
-from shared.artifacts.generation import artifact_folder, read_manifest
+from shared.artifacts.generation import GenerationManifest, read_manifest
 from shared.errors import ArtifactError
-from shared.keys import Keys
-from shared.layout import DataFolder
 from shared.publication import current_generation
 from shared.run_log import Fact
 
 if TYPE_CHECKING:
-    import redis
-
-    from services.batch.runtime.progress import Progress
+    from services.batch.runtime.context import RunContext
     from services.batch.sources.source import Source
-    from shared.settings import Settings
 
 Account = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOrder:
+    """What to publish, as `ingest` told.
+
+    Attributes:
+        snapshot: id of the data.
+        generation: the id to publish under.
+        served: the generation served when the run began.
+        night: the date it is made for; recorded.
+        accept: the reason to publish even what the gate refuses; recorded.
+        keep_collaborative: keep the lists and the evaluation of the served generation: new books alone.
+    """
+
+    snapshot: str
+    generation: str
+    served: str | None = None
+    night: str | None = None
+    accept: str | None = None
+    keep_collaborative: bool = False
 
 
 class StepsOfRun:
     """The steps of one run.
 
     Args:
-        run: its name; whoever shares it is the same run.
-        settings: everything that can be chosen; what was tuned takes the place of defaults.
-        progress: told how far each step is.
+        run: its name, the same for all its steps.
+        context: of the run; tuned settings replace defaults.
     """
 
-    def __init__(self, run: str, settings: Settings, progress: Progress) -> None:
-        self._run, self._settings, self._progress = run, with_tuned(settings), progress
-        self._folder, self._keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
+    def __init__(self, run: str, context: RunContext) -> None:
+        self._run, self._context = run, replace(context, settings=with_tuned(context.settings))
         self._facts: dict[str, Fact] = {}
 
-    def ingest(
-        self, client: redis.Redis, open_source: Callable[[], Source | None], *, night: str | None, fresh: bool
-    ) -> Account:
+    def ingest(self, open_source: Callable[[], Source | None], *, night: str | None, fresh: bool) -> Account:
         """Take in the source and the events; names the generation that the run is going to publish.
 
-        `fresh` starts a new epoch: every artifact and vector of this run is made anew.
+        `fresh` starts a new cache salt: the run builds every artifact and vector again.
         """
+        context = self._context
         with self._working("ingest"):
-            require_reranker(self._settings)
+            require_reranker(context.settings)
             started = datetime.now(UTC)
             source = open_source()
-            served = current_generation(client, self._keys)
-            report = ingest(RunContext(self._settings, self._progress, client), source, fresh=fresh)
+            served = current_generation(context.redis, context.keys)
+            report = ingest(context, source, fresh=fresh)
             self._facts |= report.facts
             if fresh:
-                start_cache_salt(self._folder, self._run, started)
+                start_cache_salt(context.folder, self._run, started)
         return {
             "run": self._run,
             "night": night,
-            "generation": generation_id(self._folder, started, self._run),
+            "generation": generation_id(context.folder, started, self._run),
             "served": served,
             "snapshot": report.snapshot_id,
             **{name: value for name, value in asdict(report).items() if name != "snapshot_id"},
         }
 
-    def embed(self, snapshot: str) -> Account:
-        """Embed what is new or changed."""
-        with self._making("embed", snapshot) as artifacts:
-            artifacts.embed()
-            self._facts |= {"embedded": artifacts.n_embedded, "reused": artifacts.n_reused_vectors}
-        return {"n_embedded": artifacts.n_embedded, "n_reused": artifacts.n_reused_vectors}
-
-    def factor(self, snapshot: str) -> Account:
-        """Factor the interactions."""
-        with self._making("factor", snapshot) as artifacts:
-            return {"factors": artifacts.factors(), "built": artifacts.built}
-
-    def top_n(self, snapshot: str) -> Account:
-        """List the best books of every user."""
-        with self._making("top-n", snapshot) as artifacts:
-            return {"collaborative": artifacts.collaborative(), "built": artifacts.built}
-
-    def index(self, snapshot: str) -> Account:
-        """Make catalogue, index, clusters, map and popular lists."""
-        with self._making("index", snapshot) as artifacts:
-            artifacts.index()
-            return {
-                "catalog": artifacts.catalog_id,
-                "content": artifacts.content_id,
-                "popularity": artifacts.popularity_id,
-                "built": artifacts.built,
-            }
-
-    def evaluate(self, snapshot: str) -> Account:
-        """Learn to rank where that is on; measure how good the same settings are on interactions they do not know."""
-        with self._making("evaluate", snapshot) as artifacts:
-            evaluation = artifacts.measured()
-            metrics = orjson.loads(
-                (artifact_folder(self._folder, "evaluation", evaluation) / "metrics.json").read_bytes()
-            )
-            return {"evaluation": evaluation, "metrics": metrics, "built": artifacts.built}
+    def make(self, step: Step, snapshot: str) -> Account:
+        """Do a step that builds artifacts; tells their ids, and which were built rather than reused."""
+        with self._building(step.name, snapshot) as artifacts:
+            made = artifacts.make(step)
+            facts = artifacts.facts(step)
+            self._facts |= facts
+            account: Account = {**made, **{f"n_{name}": n for name, n in facts.items()}, "built": artifacts.built}
+            if made.get("evaluation"):
+                metrics = artifacts.folder_of("evaluation") / "metrics.json"
+                account["metrics"] = orjson.loads(metrics.read_bytes())
+            return account
 
     def gate(self, snapshot: str, served: str | None, accept: str | None) -> Account:
         """Refuse what is significantly worse than what is served.
 
         Raises:
-            GateRefusedError: it is, and no reason to accept it was given.
+            GateRefusedError: it is, and there is no reason to accept it.
         """
-        with self._making("gate", snapshot) as artifacts:
-            verdict = pass_gate(self._folder, artifacts.evaluation(), served, self._settings.gate, accept=accept)
+        with self._building("gate", snapshot) as artifacts:
+            artifacts.folder_of("evaluation")
+            verdict = pass_gate(self._context, artifacts.id_of("evaluation"), served, accept=accept)
             self._facts |= {"verdict": verdict.verdict, "reason": verdict.reason}
             return verdict.model_dump()
 
-    def publish(
-        self,
-        client: redis.Redis,
-        snapshot: str,
-        generation: str,
-        *,
-        served: str | None,
-        night: str | None,
-        accept: str | None,
-        keep_collaborative: bool,
-    ) -> Account:
-        """Publish the generation, past the gate once more.
-
-        With `keep_collaborative` the lists and the evaluation of the served generation stay: new books alone.
-        """
-        with self._making("publish", snapshot) as artifacts:
-            made = artifacts.ids()
-            if keep_collaborative:
-                if served is None:
-                    raise ArtifactError(
-                        "There is no served generation whose lists could be kept.", hint="Run a whole night first."
-                    )
-                kept = read_manifest(self._folder, served)
-                evaluation = kept.evaluation
-                gate = pass_gate_by_books(artifacts.snapshot, kept, self._settings.gate, accept=accept)
-                made["collaborative"] = artifacts.kept_collaborative(kept.artifacts["collaborative"])
-                made.pop("reranker", None)
-                if "reranker" in kept.artifacts:
-                    made["reranker"] = kept.artifacts["reranker"]
-            else:
-                evaluation = artifacts.evaluation()
-                gate = pass_gate(self._folder, evaluation, served, self._settings.gate, accept=accept)
-            manifest = make_manifest(
-                artifacts.snapshot,
-                self._settings,
-                made,
-                id=generation,
-                night=night,
-                evaluation=evaluation,
-                gate=gate,
-            )
-            if keep_collaborative and served is not None:
-                as_measured = {
-                    name: getattr(kept, name) for name in ("blend", "collaborative", "item_transitions", "tuned")
-                }
-                manifest = manifest.model_copy(update=as_measured)
+    def publish(self, order: PublishOrder) -> Account:
+        """Publish the generation, past the gate once more."""
+        with self._building("publish", order.snapshot) as artifacts:
+            manifest = self._with_served_lists(artifacts, order) if order.keep_collaborative else None
             published = publish_generation(
-                client,
-                self._keys,
-                self._folder,
-                manifest,
-                artifacts.snapshot,
-                self._settings,
-                expected=served,
-                progress=self._progress,
+                self._context,
+                manifest or self._whole(artifacts, order),
+                artifacts.inputs.snapshot,
+                expected=order.served,
                 step=lambda _name: nullcontext(),
             )
         return {
@@ -200,29 +140,66 @@ class StepsOfRun:
             "users_listed": published.n_users_listed,
         }
 
-    def collect(self, client: redis.Redis) -> Account:
+    def collect(self) -> Account:
         """Delete what nothing needs any more."""
         with self._working("collect"):
-            grace = timedelta(hours=self._settings.batch.collect_grace_hours)
-            return dict(collect(client, self._keys, self._folder, grace))
+            return dict(collect(self._context, timedelta(hours=self._context.settings.batch.collect_grace_hours)))
+
+    def _whole(self, artifacts: ArtifactBuilder, order: PublishOrder) -> GenerationManifest:
+        """The manifest of a generation of which everything is this run's."""
+        artifacts.folder_of("evaluation")
+        evaluation = artifacts.id_of("evaluation")
+        gate = pass_gate(self._context, evaluation, order.served, accept=order.accept)
+        return make_manifest(
+            artifacts.inputs.snapshot,
+            self._context.settings,
+            artifacts.ids(),
+            id=order.generation,
+            night=order.night,
+            evaluation=evaluation,
+            gate=gate,
+        )
+
+    def _with_served_lists(self, artifacts: ArtifactBuilder, order: PublishOrder) -> GenerationManifest:
+        """The manifest of a generation with the served lists, and with the settings and figures they were made with."""
+        if order.served is None:
+            raise ArtifactError(
+                "There is no served generation whose lists could be kept.", hint="Run a whole night first."
+            )
+        context, snapshot = self._context, artifacts.inputs.snapshot
+        kept = read_manifest(context.folder, order.served)
+        gate = pass_gate_by_books(snapshot, kept, context.settings.gate, accept=order.accept)
+        made = artifacts.ids() | {"collaborative": artifacts.without_withdrawn(kept.artifacts["collaborative"])}
+        made.pop("reranker", None)
+        if "reranker" in kept.artifacts:
+            made["reranker"] = kept.artifacts["reranker"]
+        manifest = make_manifest(
+            snapshot,
+            context.settings,
+            made,
+            id=order.generation,
+            night=order.night,
+            evaluation=kept.evaluation,
+            gate=gate,
+        )
+        as_measured = ("blend", "collaborative", "item_transitions", "tuned")
+        return manifest.model_copy(update={name: getattr(kept, name) for name in as_measured})
 
     @contextmanager
     def _working(self, step: str) -> Iterator[None]:
-        batch = self._settings.batch
+        context = self._context
         with (
-            translate_errors(self._folder),
-            step_of(self._folder, self._run, lease_minutes=batch.lease_minutes),
-            exclusive_step(self._folder, step),
-            bound_threads(batch.threads),
-            run_log(self._folder, self._run, step) as self._facts,
+            translate_errors(context.folder),
+            step_of(context.folder, self._run, lease_minutes=context.settings.batch.lease_minutes),
+            exclusive_step(context.folder, step),
+            bound_threads(context.threads),
+            run_log(context.folder, self._run, step) as self._facts,
         ):
             yield
 
     @contextmanager
-    def _making(self, step: str, snapshot: str) -> Iterator[ArtifactBuilder]:
+    def _building(self, step: str, snapshot: str) -> Iterator[ArtifactBuilder]:
         with self._working(step):
-            artifacts = ArtifactBuilder(
-                self._folder, open_snapshot(self._folder, snapshot), self._settings, self._progress
-            )
+            artifacts = ArtifactBuilder(self._context, open_snapshot(self._context.folder, snapshot))
             yield artifacts
             self._facts["built"] = ", ".join(artifacts.built) or None

@@ -1,10 +1,10 @@
-"""User state seeded from the interactions, merged with what came in live, never erased.
+"""User state: seeded from the interactions of a snapshot, merged with live events, never erased.
 
-For each user: the seen set gains every book of a seen-kind interaction (the newest `max_seen`), the recent list every
-positive one (the newest `max_recent`). Then the events that arrived since the snapshot are applied once more, so that
-what a user did while the night was running wins over what the night knew. Every write is idempotent.
+Each user's seen set gains every seen book (the newest `max_seen`), the recent list every positive one (the newest
+`max_recent`). Then the events after the snapshot are applied again, so that what a user did while the night was running
+wins. Every write is idempotent.
 
-A seen set over its bound gives up the oldest books of the snapshot first: what the snapshot does not know came in live.
+A seen set over its bound drops the oldest books of the snapshot first; books that the snapshot lacks came in live.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from services.batch.ingest.feedback import user_item_feedback
 from services.batch.ingest.ingest import ingest_lock
 from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
-from services.batch.runtime.progress import Progress
+from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import content_id
 from shared.feedback import is_positive, is_seen
 from shared.keys import Keys
-from shared.layout import DataFolder
 from shared.settings import UserStateSettings
 
 _USERS_PER_PIPELINE = 500
 _EVENTS_PER_PAGE = 1000
 
 
-# What the API does with a live event whose seen set is full.
+# The same rule as in the API for a live event when the seen set is full.
 _ADD_SEEN = """
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) and redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then
   redis.call('SPOP', KEYS[1])
@@ -44,87 +43,70 @@ redis.call('SADD', KEYS[1], ARGV[1])
 """
 
 
-def merge_user_state(
-    client: redis.Redis,
-    keys: Keys,
-    folder: DataFolder,
-    snapshot: Snapshot,
-    settings: UserStateSettings,
-    progress: Progress,
-) -> int:
-    """Seed user state from this snapshot, once, then apply what has come in since; returns how many events that were.
+def merge_user_state(context: RunContext, snapshot: Snapshot) -> int:
+    """Seed user state from this snapshot, once, then apply later events; returns how many events those were.
 
     Raises:
         ArtifactError: the snapshot is damaged.
     """
+    client, keys, settings = context.redis, context.keys, context.settings.user_state
     rules = settings.model_dump(mode="json")
     rules = {name: sorted(value) if isinstance(value, list) else value for name, value in rules.items()}
     merging = f"{snapshot.id} by {content_id(rules)}"
     merged = cast("bytes | None", client.get(keys.user_state_snapshot))
     if merged is not None and merged.decode() == merging:
         return 0
-    seed_user_state(client, keys, snapshot.interactions, settings, progress)
-    number_of = {book_id: number for number, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
-    with ingest_lock(folder):
-        n_events = replay_events(
-            client, keys, folder.events, number_of, settings, after=snapshot.manifest.events_through
-        )
+    seed_user_state(context, snapshot.interactions)
+    index_of = {book_id: index for index, book_id in enumerate(snapshot.load_books()["book_id"].tolist())}
+    with ingest_lock(context.folder):
+        n_events = replay_events(context, index_of, after=snapshot.manifest.events_through)
     client.set(keys.user_state_snapshot, merging)
     return n_events
 
 
-def seed_user_state(
-    client: redis.Redis, keys: Keys, interactions: Interactions, settings: UserStateSettings, progress: Progress
-) -> int:
+def seed_user_state(context: RunContext, interactions: Interactions) -> int:
     """Merge the state of all users of a snapshot into Redis, newest interactions first; returns how many users."""
+    client, keys, settings = context.redis, context.keys, context.settings.user_state
     known = user_item_feedback(interactions, settings)
     users = known.users
     order = np.lexsort((-known.times, known.rows))
-    numbers, times, positive = known.item_index[order], known.times[order], known.positive[order]
+    item_index, times, positive = known.item_index[order], known.times[order], known.positive[order]
     starts = np.searchsorted(known.rows[order], np.arange(len(users) + 1))
-    with progress.task("Seeding user state", len(users)) as advance:
+    with context.progress.task("Seeding user state", len(users)) as advance:
         for first in range(0, len(users), _USERS_PER_PIPELINE):
             chunk = range(first, min(first + _USERS_PER_PIPELINE, len(users)))
             rows_of = {str(users[user]): slice(starts[user], starts[user + 1]) for user in chunk}
             pipeline = client.pipeline(transaction=False)
             for user, rows in rows_of.items():
-                liked = positive[rows]
-                recent = dict(zip(numbers[rows][liked].tolist(), times[rows][liked].tolist(), strict=True))
-                pipeline.sadd(keys.seen(user), *numbers[rows][: settings.max_seen].tolist())
+                is_positive = positive[rows]
+                recent = dict(
+                    zip(item_index[rows][is_positive].tolist(), times[rows][is_positive].tolist(), strict=True)
+                )
+                pipeline.sadd(keys.seen(user), *item_index[rows][: settings.max_seen].tolist())
                 _merge_recent(pipeline, keys.recent(user), recent, settings.max_recent)
             pipeline.execute()
-            _bound_seen(client, keys, {user: numbers[rows] for user, rows in rows_of.items()}, settings.max_seen)
+            _bound_seen(client, keys, {user: item_index[rows] for user, rows in rows_of.items()}, settings.max_seen)
             advance(len(chunk))
     return len(users)
 
 
-def replay_events(
-    client: redis.Redis,
-    keys: Keys,
-    events: Path,
-    number_of: dict[str, int],
-    settings: UserStateSettings,
-    *,
-    after: str | None,
-) -> int:
-    """Apply all events after this stream id (`None`: all there are) to user state again; returns how many.
+def replay_events(context: RunContext, index_of: dict[str, int], *, after: str | None) -> int:
+    """Apply all events after a stream id to user state again; returns how many.
 
-    First those that are durable already, then what is still in the stream: nobody may move them meanwhile.
+    Stored events come first, then those still in the stream. The caller holds the ingest lock, so that none moves.
 
     Args:
-        client: a patient connection.
-        keys: key names.
-        events: where durable events are.
-        number_of: book number by id; events of other books, or not whole, are left to the next ingest.
-        settings: which kinds count, and the bounds.
-        after: the last stream id that the snapshot already holds.
+        context: of the run.
+        index_of: item index by book id; events of other books, or incomplete ones, are left to the next ingest.
+        after: the last stream id that the snapshot holds; `None` for all events there are.
     """
+    client, keys = context.redis, context.keys
     n_events = 0
-    since = _events_since(client, keys, events, after)
+    since = _events_since(client, keys, context.folder.events, after)
     while batch := list(itertools.islice(since, _EVENTS_PER_PAGE)):
         pipeline = client.pipeline(transaction=False)
         for fields in batch:
-            _replay(pipeline, keys, fields, number_of, settings)
+            _replay(pipeline, keys, fields, index_of, context.settings.user_state)
         pipeline.execute()
         n_events += len(batch)
     return n_events
@@ -141,7 +123,7 @@ def _events_since(client: redis.Redis, keys: Keys, events: Path, after: str | No
 
 
 def _replay(
-    pipeline: Any, keys: Keys, fields: dict[bytes, bytes], number_of: dict[str, int], settings: UserStateSettings
+    pipeline: Any, keys: Keys, fields: dict[bytes, bytes], index_of: dict[str, int], settings: UserStateSettings
 ) -> None:
     try:
         kind, user, book = (fields[name].decode() for name in (b"kind", b"user", b"book"))
@@ -149,14 +131,14 @@ def _replay(
         stars = float(fields[b"value"]) if kind == "rating" else None
     except (KeyError, ValueError):
         return
-    number = number_of.get(book)
-    if number is None or not is_seen(kind, settings) or not math.isfinite(seconds):
+    index = index_of.get(book)
+    if index is None or kind not in settings.seen_kinds or not math.isfinite(seconds):
         return
-    pipeline.eval(_ADD_SEEN, 1, keys.seen(user), number, settings.max_seen)
-    if is_positive(kind, stars, settings):
-        _merge_recent(pipeline, keys.recent(user), {number: seconds}, settings.max_recent)
+    pipeline.eval(_ADD_SEEN, 1, keys.seen(user), index, settings.max_seen)
+    if kind in settings.positive_kinds and (stars is None or stars >= settings.positive_rating):
+        _merge_recent(pipeline, keys.recent(user), {index: seconds}, settings.max_recent)
     else:
-        pipeline.zrem(keys.recent(user), number)
+        pipeline.zrem(keys.recent(user), index)
 
 
 def _merge_recent(pipeline: Any, key: str, times: dict[int, float], max_recent: int) -> None:
@@ -166,13 +148,13 @@ def _merge_recent(pipeline: Any, key: str, times: dict[int, float], max_recent: 
 
 
 def _bound_seen(client: redis.Redis, keys: Keys, newest_first: dict[str, NDArray[np.int32]], max_seen: int) -> None:
-    """Cut seen sets that have grown over the bound back to it."""
+    """Cut seen sets that exceed the bound."""
     sizes = client.pipeline(transaction=False)
     for user in newest_first:
         sizes.scard(keys.seen(user))
-    for (user, numbers), size in zip(newest_first.items(), sizes.execute(), strict=True):
+    for (user, item_index), size in zip(newest_first.items(), sizes.execute(), strict=True):
         if size > max_seen:
             members = {int(member) for member in cast("set[bytes]", client.smembers(keys.seen(user)))}
-            known = [number for number in numbers[::-1].tolist() if number in members]
+            known = [index for index in item_index[::-1].tolist() if index in members]
             oldest_first = [*known, *members.difference(known)]
             client.srem(keys.seen(user), *oldest_first[: len(members) - max_seen])

@@ -1,4 +1,4 @@
-"""Artifacts are written here: staged, made durable, renamed. One that exists and verifies is reused."""
+"""How artifacts are written: staged, synced to disk, renamed. One that exists and verifies is reused."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def build_artifact(
 ) -> tuple[ArtifactManifest, bool]:
     """Return the artifact of this identity and whether it had to be built.
 
-    `build` writes its files into the empty folder it is given and returns facts worth keeping. A run that dies leaves
-    nothing but a folder in staging; an artifact that is damaged is set aside there and built again.
+    `build` writes its files into an empty folder and returns metadata worth keeping. A run that dies leaves only a
+    folder in staging. A damaged artifact is removed and built again.
     """
     final = artifact_folder(folder, kind, identity)
     if final.exists():
@@ -50,7 +50,7 @@ def build_artifact(
     try:
         metadata = build(staged)
     except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)  # half an artifact is of no use, and the disk may be full of it
+        shutil.rmtree(staged, ignore_errors=True)  # half an artifact is useless, and the disk may be full
         raise
     files = {}
     for file in sorted(staged.iterdir()):
@@ -66,17 +66,17 @@ def build_artifact(
 
 
 def read_cache_salt(folder: DataFolder) -> str | None:
-    """What sets the ids of all artifacts apart from those made before the last `start_cache_salt`; `None` at first."""
+    """The salt that goes into the ids of all artifacts since the last `start_cache_salt`; `None` before the first."""
     return folder.cache_salt.read_text(encoding="utf-8").strip() if folder.cache_salt.exists() else None
 
 
 def start_cache_salt(folder: DataFolder, run: str, started: datetime) -> None:
-    """Have every artifact and vector made anew from now on; those there are stay served until others take their place."""
+    """Build every artifact and vector again from now on; the existing ones stay served until they are replaced."""
     write_durably(folder.cache_salt, f"{content_id([run, started.isoformat()])}\n".encode())
 
 
 def remove_artifact(folder: DataFolder, path: Path) -> None:
-    """Delete an artifact so that a reader never sees half of it: out of sight first."""
+    """Delete an artifact so that a reader never sees half of it: move it away first."""
     doomed = folder.staging / f"doomed-{path.name}"
     doomed.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(doomed, ignore_errors=True)

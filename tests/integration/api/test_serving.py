@@ -12,10 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.batch.publish.publish import rollback
-from services.batch.runtime.progress import SILENT
-from shared.keys import Keys
-from shared.layout import DataFolder
+from services.batch.publish.rollback import rollback
+from services.batch.runtime.context import RunContext
+from shared.settings import load_settings
 from tests.servers.server import (
     COMMAND,
     READER,
@@ -98,7 +97,7 @@ def test_two_workers_both_follow_are_counted_together_and_stop_together(tmp_path
         assert set(workers_serving(server).values()) == {second}
         with Load(server.url, [f"/api/recommendations/user/{READER}"]) as load:
             with connect(embedded_url(data)) as client:
-                rollback(client, Keys(), DataFolder(data), SILENT, first)
+                rollback(RunContext(load_settings(data_dir=data), client=client), first)
             eventually(lambda: set(workers_serving(server).values()) == {first}, 5, "both workers follow")
             load.wait_for(50)
         assert load.failures == {}

@@ -11,12 +11,13 @@ import pytest
 
 from services.api.state import generation_manager as live
 from services.api.state.store import Store
-from services.batch.publish.publish import current_generation, flip, rollback
-from services.batch.runtime.progress import SILENT
+from services.batch.publish.rollback import rollback
+from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import read_manifest, read_pointer_file
 from shared.errors import NoGenerationError
 from shared.keys import Keys
 from shared.layout import DataFolder
+from shared.publication import current_generation, flip
 from shared.settings import load_settings
 from tests.servers.server import (
     PICK_UP_SECONDS,
@@ -77,7 +78,7 @@ def client(server, data):
 
 def publish(client, data, generation):
     """What `nightshelf generations rollback --to` does."""
-    rollback(client, KEYS, data, SILENT, generation)
+    rollback(RunContext(load_settings(data_dir=data.root), client=client), generation)
 
 
 def test_no_request_fails_over_twenty_flips(server, client, data, generations):

@@ -14,7 +14,7 @@ import pytest
 import typer
 from rich.cells import cell_len
 
-from services.batch.night.nightly import STEPS
+from services.batch.night.step_table import STEP_NAMES
 from services.batch.runtime.lease import only_run
 from services.cli import main as cli
 from services.cli import options
@@ -136,8 +136,8 @@ def test_a_made_up_universe_goes_through_nights_and_back(nightshelf, tmp_path):
     night = nightshelf("nightly", "--source", universe, "--data-dir", data)
     assert night.code == 0, night.err
     assert fits(night.out)
-    for step in STEPS:
-        assert re.search(rf"\d+/{len(STEPS)} {step}$", night.out, re.MULTILINE), "each step is announced"
+    for step in STEP_NAMES:
+        assert re.search(rf"\d+/{len(STEP_NAMES)} {step}$", night.out, re.MULTILINE), "each step is announced"
         assert re.search(rf"  {step} +\d+\.\d *$", night.out, re.MULTILINE), "and its seconds are told"
     assert value_of(night.out, "books embedded") == "60"
     assert re.search(rf"generation +{GENERATION}, published", night.out)

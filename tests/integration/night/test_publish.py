@@ -10,16 +10,11 @@ import json
 import numpy as np
 import pytest
 
-from services.batch.publish import publish
-from services.batch.publish.publish import (
-    flip,
-    lists_complete,
-    rollback,
-    verify_generation,
-    write_lists,
-    write_manifest,
-)
-from services.batch.runtime.progress import SILENT
+from services.batch.publish import lists as written_lists
+from services.batch.publish.lists import write_lists
+from services.batch.publish.manifest import write_manifest
+from services.batch.publish.rollback import rollback
+from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import (
     FileInfo,
     artifact_folder,
@@ -30,6 +25,7 @@ from shared.artifacts.generation import (
 )
 from shared.errors import ArtifactError, PublishConflictError
 from shared.keys import Keys
+from shared.publication import flip, lists_complete, verify_generation
 from shared.recommend.codec import pack, unpack
 from tests.worlds.small_world import Book
 
@@ -48,7 +44,7 @@ def unpublished(library, generation_id, **artifacts):
 
 
 def go_back(library, to=None):
-    return rollback(library.client, library.keys, library.folder, SILENT, to).id
+    return rollback(library.context, to).id
 
 
 def move(library, *, expected, to):
@@ -88,15 +84,16 @@ def test_every_list_of_the_part_is_in_redis_packed_and_marked(library):
 
 
 def test_lists_that_are_complete_are_not_written_again(library, monkeypatch):
-    monkeypatch.setattr(publish, "pack", lambda *_arguments: pytest.fail("written again"))
-    assert write_lists(library.client, library.keys, lists_folder(library), SILENT) == 120
+    monkeypatch.setattr(written_lists, "pack", lambda *_arguments: pytest.fail("written again"))
+    assert write_lists(library.context, lists_folder(library)) == 120
 
 
 def test_lists_under_another_prefix_are_their_own(library):
-    other = Keys(f"{library.settings.redis_prefix}-other")
+    prefix = f"{library.settings.redis_prefix}-other"
+    other, settings = Keys(prefix), library.settings.model_copy(update={"redis_prefix": prefix})
     artifact = verify_artifact(lists_folder(library))
     assert not lists_complete(library.client, other, artifact)
-    write_lists(library.client, other, lists_folder(library), SILENT)
+    write_lists(RunContext(settings, client=library.client), lists_folder(library))
     assert lists_complete(library.client, other, artifact)
 
 
@@ -111,7 +108,7 @@ def test_a_part_built_again_with_other_lists_is_written_again(library):
     assert not lists_complete(library.client, library.keys, artifact)
     with pytest.raises(ArtifactError, match="Not all lists"):
         library.verified()
-    write_lists(library.client, library.keys, path, SILENT)
+    write_lists(library.context, path)
     assert library.verified().id == library.pointer
     users = json.loads((path / "users.json").read_bytes())
     lists = library.lists()
@@ -310,7 +307,7 @@ def test_rollback_while_another_publishes_is_refused(after_three_nights, monkeyp
         library.client.set(library.keys.current, second)
         return verify_generation(*arguments)
 
-    monkeypatch.setattr(publish, "verify_generation", publish_meanwhile)
+    monkeypatch.setattr("services.batch.publish.rollback.verify_generation", publish_meanwhile)
     with pytest.raises(PublishConflictError):
         go_back(library, first)
     assert library.pointer == second

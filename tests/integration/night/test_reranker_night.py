@@ -14,9 +14,10 @@ from services.api.state.store import Store
 from services.batch.evaluate.evaluation import SplitResult
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
-from services.batch.night.steps import StepsOfRun
+from services.batch.night.step_table import STEPS
+from services.batch.night.steps import PublishOrder, StepsOfRun
 from services.batch.pipeline.served_pipeline import ServedPipeline
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from shared.artifacts.generation import artifact_folder
 from shared.errors import ModelError
@@ -140,13 +141,11 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     ranked.world.books["b80"] = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carries no one.")
     source = open_folder(ranked.world.write(ranked.source_folder))
     other = ranked.settings.model_copy(update={"blend": BlendSettings(same_series_author_weight=0.5)})
-    run = StepsOfRun("hour", other, SILENT)
-    began = run.ingest(ranked.client, lambda: source, night=None, fresh=False)
-    run.index(began["snapshot"])
-    run.publish(
-        ranked.client, began["snapshot"], began["generation"],
-        served=began["served"], night=None, accept=None, keep_collaborative=True,
-    )  # fmt: skip
+    run = StepsOfRun("hour", RunContext(other, client=ranked.client))
+    began = run.ingest(lambda: source, night=None, fresh=False)
+    run.make(next(step for step in STEPS if step.name == "index"), began["snapshot"])
+    order = PublishOrder(began["snapshot"], began["generation"], served=began["served"], keep_collaborative=True)
+    run.publish(order)
     assert ranked.manifest.artifacts.get("reranker") == before.artifacts.get("reranker")
     assert ranked.manifest.blend == before.blend, "it learned from lists blended like this"
     generation = ranked.verified()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from services.api.state.generation_manager import open_serving_state
-from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.artifact_builder import read_cache_salt
+from shared.publication import manifests, verify_generation
 from tests.servers.server import run_command
 from tests.servers.step_processes import NIGHT, variables
 from tests.worlds.library import Library
@@ -65,7 +65,7 @@ def test_a_run_of_steps_publishes_what_ingest_named_and_says_what_it_did(by_step
     accounts = run.whole()
     assert accounts["ingest"]["served"] == before
     assert accounts["ingest"]["n_books"] == 81
-    assert accounts["embed"] == {"n_embedded": 1, "n_reused": 80}
+    assert accounts["embed"] == {"n_embedded": 1, "n_reused": 80, "built": []}
     assert accounts["factor"]["built"] == ["factors"]
     assert accounts["top-n"] == {
         "collaborative": library.manifest.artifacts["collaborative"],
@@ -232,7 +232,7 @@ def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, 
     before = library.manifest
     run = run_of(library, "rebuild/manual__2026-03-29T03:00:00+00:00", fresh=True)
     accounts = run.whole()
-    assert accounts["embed"] == {"n_embedded": 80, "n_reused": 0}
+    assert accounts["embed"] == {"n_embedded": 80, "n_reused": 0, "built": []}
     built = [accounts[step]["built"] for step in ("factor", "top-n", "index", "evaluate")]
     assert built == [["factors"], ["collaborative"], ["catalog", "content", "popularity"], ["evaluation"]]
     rebuilt = library.manifest
@@ -245,7 +245,7 @@ def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, 
     library.world.rate("r001", "b02", 5)
     library.world.books["b80"] = FERRY
     accounts = run_of(library, "night").whole()
-    assert accounts["embed"] == {"n_embedded": 1, "n_reused": 80}
+    assert accounts["embed"] == {"n_embedded": 1, "n_reused": 80, "built": []}
     assert not run_of(library, "idle").done("ingest", "publish", "collect", "release")["publish"]["published"]
     kept = [library.manifest, rebuilt]
     assert [manifest.id for manifest in manifests(library.folder)] == [manifest.id for manifest in kept]
@@ -270,7 +270,7 @@ def test_a_rebuild_that_is_killed_goes_on_and_one_given_up_is_the_next_nights(by
     assert dead.step("ingest", "snapshot written, not current").code == KILLED
     dead.done("ingest")
     assert dead.step("embed", "one book embedded").code == KILLED
-    assert dead.done("embed")["embed"] == {"n_embedded": 79, "n_reused": 1}
+    assert dead.done("embed")["embed"] == {"n_embedded": 79, "n_reused": 1, "built": []}
     dead.done("factor")
     assert dead.step("top-n", "half the collaborative artifact").code == KILLED
     assert library.served() == before

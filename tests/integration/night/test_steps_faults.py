@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from services.batch.publish.publish import manifests, verify_generation
 from services.batch.runtime.lease import holder
 from shared.artifacts.generation import open_generation, read_pointer_file
+from shared.publication import manifests, verify_generation
 from tests.servers.server import connect
 from tests.servers.step_processes import NIGHT, OUTAGES
 from tests.servers.valkey_process import running_valkey

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 
 from services.batch.ingest.ingest import store_events
 from services.batch.ingest.interactions import Interactions
-from services.batch.night.nightly import STEPS
+from services.batch.night.step_table import STEP_NAMES
 from services.batch.publish import user_state
-from services.batch.publish.publish import collect, rollback
+from services.batch.publish.collect import collect
+from services.batch.publish.rollback import rollback
 from services.batch.publish.user_state import replay_events, seed_user_state
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from shared.keys import Keys
-from shared.settings import UserStateSettings
+from shared.settings import Settings, UserStateSettings
 
 NUMBERS = {f"b{number}": number for number in range(300)}
 
@@ -38,12 +39,14 @@ class State:
 
     def __init__(self, client, prefix, **choices):
         self.client, self.keys = client, Keys(prefix)
-        self.settings = UserStateSettings(**choices)
+        nowhere = Path("no events are stored here")
+        settings = Settings(data_dir=nowhere, redis_prefix=prefix, user_state=UserStateSettings(**choices))
+        self.context = RunContext(settings, client=client)
 
     def seed(self, *rows):
         """Merge interactions: user, book number, kind, value, time."""
         frame = pd.DataFrame(rows, columns=["user_id", "book_number", "kind", "value", "time"])
-        return seed_user_state(self.client, self.keys, Interactions.from_table(frame), self.settings, SILENT)
+        return seed_user_state(self.context, Interactions.from_table(frame))
 
     def happen(self, user, book, kind, value="", seconds="2000.0", **fields):
         """Put an event into the stream as the API does; returns its id there."""
@@ -51,8 +54,7 @@ class State:
         return self.client.xadd(self.keys.events, event | fields).decode()
 
     def replay(self, after=None):
-        nowhere = Path("no events are durable")
-        return replay_events(self.client, self.keys, nowhere, NUMBERS, self.settings, after=after)
+        return replay_events(self.context, NUMBERS, after=after)
 
     def seen(self, user):
         return {int(number) for number in self.client.smembers(self.keys.seen(user))}
@@ -268,7 +270,7 @@ def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_th
     report = library.night(happen)
     assert report.published
     taken_at_once = step == "ingest"
-    assert report.n_events_replayed == (2 if step in STEPS[1 : STEPS.index("user state") + 1] else 0)
+    assert report.n_events_replayed == (2 if step in STEP_NAMES[1 : STEP_NAMES.index("user state") + 1] else 0)
     assert library.events() == (
         [("new", "cold_start_user", "read"), ("no", "r000", "dismiss")] if taken_at_once else []
     )
@@ -309,7 +311,7 @@ def test_rollback_and_collection_leave_user_state_alone(library):
     library.night()
     library.report(("e", "cold_start_user", "b05", "read", None))
     before = library.user_states()
-    rollback(library.client, library.keys, library.folder, SILENT)
-    collect(library.client, library.keys, library.folder, timedelta(0))
+    rollback(library.context)
+    collect(library.context, timedelta(0))
     assert library.user_states() == before
     assert 1 in library.seen("r000"), "what was read stays read, whichever generation is served"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.batch.night.steps import StepsOfRun
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import SPACE
 from services.batch.tune.tuned_settings import is_explicit, tuned_names, value_of, with_tuned, with_values
@@ -52,8 +52,8 @@ def test_the_environment_wins_over_them(folder, monkeypatch):
 
 
 def test_every_step_of_a_run_uses_them(folder):
-    steps = StepsOfRun("run", load_settings(data_dir=folder.root), SILENT)
-    assert {name: value_of(steps._settings, name) for name in TUNED} == TUNED
+    steps = StepsOfRun("run", RunContext(load_settings(data_dir=folder.root)))
+    assert {name: value_of(steps._context.settings, name) for name in TUNED} == TUNED
 
 
 def test_the_environment_is_not_read_again(folder, monkeypatch):

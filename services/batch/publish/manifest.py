@@ -1,0 +1,74 @@
+"""The manifest of a generation: how it is named, made, written and compared."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from services.batch.tune.tuned_settings import tuned_names
+from shared.artifacts.generation import ArtifactKind, GateVerdict, GenerationManifest, content_id, read_manifest
+from shared.errors import ArtifactError
+from shared.layout import DataFolder, write_durably
+
+if TYPE_CHECKING:
+    from services.batch.ingest.snapshot import Snapshot
+    from shared.settings import Settings
+
+_TIME_OF_ID = "%Y%m%dT%H%M%S%fZ"
+_OF_THE_RUN = {"id", "created_at", "night", "gate"}
+
+
+def generation_id(folder: DataFolder, started: datetime, run: str) -> str:
+    """An id that differs between runs and sorts after all existing ones, even if the clock was set back since."""
+    moment = started.astimezone(UTC)
+    newest = max((path.stem for path in folder.generations.glob("*.json")), default="")
+    with suppress(ValueError):  # an id of another form
+        after = datetime.strptime(newest.partition("-")[0], _TIME_OF_ID).replace(tzinfo=UTC)
+        moment = max(moment, after + timedelta(microseconds=1))
+    return f"{moment:{_TIME_OF_ID}}-{content_id(run)[:6]}"
+
+
+def make_manifest(
+    snapshot: Snapshot,
+    settings: Settings,
+    artifacts: dict[ArtifactKind, str],
+    *,
+    id: str,  # noqa: A002
+    night: str | None = None,
+    evaluation: str | None,
+    gate: GateVerdict | None,
+) -> GenerationManifest:
+    """The manifest of a generation made from this snapshot; `night` is the date it is made for, if any."""
+    counts, source = snapshot.manifest.counts, snapshot.manifest.source
+    return GenerationManifest(
+        id=id,
+        created_at=datetime.now(UTC),
+        artifacts=artifacts,
+        snapshot=snapshot.path.name,
+        source=source.name,
+        simulated_readers=source.simulated_readers,
+        rating_scale=source.rating_scale,
+        counts={"books": counts.active_books, "users": counts.users, "interactions": counts.interactions},
+        blend=settings.blend,
+        collaborative=settings.collaborative.model_dump(mode="json"),
+        item_transitions=settings.item_transitions.model_dump(mode="json"),
+        tuned=tuned_names(settings),
+        night=night,
+        evaluation=evaluation,
+        gate=gate,
+    )
+
+
+def write_manifest(folder: DataFolder, manifest: GenerationManifest) -> None:
+    """Write a generation's manifest. It is not served until the pointer names it."""
+    write_durably(folder.generations / f"{manifest.id}.json", manifest.model_dump_json(indent=2).encode())
+
+
+def is_same_generation(folder: DataFolder, served: str, manifest: GenerationManifest) -> bool:
+    """Whether the served generation differs from this one in nothing but its run."""
+    try:
+        current = read_manifest(folder, served)
+    except ArtifactError:
+        return False
+    return current.model_dump(exclude=_OF_THE_RUN) == manifest.model_dump(exclude=_OF_THE_RUN)
