@@ -14,7 +14,7 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ quality-cold: $(VENV)/.dev ## books without readers, readers without a past (goo
 
 bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the first
 	$(BENCH) benchmarks/nightly.py
+
+dag-steps: $(VENV)/.run ## write the steps of a night for the DAGs (after a change of the table of steps)
+	$(BIN)/python -m services.batch.night.step_table dags/nightshelf_steps.json
 
 pictures: $(VENV)/.dev ## take the pictures of the page in docs/pictures anew; needs Chromium
 	$(BIN)/python docs/pictures/take.py

@@ -1,13 +1,11 @@
-"""Every hour: publish new books with catalogue, index and popular lists; everybody's lists stay those of the night."""
-
-# A task is called with what another task will return.
-# mypy: disable-error-code="arg-type"
+"""Every hour: publish new books with catalogue, index and popular lists; the lists of users stay those of the night."""
 
 from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, dag
 
-from nightshelf_tasks import DEFAULT_ARGS, embed, index, ingest, publish, release
+from nightshelf_night import new_books
+from nightshelf_tasks import DEFAULT_ARGS
 
 
 @dag(
@@ -19,12 +17,8 @@ from nightshelf_tasks import DEFAULT_ARGS, embed, index, ingest, publish, releas
     doc_md=__doc__,
 )
 def embed_new_books() -> None:
-    """Skipped while a night is active, which takes the new books too, and until the first night has been."""
-    begun = ingest(if_busy="skip")
-    embedded = embed(begun)
-    indexed = index(embedded)
-    published = publish(indexed, keep_collaborative=True)
-    [begun, embedded, indexed, published] >> release().as_teardown()
+    """Skipped while a night is active, which takes the new books too, and before the first night."""
+    new_books()
 
 
 embed_new_books()

@@ -1,4 +1,4 @@
-"""Every night: take in what is new, learn, measure, and publish it if it is good enough."""
+"""Every night: take in new data, train, measure, and publish if the result is good enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nightshelf_tasks import ACCEPT_REASON, DEFAULT_ARGS, SOURCE, nightly_schedu
     doc_md=__doc__,
 )
 def nightly_recommendations() -> None:
-    """A missed night needs no making up for: data are cumulative, so that the next night takes in everything."""
+    """No catch-up of missed nights: data are cumulative, so the next night takes in everything."""
     whole_night()
 
 

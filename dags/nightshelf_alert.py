@@ -1,4 +1,4 @@
-"""What happens when a task has failed for good: it is logged, counted and, if somebody wishes, told to a webhook.
+"""What happens when a task has failed for good: it is logged, counted and, if configured, sent to a webhook.
 
 `NIGHTSHELF_ALERT_WEBHOOK` is an http(s) address that gets a JSON object by POST. A webhook that fails is logged and
 changes nothing.

@@ -1,24 +1,50 @@
-"""The order of the steps of a whole night, for the DAGs that run one."""
-
-# A task is called with what another task will return.
-# mypy: disable-error-code="arg-type"
+"""The tasks of a run, in the order of `nightshelf_steps.json`, for the DAGs that run one."""
 
 from __future__ import annotations
 
-from nightshelf_tasks import collect, embed, evaluate, factor, gate, index, ingest, publish, release, top_n
+from typing import Any
+
+from airflow.sdk import task
+
+from nightshelf_tasks import STEPS, collect, gate, ingest, publish, release, run_building_step, timeout
 
 
 def whole_night(*, fresh: bool = False) -> None:
-    """All steps of a night, for the DAG that is being defined; `fresh` has everything made anew."""
-    begun = ingest(fresh=fresh)
-    embedded = embed(begun)
-    factored = factor(begun)
-    listed = top_n(factored)
-    indexed = index(embedded)
-    listed >> indexed
-    evaluated = evaluate(indexed)
-    passed = gate(evaluated)
-    published = publish(passed)
-    collected = collect(published)
-    # After every one of them: a run that failed on one branch must not give the folder back while the other works.
-    [begun, embedded, factored, listed, indexed, evaluated, passed, published, collected] >> release().as_teardown()
+    """All steps of a night, for the DAG that is being defined; `fresh` builds everything again."""
+    tasks: dict[str, Any] = {"ingest": ingest(fresh=fresh)}
+    for step in STEPS:
+        if step["name"] == "ingest":
+            continue
+        first, *others = (tasks[name] for name in step["after"])
+        tasks[step["name"]] = _task(step, first)
+        for other in others:
+            other >> tasks[step["name"]]
+    _release_after(tasks)
+
+
+def new_books() -> None:
+    """The steps that bring new books between two nights, one after the other."""
+    tasks: dict[str, Any] = {}
+    last = None
+    for step in STEPS:
+        if step["hourly"]:
+            begins = step["name"] == "ingest"
+            last = ingest(if_busy="skip") if begins else _task(step, last, keep_collaborative=True)
+            tasks[step["name"]] = last
+    _release_after(tasks)
+
+
+def _task(step: dict[str, Any], night: Any, *, keep_collaborative: bool = False) -> Any:
+    """The task of one step after `ingest`; a step that only builds needs no code of its own."""
+    if step["name"] == "publish":
+        return publish(night, keep_collaborative=keep_collaborative)
+    if step["builds"]:
+        task_id = step["name"].replace("-", "_")
+        build = task(task_id=task_id, doc_md=step["does"], execution_timeout=timeout(step["name"]))(run_building_step)
+        return build(night, step["name"])
+    return {"gate": gate, "collect": collect}[step["name"]](night)
+
+
+def _release_after(tasks: dict[str, Any]) -> None:
+    """Release the data folder after every task: a failed branch must not release it while another one works."""
+    list(tasks.values()) >> release().as_teardown()

@@ -1,7 +1,8 @@
 """The steps of a night as Airflow tasks, and what all DAGs have in common.
 
-Each task runs one `nightshelf step` (see `nightshelf_command`) and hands a `Night` on: the ids that the next step
-needs. Nothing here imports what the steps import; they run in another environment.
+Each task runs one `nightshelf step` (see `nightshelf_command`) and returns a `Night`: the ids that the next step needs.
+`nightshelf_steps.json` lists the steps; `make dag-steps` writes it from the table of the batch half. Nothing here
+imports that half, which is not installed beside Airflow.
 
 Settings: `NIGHTSHELF_TIMEZONE` (default UTC) and `NIGHTSHELF_NIGHTLY_CRON` (default `0 3 * * *`, in that time zone).
 The pool `nightshelf` must exist: its slots are how many steps may work beside each other.
@@ -9,9 +10,11 @@ The pool `nightshelf` must exist: its slots are how many steps may work beside e
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -34,7 +37,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     "on_failure_callback": alert,
 }
-# While another run is active, or a database away, a night waits for about two hours before it gives up.
+# While another run is active or a database is away, a night retries for about two hours.
 PATIENCE: dict[str, Any] = {"retries": 8, "max_retry_delay": timedelta(minutes=30)}
 
 SOURCE = Param(None, type=["null", "string"], description="Folder, or `demo`; empty for NIGHTSHELF_SOURCE.")
@@ -42,20 +45,23 @@ ACCEPT_REASON = Param(
     None, type=["null", "string"], description="Publish even what the quality gate refuses, for this reason (recorded)."
 )
 
+STEPS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("nightshelf_steps.json").read_text(encoding="utf-8"))
+"""The steps of a night in their order: `name`, `does`, `after`, `timeout_minutes`, `builds`, `hourly`."""
+
 _log = logging.getLogger(__name__)
 
 
 class Night(TypedDict):
-    """What a run's tasks hand on to each other.
+    """What the tasks of a run pass on to each other.
 
     Attributes:
-        run: name of the run, which holds the data folder.
-        night: local date that the run is for.
+        run: name of the run that holds the data folder.
+        night: local date of the run.
         snapshot: id of the data it works on.
-        generation: id it is going to publish under.
-        served: id of the generation that was served when it began, if any.
-        if_busy: what a step does that finds another run active.
-        account: what the last step told.
+        generation: the id to publish under.
+        served: id of the generation served when the run began, if any.
+        if_busy: what a step does if another run is active.
+        account: the account of the last step.
     """
 
     run: str
@@ -67,6 +73,11 @@ class Night(TypedDict):
     account: dict[str, Any]
 
 
+def timeout(name: str) -> timedelta:
+    """How long a step may take."""
+    return timedelta(minutes=next(step["timeout_minutes"] for step in STEPS if step["name"] == name))
+
+
 def time_zone() -> str:
     """The time zone of schedules and dates."""
     return os.environ.get("NIGHTSHELF_TIMEZONE") or "UTC"
@@ -75,26 +86,26 @@ def time_zone() -> str:
 def nightly_schedule() -> CronTriggerTimetable:
     """When the night begins.
 
-    A trigger timetable: the night of a date begins on that date, not an interval later. A local time that a change of
-    the clock leaves out is taken at the next that exists, one that comes twice is taken once.
+    A trigger timetable: the night of a date begins on that date, not an interval later. A local time that a clock
+    change skips moves to the next that exists; one that comes twice counts once.
     """
     cron = os.environ.get("NIGHTSHELF_NIGHTLY_CRON") or "0 3 * * *"
     return CronTriggerTimetable(cron, timezone=time_zone())
 
 
 def run_name(dag_run: Any) -> str:
-    """A name for the run. Runs of two DAGs may have one Airflow id: both may be scheduled for the same moment."""
+    """A name for the run. Runs of two DAGs may have the same Airflow id if they are scheduled for the same moment."""
     return f"{dag_run.dag_id}/{dag_run.run_id}"
 
 
 def local_date(dag_run: Any) -> str:
-    """The date the run is for: of a missed night made up for, that night's."""
+    """The date the run is for; for a missed night that is caught up, the date of that night."""
     moment = dag_run.logical_date or dag_run.run_after
     return str(moment.astimezone(ZoneInfo(time_zone())).date())
 
 
 def _step(name: str, *options: str, if_busy: Literal["retry", "skip"] = "retry") -> dict[str, Any]:
-    """Run a step; say in Airflow's words what its end means for the task."""
+    """Run a step; translate its errors into Airflow's."""
     try:
         return run_step(name, *options, log=_log.info)
     except (GateRefusedError, CommandMissingError) as error:
@@ -111,11 +122,11 @@ def _next(name: str, night: Night, *options: str) -> Night:
 
 
 def _given(**options: str | None) -> list[str]:
-    """Those options that have a value."""
+    """The options that have a value."""
     return [word for name, value in options.items() if value for word in (f"--{name}", value)]
 
 
-@task(execution_timeout=timedelta(hours=3), outlets=[SNAPSHOT], **PATIENCE)
+@task(execution_timeout=timeout("ingest"), outlets=[SNAPSHOT], **PATIENCE)
 def ingest(
     *,
     fresh: bool = False,
@@ -124,7 +135,7 @@ def ingest(
     dag_run: Any = None,
     outlet_events: Any = None,
 ) -> Night:
-    """Take books, ratings and events in; take the data folder for this run."""
+    """Take books, ratings and events in; hold the data folder for this run."""
     run, night = run_name(dag_run), local_date(dag_run)
     options = [*_given(source=params.get("source"), date=night), *(["--fresh"] if fresh else [])]
     account = _step("ingest", "--run", run, *options, if_busy=if_busy)
@@ -140,43 +151,18 @@ def ingest(
     }
 
 
-@task(execution_timeout=timedelta(hours=12))
-def embed(night: Night) -> Night:
-    """Embed new and changed descriptions."""
-    return _next("embed", night)
+def run_building_step(night: Night, name: str) -> Night:
+    """Run a step that needs nothing but the snapshot; the callable of every such task."""
+    return _next(name, night)
 
 
-@task(execution_timeout=timedelta(hours=6))
-def factor(night: Night) -> Night:
-    """Factor the interactions."""
-    return _next("factor", night)
-
-
-@task(execution_timeout=timedelta(hours=6))
-def top_n(night: Night) -> Night:
-    """List the best unseen books of every user."""
-    return _next("top-n", night)
-
-
-@task(execution_timeout=timedelta(hours=3))
-def index(night: Night) -> Night:
-    """Make catalogue, index, tribes and popular lists."""
-    return _next("index", night)
-
-
-@task(execution_timeout=timedelta(hours=3))
-def evaluate(night: Night) -> Night:
-    """Measure how good it is on interactions it does not know."""
-    return _next("evaluate", night)
-
-
-@task(execution_timeout=timedelta(minutes=10))
+@task(execution_timeout=timeout("gate"))
 def gate(night: Night, params: Any = None) -> Night:
     """Refuse what is significantly worse than what is served."""
     return _next("gate", night, *_given(served=night["served"], accept=params.get("accept_reason")))
 
 
-@task(execution_timeout=timedelta(hours=2), outlets=[GENERATION])
+@task(execution_timeout=timeout("publish"), outlets=[GENERATION])
 def publish(night: Night, *, keep_collaborative: bool = False, params: Any = None, outlet_events: Any = None) -> Night:
     """Bring Redis up to date, verify, and move the pointer; nothing if what is served has it all."""
     if not params.get("publish", True):
@@ -195,7 +181,7 @@ def publish(night: Night, *, keep_collaborative: bool = False, params: Any = Non
     return published
 
 
-@task(execution_timeout=timedelta(hours=1))
+@task(execution_timeout=timeout("collect"))
 def collect(night: Night) -> dict[str, Any]:
     """Delete what nothing needs any more."""
     return _step("collect", "--run", night["run"])
@@ -203,11 +189,11 @@ def collect(night: Night) -> dict[str, Any]:
 
 @task(execution_timeout=timedelta(minutes=15))
 def store_waiting_events() -> dict[str, Any]:
-    """Make the events that wait in Redis durable."""
+    """Move the events that wait in Redis to disk."""
     return _step("store-events")
 
 
 @task(execution_timeout=timedelta(minutes=5))
 def release(dag_run: Any = None) -> dict[str, Any]:
-    """Give the data folder back, however the run went; each DAG makes this its teardown."""
+    """Release the data folder, however the run ended; the teardown of each DAG."""
     return _step("release", "--run", run_name(dag_run))

@@ -1,4 +1,4 @@
-"""By hand: make everything anew, reusing nothing that earlier runs made; publish it unless told not to."""
+"""By hand: build everything again, reuse nothing from earlier runs; publish it unless `publish` is off."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nightshelf_tasks import ACCEPT_REASON, DEFAULT_ARGS, SOURCE
     doc_md=__doc__,
 )
 def rebuild() -> None:
-    """After a change of model or settings, or when something on disk is doubted."""
+    """For a change of model or settings, or when something on disk may be wrong."""
     whole_night(fresh=True)
 
 

@@ -1,4 +1,4 @@
-"""Every five minutes: move the events that readers caused from Redis to files, where nothing can take them away."""
+"""Every five minutes: move the events of readers from Redis to files, so that a lost Redis loses none."""
 
 from __future__ import annotations
 
