@@ -42,7 +42,7 @@ from services.batch.metrics.splits import Split, split_by_time
 from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
-from services.batch.runtime.threads import bound_threads
+from services.batch.runtime.threads import n_threads
 from services.cli.options import open_source
 from shared.layout import DataFolder
 from shared.settings import CollaborativeSettings, Group, RerankerSettings, Settings, load_settings
@@ -100,12 +100,11 @@ def report(
 ) -> None:
     """Compare, and print what came of it, how long it took and how much memory."""
     started = time.perf_counter()
-    with bound_threads(settings.batch.threads) as threads:
-        found = compare("time", split, systems, metadata, max_users=max_users, seed=7, threads=threads, progress=SILENT)
+    found = compare("time", split, systems, metadata, RunContext(settings), max_users=max_users)
     tell(found, shown)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"{len(systems)} systems in {time.perf_counter() - started:.0f} s on {threads} threads; at most {peak:.1f} GiB"
+        f"{len(systems)} systems in {time.perf_counter() - started:.0f} s on {n_threads(settings.batch.threads)} threads; at most {peak:.1f} GiB"
     )
 
 

@@ -63,17 +63,18 @@ def evaluate(
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
     from services.batch.evaluate.evaluate import evaluate_files
     from services.batch.evaluate.evaluation import write_evaluation
+    from services.batch.runtime.context import RunContext
     from services.batch.runtime.progress import ConsoleProgress
     from services.cli.evaluation_tables import evaluation_screen
 
     settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)
     only = system or []
     if train is not None and test is not None and source is None and generation is None and not split:
-        evaluation = evaluate_files(train, test, settings, only=only, max_users=users, progress=progress)
+        evaluation = evaluate_files(train, test, RunContext(settings, progress), only=only, max_users=users)
     elif train is None and test is None and (source is None or generation is None):
         kinds: list[SplitKind] = [name.value for name in split or [SplitName.TIME]]
         with _evaluated(settings, source, generation, progress) as data:
-            evaluation = compare_on_splits(data, kinds, settings, only=only, max_users=users, progress=progress)
+            evaluation = compare_on_splits(data, kinds, RunContext(settings, progress), only=only, max_users=users)
     else:
         raise NightshelfError(
             "These options do not go together.",

@@ -15,9 +15,9 @@ from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval
 from services.batch.metrics.splits import split_by_time
 from services.batch.report.document import BookLine, Recommendation, Report, SampleReader, TribeFacts
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from services.batch.tune.record import Trial, TuningRecord
-from shared.settings import Settings, UserStateSettings
+from shared.settings import BatchSettings, Settings, UserStateSettings
 from tests.worlds.evaluate_world import N_BOOKS, books, interactions
 
 NASTY = '<script>alert("1")</script> & "Sons" </style></svg>'
@@ -26,8 +26,9 @@ NASTY = '<script>alert("1")</script> & "Sons" </style></svg>'
 def evaluation_of_world(*, simulated: bool = True) -> Evaluation:
     split = split_by_time(books(), interactions(), UserStateSettings(), test_share=0.3)
     metadata = BookMetadata(np.eye(N_BOOKS, dtype=np.float32), genre_shares(books()["genres"].tolist()))
+    context = RunContext(Settings(batch=BatchSettings(threads=1)))
     systems = [Served("served", Settings(), None), ItemKnn(), Ease(), MostPopular()]
-    found = compare("time", split, systems, metadata, max_users=1000, seed=7, threads=1, progress=SILENT)
+    found = compare("time", split, systems, metadata, context)
     return Evaluation(
         created_at="2024-05-01T00:00:00Z", source=NASTY, snapshot="s1", generation="g1", simulated_readers=simulated,
         n_books=N_BOOKS, n_users=80, n_interactions=960, seed=7, seconds=1.0, metrics=METRICS, splits=[found],

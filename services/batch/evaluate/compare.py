@@ -22,7 +22,9 @@ from services.batch.evaluate.metric_registry import (
 from services.batch.metrics.bootstrap import Interval, mean_interval, mean_intervals
 from services.batch.metrics.ranking import recall_at
 from services.batch.metrics.splits import Split
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
+from services.batch.runtime.threads import bound_threads
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.log import get_logger
 from shared.settings import Group, Settings
@@ -49,28 +51,27 @@ def compare(
     whole: Split,
     systems: Sequence[Recommender],
     books: BookMetadata,
+    context: RunContext,
     *,
-    max_users: int,
-    seed: int,
-    threads: int,
-    progress: Progress,
+    max_users: int | None = None,
 ) -> SplitResult:
-    """Score systems on at most `max_users` test users of a split; the first is what the others are held against.
+    """Score recommenders on at most `max_users` test users of a split; the others are compared with the first.
 
-    A system that cannot learn from this data is skipped, with its reason.
+    A recommender that cannot learn from this data is skipped, with its reason.
 
     Raises:
         ArtifactError: nobody can be asked about, or a system recommends what the user has seen.
     """
-    split = whole.sample(max_users, seed=seed)
+    seed, progress = context.settings.evaluation.seed, context.progress
+    split = whole.sample(max_users or len(whole.rows), seed=seed)
     if not len(split.rows):
         raise ArtifactError(
             f"The split ({split.name}) has no test user.", hint="Evaluate more data, or hold a larger share out."
         )
-    comparison = _Comparison(split, books, seed=seed, threads=threads)
-    with progress.task(split.name, len(systems)) as advance:
+    comparison = _Comparison(split, books, seed=seed)
+    with bound_threads(context.threads) as threads, progress.task(split.name, len(systems)) as advance:
         for system in systems:
-            comparison.add(system, progress)
+            comparison.add(system, threads, progress)
             advance(1)
     return comparison.found(kind, whole)
 
@@ -99,7 +100,7 @@ def compare_lists(
     Raises:
         NightshelfError: a list holds what the user has seen.
     """
-    comparison = _Comparison(split, books, seed=seed, threads=1)
+    comparison = _Comparison(split, books, seed=seed)
     for name, ranked in lists.items():
         comparison.metadata[name] = comparison.measured(
             name, ranked, RecommenderResult(title=TITLES.get(name, name), settings=settings.get(name, {}))
@@ -110,21 +111,20 @@ def compare_lists(
 class _Comparison:
     """One split, and what each system made of it so far."""
 
-    def __init__(self, split: Split, books: BookMetadata, *, seed: int, threads: int) -> None:
+    def __init__(self, split: Split, books: BookMetadata, *, seed: int) -> None:
         self._split = split
         self._books = books
         self._seed = seed
-        self._threads = threads
         self._of_served: dict[str, NDArray[np.float64]] | None = None
         self.metadata: dict[str, RecommenderResult] = {}
         self.activity, self._masks = activity_groups(split)
         self.popularity, self._parts = popularity_groups(split)
 
-    def add(self, system: Recommender, progress: Progress) -> None:
+    def add(self, system: Recommender, threads: int, progress: Progress) -> None:
         title, settings = TITLES.get(system.name, system.name), settings_of(system)
         started = time.perf_counter()
         try:
-            reranker = system.fit(self._split.training, threads=self._threads, progress=progress)
+            reranker = system.fit(self._split.training, threads=threads, progress=progress)
         except ModelError as error:
             self.metadata[system.name] = RecommenderResult(title=title, settings=settings, skipped=str(error))
             return

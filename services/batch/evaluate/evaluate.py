@@ -28,8 +28,7 @@ from services.batch.metrics.splits import (
     split_cold_users,
     split_last_of_each_user,
 )
-from services.batch.runtime.progress import Progress
-from services.batch.runtime.threads import bound_threads
+from services.batch.runtime.context import RunContext
 from shared.errors import NightshelfError
 from shared.settings import Settings
 
@@ -65,40 +64,33 @@ class Evaluated:
 def evaluate(
     evaluated: Evaluated,
     kinds: Sequence[SplitKind],
-    settings: Settings,
+    context: RunContext,
     *,
     only: Sequence[str] = (),
     max_users: int | None = None,
-    progress: Progress,
 ) -> Evaluation:
-    """Compare all systems on these splits of a snapshot.
+    """Compare all recommenders on these splits of a snapshot.
 
     Args:
         evaluated: the data.
         kinds: which splits; for `cold-users` one for each length of history.
-        settings: the served pipeline's, and the share and seed of the splits.
-        only: names of the systems to compare; by default all.
+        context: of the run.
+        only: names of the recommenders to compare; by default all.
         max_users: test users scored on each split; by default all.
-        progress: told how far it is.
 
     Raises:
-        NightshelfError: `only` names a system there is not.
+        NightshelfError: `only` names an unknown recommender.
         ArtifactError: a split has no test user.
     """
-    started = time.perf_counter()
+    started, settings = time.perf_counter(), context.settings
     books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.interactions
     systems = _chosen(all_recommenders(settings, evaluated.content_artifact), only)
     vectors = np.load(evaluated.content_artifact / "vectors.npy", mmap_mode="r")
     metadata = BookMetadata(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     found: list[SplitResult] = []
-    with bound_threads(settings.batch.threads) as threads:
-        for kind, split in _splits(kinds, books, interactions, settings):
-            some = systems if kind != "cold-users" else [one for one in systems if one.name in _SERVED_ALONE] or systems
-            n_users = max_users or len(split.rows)
-            seed = settings.evaluation.seed
-            found.append(
-                compare(kind, split, some, metadata, max_users=n_users, seed=seed, threads=threads, progress=progress)
-            )
+    for kind, split in _splits(kinds, books, interactions, settings):
+        some = systems if kind != "cold-users" else [one for one in systems if one.name in _SERVED_ALONE] or systems
+        found.append(compare(kind, split, some, metadata, context, max_users=max_users))
     source = evaluated.snapshot.manifest.source
     return Evaluation(
         created_at=datetime.now(UTC),
@@ -119,28 +111,23 @@ def evaluate(
 def evaluate_files(
     training_file: Path,
     test_file: Path,
-    settings: Settings,
+    context: RunContext,
     *,
     only: Sequence[str] = (),
     max_users: int | None = None,
-    progress: Progress,
 ) -> Evaluation:
-    """Compare all systems that need no descriptions on a split given as two files.
+    """Compare all recommenders that need no descriptions on a split given as two files.
 
     Raises:
         SourceError: a file cannot be used.
-        NightshelfError: `only` names a system there is not.
+        NightshelfError: `only` names an unknown recommender.
     """
-    started = time.perf_counter()
+    started, settings = time.perf_counter(), context.settings
     split = read_given_split(training_file, test_file, settings.user_state)
-    training, seed = split.training, settings.evaluation.seed
+    training = split.training
     systems = _chosen(all_recommenders(settings, None), only)
     metadata = BookMetadata(None, genre_shares(training.books["genres"].tolist()))
-    with bound_threads(settings.batch.threads) as threads:
-        n_users = max_users or len(split.rows)
-        found = compare(
-            "given", split, systems, metadata, max_users=n_users, seed=seed, threads=threads, progress=progress
-        )
+    found = compare("given", split, systems, metadata, context, max_users=max_users)
     return Evaluation(
         created_at=datetime.now(UTC),
         source=split.name,
@@ -150,7 +137,7 @@ def evaluate_files(
         n_books=training.n_books,
         n_users=len(training.users),
         n_interactions=len(training.interactions) + split.n_test_interactions,
-        seed=seed,
+        seed=settings.evaluation.seed,
         seconds=round(time.perf_counter() - started, 1),
         metrics=METRICS,
         splits=[found],

@@ -6,7 +6,7 @@ made by the caller:
 - `metrics.json`: see `NightlyMetrics`.
 - `split.json`: the same systems with everything else that is measured, see `services.batch.evaluate.evaluation`.
 - `users.json`: ids of the users scored, in the order of the rows below.
-- `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy` and
+- `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy`,
   `content_ndcg_at_10.npy` and `item_transitions_ndcg_at_10.npy` of its lists, each alone.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import orjson
@@ -38,14 +38,16 @@ from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.artifact_builder import Metadata
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES
-from shared.settings import RerankerSettings, Settings
+from shared.settings import EvaluationSettings, RerankerSettings, Settings
 
 K = 10
+Scores: TypeAlias = dict[str, NDArray[np.float64]]  # of each test user, by metric
 _NAMES = {  # as in a whole evaluation
     "blend": "served-blend",
     "collaborative": "served-collaborative",
@@ -98,8 +100,8 @@ class NightlyMetrics(BaseModel):
         split: how the test users came about.
         data: the size of the snapshot.
         systems: figures by system and metric, empty where nobody could be scored: `served`, its lists `collaborative`,
-            `content` and `item_transitions` each alone, and `popularity`, the most liked books the user has not seen; with a
-            reranker also `blend`, what is served without it.
+            `content` and `item_transitions` each alone, and `popularity`; with a reranker also `blend`, what is served
+            without it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,10 +120,7 @@ def build_evaluation(
     interactions: Interactions,
     source: str,
     content_artifact: Path,
-    settings: Settings,
-    *,
-    threads: int | None,
-    progress: Progress,
+    context: RunContext,
 ) -> Metadata:
     """Score the served pipeline and popularity, write the files above into `folder`, return the main figures.
 
@@ -131,57 +130,39 @@ def build_evaluation(
         interactions: the snapshot's interactions, oldest first.
         source: the name of where they come from.
         content_artifact: the folder of its content artifact.
-        settings: of everything.
-        threads: of the processor; `None` for all.
-        progress: told how far it is.
+        context: of the run.
 
     Raises:
         ArtifactError: factors are not finite.
         ModelError: the library of the configured model or of the reranker is missing.
     """
-    chosen = settings.evaluation
+    settings, chosen = context.settings, context.settings.evaluation
     whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
     split = whole.sample(chosen.max_users, seed=chosen.seed)
-    n_users = len(split.rows)
     of_users = {name: {metric: np.zeros(0) for metric in METRICS} for name in SYSTEMS}
-    if n_users:
-        with bound_threads(threads) as n_threads:
-            lists = _lists(split, content_artifact, settings, n_threads, progress)
+    if len(split.rows):
+        with bound_threads(context.threads) as threads:
+            lists = _lists(split, content_artifact, settings, threads, context.progress)
             measured = _everything(whole, split, lists, books, content_artifact, settings)
         (folder / "split.json").write_bytes(measured.model_dump_json(indent=1).encode())
         of_users = {name: _scored(ranked, split.relevant) for name, ranked in lists.items()}
-    metrics = NightlyMetrics(
-        comparable=n_users >= chosen.min_users,
-        reason=None if n_users >= chosen.min_users else _too_few(whole, n_users, chosen.min_users),
-        n_users=n_users,
-        split=SplitResult(
-            name=split.name,
-            n_training_interactions=len(split.training.interactions),
-            n_test_interactions=split.n_test_interactions,
-            n_test_users=len(whole.rows),
-        ),
-        data=DataFacts(
-            source=source,
-            books=int(split.training.active.sum()),
-            users=interactions.n_users,
-            interactions=len(interactions),
-        ),
-        systems={name: _figures(by_metric, chosen.seed) for name, by_metric in of_users.items()},
+    data = DataFacts(
+        source=source,
+        books=int(split.training.active.sum()),
+        users=interactions.n_users,
+        interactions=len(interactions),
     )
+    metrics = _metrics(whole, split, of_users, data, chosen)
     (folder / "metrics.json").write_bytes(metrics.model_dump_json(indent=2).encode())
     (folder / "users.json").write_bytes(orjson.dumps(split.users.tolist()))
     for file, (system, metric) in KEPT.items():
         np.save(folder / f"{file}.npy", of_users[system][metric].astype(np.float32))
-    return {
-        "n_users": n_users,
-        "comparable": metrics.comparable,
-        "ranked": "blend" in of_users,
-        **{
-            f"{system}_{metric}": round(figure.value, 5)
-            for system, figures in metrics.systems.items()
-            for metric, figure in figures.items()
-        },
+    values = {
+        f"{system}_{metric}": round(figure.value, 5)
+        for system, figures in metrics.systems.items()
+        for metric, figure in figures.items()
     }
+    return {"n_users": metrics.n_users, "comparable": metrics.comparable, "ranked": "blend" in of_users, **values}
 
 
 def read_split(folder: Path) -> EvaluationSplit | None:
@@ -255,11 +236,30 @@ def _everything(
     return compare_lists("time", whole, split, named, {"served": chosen}, metadata, seed=settings.evaluation.seed)
 
 
-def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArray[np.float64]]:
+def _metrics(
+    whole: Split, split: Split, of_users: dict[str, Scores], data: DataFacts, chosen: EvaluationSettings
+) -> NightlyMetrics:
+    n_users = len(split.rows)
+    return NightlyMetrics(
+        comparable=n_users >= chosen.min_users,
+        reason=None if n_users >= chosen.min_users else _too_few(whole, n_users, chosen.min_users),
+        n_users=n_users,
+        split=SplitResult(
+            name=split.name,
+            n_training_interactions=len(split.training.interactions),
+            n_test_interactions=split.n_test_interactions,
+            n_test_users=len(whole.rows),
+        ),
+        data=data,
+        systems={name: _figures(by_metric, chosen.seed) for name, by_metric in of_users.items()},
+    )
+
+
+def _scored(ranked: NDArray[np.int32], relevant: csr_matrix) -> Scores:
     return {name: metric(ranked, relevant, K) for name, metric in METRICS.items()}
 
 
-def _figures(by_metric: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Interval]:
+def _figures(by_metric: Scores, seed: int) -> dict[str, Interval]:
     if not len(by_metric["ndcg_at_10"]):
         return {}
     return dict(zip(by_metric, mean_intervals(np.stack(list(by_metric.values()), axis=1), seed=seed), strict=True))

@@ -26,6 +26,7 @@ from scipy.sparse import csr_matrix, load_npz
 from services.batch.models.item_transitions import without_withdrawn
 from services.batch.models.top_n import TopNBlock, top_n
 from services.batch.runtime.artifact_builder import Metadata
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.generation import read_artifact
@@ -40,12 +41,9 @@ def build_collaborative(
     folder: Path,
     factors: Path,
     active: NDArray[np.bool_],
-    *,
-    list_length: int,
-    threads: int | None,
-    progress: Progress,
+    context: RunContext,
 ) -> Metadata:
-    """Write the collaborative artifact and return facts about it.
+    """Write the collaborative artifact; returns what is worth keeping of it.
 
     A user has a list with at least one positive book and at least one book left to list. Lists hold active books with
     factors only, and none that the user has seen.
@@ -54,9 +52,7 @@ def build_collaborative(
         folder: where to write; exists.
         factors: a finished folder of `services.batch.models.factors`; may be older than the catalogue and have fewer books.
         active: bool, (n_books,): whether the source has the book now.
-        list_length: books in a list at most.
-        threads: threads to use, by default all cores.
-        progress: told how far listing is.
+        context: of the run.
     """
     for name in _FACTORS:
         os.link(factors / name, folder / name)
@@ -68,11 +64,12 @@ def build_collaborative(
     allowed = active[: len(item_factors)] & item_factors.any(axis=1)
     listed = _with_a_list(user_factors, seen, allowed)
     (folder / "users.json").write_bytes(orjson.dumps(users[listed].tolist()))
-    with bound_threads(threads) as n_threads:
+    list_length = context.settings.collaborative.list_length
+    with bound_threads(context.threads) as threads:
         blocks = top_n(
-            user_factors[listed], item_factors, seen[listed], n=list_length, allowed=allowed, threads=n_threads
+            user_factors[listed], item_factors, seen[listed], n=list_length, allowed=allowed, threads=threads
         )
-        _write_lists(folder, blocks, n_users=len(listed), list_length=list_length, progress=progress)
+        _write_lists(folder, blocks, n_users=len(listed), list_length=list_length, progress=context.progress)
     return {
         **read_artifact(factors).metadata,
         "n_users_listed": len(listed),

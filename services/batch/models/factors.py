@@ -7,7 +7,7 @@ serving needs of it is linked into the collaborative artifact. Files, in a folde
 - `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.models.factor_model.Factors`.
 - `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `services.batch.models.item_transitions`.
 - `trending.numbers.npy`, `trending.scores.npy`: see `services.batch.models.trending`.
-- `users.json`: ids of the users with a positive opinion, in the order of the rows.
+- `users.json`: ids of the users with a positive interaction, in the order of the rows.
 - `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
 """
 
@@ -28,46 +28,38 @@ from services.batch.models.item_transitions import item_transitions_of
 from services.batch.models.registry import open_factorizer
 from services.batch.models.trending import trending_books
 from services.batch.runtime.artifact_builder import Metadata
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.item_transitions import FILES, TRENDING_FILES
-from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
+from shared.settings import CollaborativeSettings
 
 
-def build_factors(
-    folder: Path,
-    interactions: Interactions,
-    n_books: int,
-    settings: CollaborativeSettings,
-    item_transitions: ItemTransitionSettings,
-    user_state: UserStateSettings,
-    *,
-    threads: int | None,
-    progress: Progress,
-) -> Metadata:
-    """Factor the positive opinions, find item transitions, and return facts about it.
+def build_factors(folder: Path, interactions: Interactions, n_books: int, context: RunContext) -> Metadata:
+    """Factor the positive interactions, find item transitions and trending books; returns what is worth keeping of it.
 
     Args:
         folder: where to write; exists.
-        interactions: as in the snapshot.
+        interactions: of the snapshot.
         n_books: rows of the catalogue.
-        settings: algorithm, rank, scaling, what of a user's history counts.
-        item transitions: how item transitions are found.
-        user_state: which kinds are seen and positive.
-        threads: threads to use, by default all cores.
-        progress: told how far factoring is.
+        context: of the run.
 
     Raises:
         ArtifactError: factors are not finite, or an interaction is with a book that does not exist.
         ModelError: the library of the chosen algorithm is missing.
     """
-    known = user_item_feedback(interactions, user_state).of_users_with_positives()
+    settings, transitions, progress = (
+        context.settings.collaborative,
+        context.settings.item_transitions,
+        context.progress,
+    )
+    known = user_item_feedback(interactions, context.settings.user_state).of_users_with_positives()
     positives, histories = known.positives(n_books), known.histories(n_books)
-    with bound_threads(threads) as n_threads:
-        factors = fit_factors(settings, positives, histories, threads=n_threads, progress=progress)
+    with bound_threads(context.threads) as threads:
+        factors = fit_factors(settings, positives, histories, threads=threads, progress=progress)
     found = (
-        *item_transitions_of(histories, item_transitions, progress=progress),
-        *trending_books(histories, item_transitions.trending_half_life),
+        *item_transitions_of(histories, transitions, progress=progress),
+        *trending_books(histories, transitions.trending_half_life),
     )
     for name, array in zip((*FILES, *TRENDING_FILES), found, strict=True):
         np.save(folder / name, array)
@@ -96,7 +88,7 @@ def fit_factors(
     threads: int,
     progress: Progress,
 ) -> Factors:
-    """Factor the positives; a user's factor is made of the newest books liked, the newest weighted most.
+    """Factor the positives; a user's factor sums up the newest books liked, the newest weighted most.
 
     Raises:
         ArtifactError: factors are not finite.

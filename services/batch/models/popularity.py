@@ -69,7 +69,7 @@ def build_popularity(
         folder: an empty folder.
         books: the snapshot's books, row i is book number i.
         interactions: the snapshot's interactions.
-        tribe_of: int32, (n_books,), the cluster of each book, -1 for none.
+        cluster_of: int32, (n_books,), the cluster of each book, -1 for none.
         settings: says which interactions are positive.
 
     Returns:
@@ -81,33 +81,40 @@ def build_popularity(
     if len(cluster_of) != len(books):
         raise ArtifactError(f"{len(books)} books came with the clusters of {len(cluster_of)}.")
     ranking = rank_by_popularity(books, interactions, settings)
-    ranked, average = ranking.numbers, ranking.average
-    by_genre: dict[str, list[int]] = defaultdict(list)
-    genres = books["genres"].tolist()
-    for number in ranked.tolist():
-        for genre in dict.fromkeys([] if genres[number] is None else genres[number]):
-            by_genre[genre].append(number)
-    by_cluster: dict[str, list[int]] = defaultdict(list)
-    for number, cluster in zip(ranked.tolist(), cluster_of[ranked].tolist(), strict=True):
-        if cluster >= 0:
-            by_cluster[str(cluster)].append(number)
-    listed = {genre: numbers[:N_EACH] for genre, numbers in sorted(by_genre.items()) if len(numbers) >= LEAST_BOOKS}
+    genres = _by_genre(ranking.numbers, books["genres"].tolist())
     popular = {
-        "overall": ranked[:N_OVERALL].tolist(),
-        "genres": listed,
-        "clusters": {cluster: numbers[:N_EACH] for cluster, numbers in by_cluster.items()},
+        "overall": ranking.numbers[:N_OVERALL].tolist(),
+        "genres": genres,
+        "clusters": _by_cluster(ranking.numbers, cluster_of),
     }
     np.save(folder / "n_ratings.npy", ranking.n_ratings)
-    np.save(folder / "average_rating.npy", average.astype(np.float32))
+    np.save(folder / "average_rating.npy", ranking.average.astype(np.float32))
     np.save(folder / "bayesian_average.npy", ranking.bayesian)
     (folder / "popular.json").write_bytes(orjson.dumps(popular))
     return {
         "n_books": len(books),
-        "n_rated": int((~np.isnan(average)).sum()),
-        "n_genres": len(listed),
+        "n_rated": int((~np.isnan(ranking.average)).sum()),
+        "n_genres": len(genres),
         "prior_mean": round(ranking.prior_mean, 4),
         "prior_strength": round(ranking.prior_strength, 4),
     }
+
+
+def _by_genre(ranked: NDArray[np.int32], genres: list[list[str] | None]) -> dict[str, list[int]]:
+    """The first books of each genre that has enough of them."""
+    by_genre: dict[str, list[int]] = defaultdict(list)
+    for number in ranked.tolist():
+        for genre in dict.fromkeys([] if genres[number] is None else genres[number]):
+            by_genre[genre].append(number)
+    return {genre: numbers[:N_EACH] for genre, numbers in sorted(by_genre.items()) if len(numbers) >= LEAST_BOOKS}
+
+
+def _by_cluster(ranked: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> dict[str, list[int]]:
+    by_cluster: dict[str, list[int]] = defaultdict(list)
+    for number, cluster in zip(ranked.tolist(), cluster_of[ranked].tolist(), strict=True):
+        if cluster >= 0:
+            by_cluster[str(cluster)].append(number)
+    return {cluster: numbers[:N_EACH] for cluster, numbers in by_cluster.items()}
 
 
 def rank_by_popularity(books: pd.DataFrame, interactions: Interactions, settings: UserStateSettings) -> Ranking:

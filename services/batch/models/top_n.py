@@ -15,7 +15,7 @@ lock in all of this).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import local
@@ -91,10 +91,16 @@ def top_n(
         books.mask(scores, seen, first)
         return TopNBlock(first, *books.best(scores))
 
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield from _in_order(lists_of, range(0, n_users, size), threads)
+
+
+def _in_order(lists_of: Callable[[int], TopNBlock], firsts: range, threads: int) -> Generator[TopNBlock, None, None]:
+    """Blocks in order, at most two waiting for each thread."""
     running: deque[Future[TopNBlock]] = deque()
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads, "top-n") as pool:
+    with ThreadPoolExecutor(threads, "top-n") as pool:
         try:
-            for first in range(0, n_users, size):
+            for first in firsts:
                 running.append(pool.submit(lists_of, first))
                 if len(running) > 2 * threads:
                     yield running.popleft().result()

@@ -160,7 +160,7 @@ def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray
 
     Args:
         training: says what is popular.
-        tribe_of: int32, (n_books,), of the content artifact.
+        cluster_of: int32, (n_books,), of the content artifact.
     """
     overall = rank_by_popularity(training.books, training.interactions, training.user_state).numbers[:N_OVERALL]
     return popular_by_cluster(first_of_each_work(overall, training.works), cluster_of)

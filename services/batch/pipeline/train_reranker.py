@@ -23,6 +23,7 @@ from services.batch.metrics.splits import held_out
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
 from services.batch.runtime.artifact_builder import Metadata
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
@@ -46,29 +47,25 @@ def build_reranker(
     books: pd.DataFrame,
     interactions: Interactions,
     content_artifact: Path,
-    settings: Settings,
-    *,
-    threads: int | None,
-    progress: Progress,
+    context: RunContext,
 ) -> Metadata:
-    """Learn from everything that is known, write the files of a reranker artifact, and return facts about it.
+    """Learn from everything that is known and write a reranker artifact; returns what is worth keeping of it.
 
     Args:
         folder: where to write; exists.
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
         content_artifact: the folder of its content artifact.
-        settings: of the lists, the blend and the reranker.
-        threads: threads to use, by default all cores.
-        progress: told how far it is.
+        context: of the run.
 
     Raises:
         ModelError: LightGBM is not installed.
     """
+    settings = context.settings
     training = Training(books, interactions, settings.user_state)
     content = Neighbours.open(content_artifact, training.works)
-    with bound_threads(threads) as n_threads:
-        reranker, n_examples = _learned(training, content, settings, threads=n_threads, progress=progress)
+    with bound_threads(context.threads) as threads:
+        reranker, n_examples = _learned(training, content, settings, threads=threads, progress=context.progress)
     if reranker is not None:
         reranker.model.save_model(folder / FILES[0])
         np.save(folder / FILES[1], reranker.books.metadata)

@@ -16,10 +16,10 @@ from services.batch.evaluate.nightly_evaluation import build_evaluation, read_me
 from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.models import factors
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
-from shared.settings import EvaluationSettings, GateSettings
+from shared.settings import BatchSettings, EvaluationSettings, GateSettings
 
 pytest_plugins = ["tests.worlds.api_fixtures"]
 
@@ -58,9 +58,7 @@ def evaluated(world, tmp_path_factory):
             rows,
             tables.source,
             content,
-            settings.model_copy(update=choices),
-            threads=1,
-            progress=SILENT,
+            RunContext(settings.model_copy(update={"batch": BatchSettings(threads=1), **choices})),
         )
         return folder
 

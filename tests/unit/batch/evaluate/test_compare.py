@@ -14,11 +14,14 @@ from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import paired_difference
 from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from services.cli.evaluation_tables import evaluation_screen
 from shared.errors import ArtifactError, ModelError, NightshelfError
-from shared.settings import Settings, UserStateSettings
+from shared.settings import BatchSettings, Settings, UserStateSettings
 from tests.worlds.evaluate_world import N_BOOKS, books, interactions
+
+CONTEXT = RunContext(Settings(batch=BatchSettings(threads=1)))
 
 
 class Oracle:
@@ -70,7 +73,7 @@ def metadata():
 
 
 def compared(split, metadata, *systems, max_users=1000):
-    return compare("time", split, systems, metadata, max_users=max_users, seed=7, threads=1, progress=SILENT)
+    return compare("time", split, systems, metadata, CONTEXT, max_users=max_users)
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from services.batch.ingest.interactions import Interactions
 from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_artifact
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import artifact_folder
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
-from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
+from shared.settings import BatchSettings, CollaborativeSettings, ItemTransitionSettings, Settings, UserStateSettings
 from tests.worlds.interaction_tables import COLUMNS
 
 
@@ -96,18 +96,20 @@ def two_tastes(n_users=30):
 
 
 def build(tmp_path, rows, *, active=None, **chosen):
-    settings = CollaborativeSettings(**{"rank": 4, "list_length": 10, **chosen})
+    context = RunContext(
+        Settings(
+            collaborative=CollaborativeSettings(**{"rank": 4, "list_length": 10, **chosen}),
+            item_transitions=ItemTransitionSettings(n_neighbors=10),
+            batch=BatchSettings(threads=2),
+        )
+    )
 
     def factor(folder):
         return build_factors(
             folder,
             interactions_of(*rows),
             N_BOOKS,
-            settings,
-            ItemTransitionSettings(n_neighbors=10),
-            UserStateSettings(),
-            threads=2,
-            progress=SILENT,
+            context,
         )
 
     data = DataFolder(tmp_path.parent / f"{tmp_path.name}-data")
@@ -116,9 +118,7 @@ def build(tmp_path, rows, *, active=None, **chosen):
         tmp_path,
         artifact_folder(data, "factors", "these"),
         np.ones(N_BOOKS, np.bool_) if active is None else np.asarray(active),
-        list_length=settings.list_length,
-        threads=2,
-        progress=SILENT,
+        context,
     )
     names = (
         "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "item_transitions.numbers", "item_transitions.scores",

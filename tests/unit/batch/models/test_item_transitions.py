@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.batch.ingest.histories import Histories
-from services.batch.models import item_transitions as item_transitions
+from services.batch.models import item_transitions
 from services.batch.models.item_transitions import item_transitions_of
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.item_transitions import FILES, ItemTransitions
@@ -18,6 +18,11 @@ from shared.settings import ItemTransitionSettings
 N_BOOKS = 12
 readings = st.lists(st.lists(st.integers(0, N_BOOKS - 1), unique=True, max_size=8), min_size=1, max_size=6)
 exponents = st.sampled_from([0.0, 0.4, 1.0])
+chosen_settings = st.builds(
+    ItemTransitionSettings, n_neighbors=st.just(10), window=st.integers(1, 9), distance_exponent=exponents,
+    backward=st.sampled_from([0.0, 0.3, 1.0]), user_exponent=exponents, from_exponent=exponents, to_exponent=exponents,
+    half_life=st.sampled_from([None, 0.1, 1.0]),
+)  # fmt: skip
 
 
 def histories_of(read):
@@ -49,19 +54,8 @@ def slowly(read, settings):
     return scores * liked[:, None] ** -settings.from_exponent * liked[None, :] ** -settings.to_exponent
 
 
-@given(
-    readings,
-    st.tuples(exponents, exponents, exponents, exponents),
-    st.sampled_from([0.0, 0.3, 1.0]),
-    st.integers(1, 9),
-    st.sampled_from([None, 0.1, 1.0]),
-)
-def test_item_transitions_are_what_they_say(read, four_exponents, backward, window, half_life):
-    distance, user, from_book, to_book = four_exponents
-    settings = ItemTransitionSettings(
-        n_neighbors=10, window=window, distance_exponent=distance, backward=backward, user_exponent=user,
-        from_exponent=from_book, to_exponent=to_book, half_life=half_life,
-    )  # fmt: skip
+@given(readings, chosen_settings)
+def test_transitions_are_what_they_say(read, settings):
     numbers, scores = item_transitions_of(histories_of(read), settings, progress=SILENT)
     expected = slowly(read, settings)
     assert (numbers.shape, numbers.dtype, scores.dtype) == ((N_BOOKS, 10), np.int32, np.float32)
@@ -74,7 +68,7 @@ def test_item_transitions_are_what_they_say(read, four_exponents, backward, wind
         assert book not in numbers[book]
 
 
-def test_the_next_volume_is_the_first_companion_and_the_one_before_is_none():
+def test_the_next_volume_is_the_first_transition_and_the_one_before_is_none():
     numbers, _ = found([[0, 1, 2, 3]] * 3, half_life=None)
     assert numbers[:3, 0].tolist() == [1, 2, 3]
     assert numbers[3].tolist() == [-1] * 10

@@ -19,16 +19,18 @@ from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
 from services.batch.pipeline.train_reranker import book_metadata, build_reranker, train_reranker
+from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import GenerationManifest
 from shared.errors import ModelError, NightshelfError
 from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
 from shared.recommend.reranker import FEATURES, BookMetadata, Reranker
-from shared.settings import BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
+from shared.settings import BatchSettings, BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
 from tests.worlds.evaluate_world import books, content_artifact, interactions
 
 NAN = float("nan")
 ON = RerankerSettings(enabled=True, windows=2, window_share=0.1, trees=40)
+CONTEXT = RunContext(Settings(reranker=ON, batch=BatchSettings(threads=1)))
 
 
 def blended(*numbers):
@@ -236,10 +238,7 @@ def test_off_or_with_too_little_there_is_none(volumes, tmp_path):
     assert learned(training) is None
     content = content_artifact(tmp_path)
     (tmp_path / "reranker").mkdir()
-    metadata = build_reranker(
-        tmp_path / "reranker", books(), interactions().take(slice(150)), content, Settings(reranker=ON),
-        threads=1, progress=SILENT,
-    )  # fmt: skip
+    metadata = build_reranker(tmp_path / "reranker", books(), interactions().take(slice(150)), content, CONTEXT)
     assert not metadata["learned"]
     assert Reranker.open(tmp_path / "reranker", metadata) is None
 
@@ -248,9 +247,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
     content = content_artifact(tmp_path)
     folder = tmp_path / "reranker"
     folder.mkdir()
-    metadata = build_reranker(
-        folder, books(), interactions(), content, Settings(reranker=ON), threads=1, progress=SILENT
-    )  # fmt: skip
+    metadata = build_reranker(folder, books(), interactions(), content, CONTEXT)
     assert metadata["learned"]
     reranker = Reranker.open(folder, metadata)
     assert (reranker.n_ranked, reranker.n_recent) == (ON.books, Settings().blend.n_recent)

@@ -10,11 +10,11 @@ import pytest
 from services.batch.models.collaborative import build_collaborative
 from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_artifact
-from services.batch.runtime.progress import SILENT
+from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.fold_in import FoldIn
-from shared.settings import CollaborativeSettings, ItemTransitionSettings, UserStateSettings
+from shared.settings import BatchSettings, CollaborativeSettings, Settings
 from tests.unit.batch.models.test_collaborative import interactions_of
 
 N_BOOKS = 40
@@ -31,19 +31,15 @@ def night(request, tmp_path_factory):
         for reader, books in histories.items()
         for place, number in enumerate(books)
     ]
-    settings = CollaborativeSettings(algorithm=request.param, rank=8, list_length=10, history_books=6)
+    collaborative = CollaborativeSettings(algorithm=request.param, rank=8, list_length=10, history_books=6)
+    context = RunContext(Settings(collaborative=collaborative, batch=BatchSettings(threads=1)))
     data = DataFolder(tmp_path_factory.mktemp("data"))
 
     def factor(folder):
-        return build_factors(
-            folder, interactions_of(*rows), N_BOOKS, settings, ItemTransitionSettings(), UserStateSettings(),
-            threads=1, progress=SILENT,
-        )  # fmt: skip
+        return build_factors(folder, interactions_of(*rows), N_BOOKS, context)
 
     def collaborate(folder):
-        return build_collaborative(
-            folder, artifact_folder(data, "factors", "f"), ACTIVE, list_length=10, threads=1, progress=SILENT
-        )
+        return build_collaborative(folder, artifact_folder(data, "factors", "f"), ACTIVE, context)
 
     build_artifact(data, "factors", "f", factor)
     manifest, _ = build_artifact(data, "collaborative", "c", collaborate)
