@@ -6,14 +6,18 @@ Each may be set as `NIGHTSHELF_<NAME>`; a nested one as `NIGHTSHELF_<GROUP>__<NA
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from shared.deprecated import OF_A_SERVICE, OTHER_VARIABLES, setting_now
 from shared.errors import NightshelfError
 
 InteractionKind = Literal["view", "click", "rating", "read", "purchase", "dismiss"]
@@ -305,16 +309,61 @@ def load_settings(**overrides: object) -> Settings:
     """Read the environment once; `overrides` that are not `None` win over it.
 
     Raises:
-        NightshelfError: a setting is not allowed; names each variable, what it holds and why not.
+        NightshelfError: a variable is no setting (names its successor or the closest name), or a value is not allowed.
     """
+    _refuse_unknown_variables()
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = "; ".join(
-            f"NIGHTSHELF_{'__'.join(str(part) for part in item['loc']).upper()} = {_shown(item)}: {item['msg']}"
-            for item in error.errors()
-        )
+        problems = "; ".join(map(_problem, error.errors()))
         raise NightshelfError(f"A setting is not allowed: {problems}.", hint="Correct or unset it.") from error
+    except SettingsError as error:  # a group that is not JSON
+        raise NightshelfError(f"A setting is not readable: {error}.", hint="Correct or unset it.") from error
+
+
+def variable_names(model: type[BaseModel] = Settings, prefix: str = "NIGHTSHELF_") -> Iterator[str]:
+    """The environment variables of all settings, and of the groups they are in."""
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        yield variable
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from variable_names(field.annotation, f"{variable}__")
+
+
+def _refuse_unknown_variables() -> None:
+    known = OTHER_VARIABLES | set(variable_names())
+    present = {name.upper() for name, value in os.environ.items() if value}
+    unknown = sorted(
+        name for name in present - known if name.startswith("NIGHTSHELF_") and not OF_A_SERVICE.fullmatch(name)
+    )
+    if unknown:
+        raise NightshelfError(
+            f"{'This variable is' if len(unknown) == 1 else 'These variables are'} no setting of Nightshelf: "
+            f"{'; '.join(map(_successor, unknown))}.",
+            where="environment",
+            hint="Rename or unset it." if len(unknown) == 1 else "Rename or unset them.",
+        )
+
+
+def _successor(variable: str) -> str:
+    """What an unknown variable is called now, or which known one may be meant."""
+    retired = variable.removeprefix("NIGHTSHELF_").lower().replace("__", ".")
+    now = _variable(setting_now(retired))
+    if now != variable:
+        return f"{variable} is now {now}"
+    close = get_close_matches(variable, sorted(variable_names()), n=1, cutoff=0.8)
+    return f"{variable} (did you mean {close[0]}?)" if close else variable
+
+
+def _variable(name: str) -> str:
+    return f"NIGHTSHELF_{name.replace('.', '__').upper()}"
+
+
+def _problem(item: ErrorDetails) -> str:
+    """One setting that is not allowed, with what it holds and why not."""
+    variable = _variable(".".join(map(str, item["loc"])))
+    unknown = f" {_successor(variable)}." if item["type"] == "extra_forbidden" else ""
+    return f"{variable} = {_shown(item)}: {item['msg']}{unknown}"
 
 
 def _shown(item: ErrorDetails) -> str:

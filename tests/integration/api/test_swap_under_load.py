@@ -47,7 +47,7 @@ def data(tmp_path_factory):
     """A data folder with two generations that share nothing but their books."""
     data = copy_of(demo_folder(tmp_path_factory.getbasetemp()), tmp_path_factory.mktemp("swap") / "data")
     other = run_command(
-        "nightly", "--data-dir", data, NIGHTSHELF_COLLABORATIVE__RANK="32", NIGHTSHELF_CONTENT__TRIBES="12"
+        "nightly", "--data-dir", data, NIGHTSHELF_COLLABORATIVE__RANK="32", NIGHTSHELF_CONTENT__CLUSTERS="12"
     )
     assert other.returncode == 0, other.stderr
     first, second = sorted(path.stem for path in (data / "generations").glob("*.json"))

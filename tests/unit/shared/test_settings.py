@@ -1,8 +1,12 @@
+import re
+
 import pytest
 
+from shared.deprecated import OTHER_VARIABLES, SETTINGS, setting_now
 from shared.errors import NightshelfError
 from shared.recommend.blend import SOURCES
-from shared.settings import BlendSettings, load_settings
+from shared.settings import BlendSettings, load_settings, variable_names
+from tests.paths import ROOT
 
 
 def test_the_environment_is_read_and_overridden(monkeypatch, tmp_path):
@@ -20,10 +24,74 @@ def test_a_setting_that_is_not_allowed_is_named_with_its_value(monkeypatch):
         load_settings()
 
 
-def test_a_misspelt_name_inside_a_group_is_refused(monkeypatch):
+def test_a_misspelt_variable_is_refused_with_the_closest_name(monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RNAK", "8")
-    with pytest.raises(NightshelfError, match="RNAK"):
+    with pytest.raises(NightshelfError, match=r"did you mean NIGHTSHELF_COLLABORATIVE__RANK\?"):
         load_settings()
+
+
+def test_all_unknown_variables_are_in_one_error(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_COMPANIONS__WINDOW", "20")
+    monkeypatch.setenv("NIGHTSHELF_BLEND__KIN_WEIGHT", "1")
+    monkeypatch.setenv("nightshelf_xylophone", "1")
+    with pytest.raises(NightshelfError) as refused:
+        load_settings()
+    assert refused.value.what == (
+        "These variables are no setting of Nightshelf: "
+        "NIGHTSHELF_BLEND__KIN_WEIGHT is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_WEIGHT; "
+        "NIGHTSHELF_COMPANIONS__WINDOW is now NIGHTSHELF_ITEM_TRANSITIONS__WINDOW; NIGHTSHELF_XYLOPHONE."
+    )
+
+
+def test_a_retired_name_inside_a_group_given_as_json_is_refused_with_its_successor(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_BLEND", '{"newcomer_books": 1, "kin_decay": 0.5}')
+    with pytest.raises(NightshelfError) as refused:
+        load_settings()
+    assert "NIGHTSHELF_BLEND__NEWCOMER_BOOKS is now NIGHTSHELF_BLEND__COLD_START_BOOKS" in str(refused.value)
+    assert "NIGHTSHELF_BLEND__KIN_DECAY is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_DECAY" in str(refused.value)
+
+
+def test_a_group_that_is_not_json_is_named(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_BLEND", "{")
+    with pytest.raises(NightshelfError, match='"blend"'):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *sorted(OTHER_VARIABLES),
+        "NIGHTSHELF_SERVICE_HOST",
+        "NIGHTSHELF_API_SERVICE_PORT_HTTP",
+        "NIGHTSHELF_PORT_8000_TCP_ADDR",
+        "NIGHTSHELF_API_PORT",
+    ],
+)
+def test_variables_of_containers_and_of_kubernetes_are_no_mistake(monkeypatch, variable):
+    monkeypatch.setenv(variable, "anything")
+    load_settings()
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_RANKER__ENABLED", "")
+    load_settings()
+
+
+def test_variables_that_are_no_setting_are_exactly_those_in_use():
+    """What containers, DAGs, benchmarks and the Makefile name must be a setting or in the list, and the list in use."""
+    files = [ROOT / "docker-compose.yml", ROOT / "Makefile"]
+    for folder in ("dags", "docker", "benchmarks"):
+        files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".env", ".sh", ".Dockerfile"}]
+    text = "\n".join(path.read_text() for path in files)
+    named = set(re.findall(r"NIGHTSHELF_[A-Z0-9_]*[A-Z0-9]", text))
+    assert named - set(variable_names()) == OTHER_VARIABLES
+
+
+@pytest.mark.parametrize("retired", SETTINGS)
+def test_every_retired_setting_has_a_successor_that_is_a_setting(retired):
+    known = set(variable_names())
+    assert f"NIGHTSHELF_{setting_now(retired).replace('.', '__').upper()}" in known
+    assert f"NIGHTSHELF_{retired.replace('.', '__').upper()}" not in known
 
 
 def test_settings_are_frozen():

@@ -1,0 +1,132 @@
+"""Names that earlier versions used, and what they are called now: settings, files, and fields of what is on disk.
+
+Settings under a retired name are refused (`shared.settings`). What is on disk is read under either name and written
+under the new one alone, so that a data folder of an earlier version is served as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SETTINGS = {
+    "companions": "item_transitions",
+    "companions.n_companions": "item_transitions.n_neighbors",
+    "companions.trend_half_life": "item_transitions.trending_half_life",
+    "ranker": "reranker",
+    "content.tribes": "content.clusters",
+    "blend.companion_weight": "blend.item_transitions_weight",
+    "blend.companion_candidates": "blend.item_transitions_candidates",
+    "blend.companion_recent_books": "blend.item_transitions_recent_books",
+    "blend.companion_decay": "blend.item_transitions_decay",
+    "blend.kin_weight": "blend.same_series_author_weight",
+    "blend.kin_candidates": "blend.same_series_author_candidates",
+    "blend.kin_recent_books": "blend.same_series_author_recent_books",
+    "blend.kin_decay": "blend.same_series_author_decay",
+    "blend.trend_weight": "blend.trending_weight",
+    "blend.few_books_trend_weight": "blend.few_books_trending_weight",
+    "blend.newcomer_books": "blend.cold_start_books",
+    "blend.newcomer_content_weight": "blend.cold_start_content_weight",
+}
+"""Dotted names; a group stands for those of its settings that have no line of their own."""
+
+FILES = {
+    "artifact.json": "part.json",
+    "item_transitions.numbers.npy": "companions.numbers.npy",
+    "item_transitions.scores.npy": "companions.scores.npy",
+    "trending.numbers.npy": "trend.numbers.npy",
+    "trending.scores.npy": "trend.scores.npy",
+    "cluster_of.npy": "tribe_of.npy",
+    "clusters.json": "tribes.json",
+    "metadata.npy": "facts.npy",
+}
+"""Retired names of files inside an artifact, by the name of today."""
+
+KINDS = {"ranker": "reranker"}
+FIELDS = {
+    "parts": "artifacts",
+    "companions": "item_transitions",
+    "facts": "metadata",
+    "tribes": "clusters",
+    "tribe": "cluster",
+}
+RECOMMENDERS = {
+    "companions": "item_transitions",
+    "served-companions": "served-item_transitions",
+    "served-kin": "served-same_series_author",
+}
+
+# Variables that are no settings: of the containers, the DAGs, the benchmarks and the tests.
+OTHER_VARIABLES = frozenset(
+    f"NIGHTSHELF_{name}"
+    for name in (
+        "AIRFLOW_METRICS", "AIRFLOW_URL", "ALERT_WEBHOOK", "API_MEMORY", "BIN", "BIND", "DATASETS", "NIGHTLY_CRON",
+        "NIGHT_CPUS", "NIGHT_MEMORY", "PIP_EXTRA", "PORT", "SETTINGS_FILE", "STEPS_AT_ONCE", "TIMEZONE", "VERSION",
+    )
+)  # fmt: skip
+# Kubernetes sets these for a service whose name starts with `nightshelf`.
+OF_A_SERVICE = re.compile(r"NIGHTSHELF(_\w+)?_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+
+
+def setting_now(name: str) -> str:
+    """The dotted name a setting has today; the same where it was never renamed."""
+    group, dot, field = name.partition(".")
+    return SETTINGS.get(name) or f"{SETTINGS.get(group, group)}{dot}{field}"
+
+
+def artifact_then(name: str) -> str:
+    """The name of an artifact's folder, `<kind>-<id>`, as earlier versions wrote it."""
+    kind, dash, identity = name.partition("-")
+    return f"{next((then for then, now in KINDS.items() if now == kind), kind)}{dash}{identity}"
+
+
+def existing_file(path: Path, name: str) -> Path:
+    """The file of this name in an artifact's folder, or the one of the retired name if only that is there."""
+    file = path / name
+    retired = path / FILES.get(name, name)
+    return retired if retired.exists() and not file.exists() else file
+
+
+def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The same values under the names of today."""
+    return {names.get(name, name): value for name, value in values.items()}
+
+
+def artifact_now(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a `part.json` as `artifact.json` has them."""
+    fields = renamed(raw, FIELDS)
+    return fields | {"kind": KINDS.get(fields.get("kind", ""), fields.get("kind"))}
+
+
+def generation_now(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a generation's manifest as they are written today."""
+    fields = renamed(raw, FIELDS)
+    for name, names in (
+        ("artifacts", KINDS),
+        ("blend", _of_group("blend")),
+        ("item_transitions", _of_group("companions")),
+    ):
+        if isinstance(fields.get(name), dict):
+            fields[name] = renamed(fields[name], names)
+    return fields | {"tuned": [setting_now(name) for name in fields.get("tuned", [])]}
+
+
+def tuning_now(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A tuning record, or one of its trials, with the settings' names of today."""
+    fields = dict(raw)
+    for name in ("settings", "present", "found", "chosen"):
+        if isinstance(fields.get(name), dict):
+            fields[name] = {setting_now(setting): value for setting, value in fields[name].items()}
+    if "left_out" in fields:
+        fields["left_out"] = [setting_now(name) for name in fields["left_out"]]
+    return fields
+
+
+def _of_group(group: str) -> dict[str, str]:
+    """Retired names of a group's settings, without the group."""
+    prefix = f"{group}."
+    return {
+        name.removeprefix(prefix): now.partition(".")[2] for name, now in SETTINGS.items() if name.startswith(prefix)
+    }
