@@ -35,6 +35,11 @@ class DataFolder:
         return self.root / "artifacts"
 
     @property
+    def retired_artifacts(self) -> Path:
+        """Artifacts of versions that called them parts: read, and collected, but never written."""
+        return self.root / "parts"
+
+    @property
     def staging(self) -> Path:
         """Artifacts being written. Whatever is here when no run is active is left over and may be deleted."""
         return self.root / "staging"

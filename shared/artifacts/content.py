@@ -13,13 +13,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import faiss
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from shared.deprecated import FIELDS, existing_file, renamed
 from shared.errors import ArtifactError
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
@@ -33,6 +34,12 @@ class Cluster(TypedDict):
     name: str
     words: list[str]
     n_books: int
+
+
+def read_clusters(path: Path) -> list[Cluster]:
+    """The clusters of a content artifact's folder."""
+    clusters = orjson.loads(existing_file(path, "clusters.json").read_bytes())
+    return [cast("Cluster", renamed(cluster, FIELDS)) for cluster in clusters]
 
 
 class Neighbours(NeighbourLists):
@@ -81,8 +88,8 @@ class Neighbours(NeighbourLists):
         index = faiss.read_index(str(path / "index.faiss"))
         if index.d != vectors.shape[1]:
             raise ArtifactError(f"The index has {index.d} dimensions, the vectors {vectors.shape[1]}.", where=str(path))
-        clusters: list[Cluster] = orjson.loads((path / "clusters.json").read_bytes())
-        return cls(index, vectors, editions, np.load(path / "cluster_of.npy"), clusters, n_remembered=n_remembered)
+        cluster_of = np.load(existing_file(path, "cluster_of.npy"))
+        return cls(index, vectors, editions, cluster_of, read_clusters(path), n_remembered=n_remembered)
 
     @property
     def n_books(self) -> int:

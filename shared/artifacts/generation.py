@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from shared.artifacts.catalog import Catalog
 from shared.artifacts.content import Neighbours
 from shared.artifacts.item_transitions import ItemTransitions, open_trending
 from shared.artifacts.popularity import Popularity
+from shared.deprecated import artifact_now, artifact_then, existing_file, generation_now
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from shared.recommend.candidates import CandidateGenerator
@@ -53,6 +54,11 @@ class ArtifactManifest(BaseModel):
     format: int = ARTIFACT_FORMAT
     files: dict[str, FileInfo]
     metadata: dict[str, str | int | float | bool | None] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_names_of_today(cls, raw: object) -> object:
+        return artifact_now(raw) if isinstance(raw, dict) else raw
 
 
 class GateVerdict(BaseModel):
@@ -101,6 +107,11 @@ class GenerationManifest(BaseModel):
     evaluation: str | None = None
     gate: GateVerdict | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _under_names_of_today(cls, raw: object) -> object:
+        return generation_now(raw) if isinstance(raw, dict) else raw
+
     @field_validator("blend", mode="before")
     @classmethod
     def _as_it_was_measured(cls, blend: object) -> object:
@@ -115,8 +126,10 @@ def sha256_of(path: Path) -> str:
 
 
 def artifact_folder(folder: DataFolder, kind: AnyArtifactKind, artifact_id: str) -> Path:
-    """Where a finished artifact of this id lives."""
-    return folder.artifacts / f"{kind}-{artifact_id}"
+    """Where a finished artifact of this id lives: also one that an earlier version made and this one has not."""
+    path = folder.artifacts / f"{kind}-{artifact_id}"
+    retired = folder.retired_artifacts / artifact_then(path.name)
+    return retired if retired.is_dir() and not path.exists() else path
 
 
 def verify_artifact(path: Path) -> ArtifactManifest:
@@ -126,9 +139,9 @@ def verify_artifact(path: Path) -> ArtifactManifest:
         ArtifactError: the artifact is absent, incomplete or damaged; names the file.
     """
     try:
-        manifest = ArtifactManifest.model_validate_json((path / "artifact.json").read_bytes())
+        manifest = ArtifactManifest.model_validate_json(existing_file(path, "artifact.json").read_bytes())
     except FileNotFoundError as error:
-        raise ArtifactError(f"The artifact {path.name} has no part.json.", where=str(path)) from error
+        raise ArtifactError(f"The artifact {path.name} has no artifact.json.", where=str(path)) from error
     except ValidationError as error:
         raise ArtifactError(f"The artifact.json of {path.name} is not readable: {error}.", where=str(path)) from error
     if manifest.format != ARTIFACT_FORMAT:
@@ -146,7 +159,7 @@ def verify_artifact(path: Path) -> ArtifactManifest:
 
 def read_artifact(path: Path) -> ArtifactManifest:
     """What an artifact, verified before, says of itself."""
-    return ArtifactManifest.model_validate_json((path / "artifact.json").read_bytes())
+    return ArtifactManifest.model_validate_json(existing_file(path, "artifact.json").read_bytes())
 
 
 def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.deprecated import existing_file
 from shared.errors import ArtifactError
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
 
@@ -43,9 +44,9 @@ class ItemTransitions(NeighbourLists):
         Raises:
             ArtifactError: the files do not belong together.
         """
-        if not (path / FILES[0]).exists():
+        if not existing_file(path, FILES[0]).exists():
             return cls(np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
-        numbers, scores = (np.asarray(np.load(path / name, mmap_mode="r")) for name in FILES)
+        numbers, scores = (np.asarray(np.load(existing_file(path, name), mmap_mode="r")) for name in FILES)
         if numbers.shape != scores.shape:
             raise ArtifactError("Item transitions and their scores do not belong together.", where=str(path))
         return cls(numbers, scores)
@@ -63,7 +64,7 @@ class ItemTransitions(NeighbourLists):
 
 def open_trending(path: Path) -> Candidates:
     """What is liked most just now, best first: `trending.numbers.npy`, `trending.scores.npy` of a collaborative artifact."""
-    if not (path / TRENDING_FILES[0]).exists():
+    if not existing_file(path, TRENDING_FILES[0]).exists():
         return NO_CANDIDATES
-    numbers, scores = (np.load(path / name) for name in TRENDING_FILES)
+    numbers, scores = (np.load(existing_file(path, name)) for name in TRENDING_FILES)
     return numbers, scores

@@ -13,6 +13,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from shared.deprecated import FIELDS, renamed
+
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
@@ -28,7 +30,7 @@ class Popularity:
     @classmethod
     def open(cls, path: Path) -> Popularity:
         """Open a popularity artifact's folder."""
-        popular = orjson.loads((path / "popular.json").read_bytes())
+        popular = renamed(orjson.loads((path / "popular.json").read_bytes()), FIELDS)
         return cls(
             n_ratings=np.load(path / "n_ratings.npy"),
             average_rating=np.load(path / "average_rating.npy"),

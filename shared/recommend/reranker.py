@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.deprecated import existing_file
 from shared.errors import ModelError
 from shared.recommend.blend import SOURCES, Blended
 
@@ -105,7 +106,7 @@ class Reranker:
         Raises:
             ModelError: LightGBM is not installed.
         """
-        model, of_books, groups = (path / name for name in FILES)
+        model, of_books, groups = (existing_file(path, name) for name in FILES)
         if not metadata["learned"]:
             return None
         books = BookMetadata(np.load(of_books), np.load(groups))

@@ -8,6 +8,7 @@ import orjson
 
 from services.api.schemas.operations import Figure, GenerationFacts
 from shared.artifacts.generation import GenerationManifest, artifact_folder, read_manifest
+from shared.deprecated import RECOMMENDERS, renamed
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 
@@ -50,5 +51,5 @@ def _metrics(folder: DataFolder, manifest: GenerationManifest) -> dict[str, dict
         return {}
     return {
         system: {name: Figure.model_validate(figure) for name, figure in figures.items()}
-        for system, figures in systems.items()
+        for system, figures in renamed(systems, RECOMMENDERS).items()
     }

@@ -42,6 +42,7 @@ from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
+from shared.deprecated import RECOMMENDERS, renamed
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES
 from shared.settings import EvaluationSettings, RerankerSettings, Settings
@@ -168,12 +169,16 @@ def build_evaluation(
 def read_split(folder: Path) -> EvaluationSplit | None:
     """`split.json` of an evaluation artifact; `None` where nobody could be scored, or before there was such a file."""
     file = folder / "split.json"
-    return EvaluationSplit.model_validate_json(file.read_bytes()) if file.exists() else None
+    if not file.exists():
+        return None
+    split = EvaluationSplit.model_validate_json(file.read_bytes())
+    return split.model_copy(update={"systems": renamed(split.systems, RECOMMENDERS)})
 
 
 def read_metrics(folder: Path) -> NightlyMetrics:
     """`metrics.json` of an evaluation artifact."""
-    return NightlyMetrics.model_validate_json((folder / "metrics.json").read_bytes())
+    raw = orjson.loads((folder / "metrics.json").read_bytes())
+    return NightlyMetrics.model_validate(raw | {"systems": renamed(raw["systems"], RECOMMENDERS)})
 
 
 def _lists(

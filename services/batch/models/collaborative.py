@@ -32,6 +32,7 @@ from services.batch.runtime.threads import bound_threads
 from shared.artifacts.generation import read_artifact
 from shared.artifacts.item_transitions import FILES as ITEM_TRANSITIONS
 from shared.artifacts.item_transitions import TRENDING_FILES as TRENDING
+from shared.deprecated import existing_file
 
 _LISTS = ("lists.numbers.npy", "lists.scores.npy")
 _FACTORS = ("item_factors.npy", "fold_in_factors.npy")
@@ -80,9 +81,9 @@ def build_collaborative(
 
 def names_withdrawn(artifact: Path, active: NDArray[np.bool_]) -> bool:
     """Whether a list of this part holds a book that is not active any more."""
-    numbers = [artifact / name for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0]) if (artifact / name).exists()]
+    numbers = [existing_file(artifact, name) for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0])]
     withdrawn = np.flatnonzero(~active)
-    return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers)
+    return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers if path.exists())
 
 
 def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.bool_]) -> Metadata:
@@ -105,12 +106,12 @@ def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.boo
 
 
 def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:
-    if not (made / ITEM_TRANSITIONS[0]).exists():
+    if not existing_file(made, ITEM_TRANSITIONS[0]).exists():
         return  # an artifact made before there were any
-    item_transitions = without_withdrawn(active, 0, *(np.load(made / name) for name in ITEM_TRANSITIONS))
+    item_transitions = without_withdrawn(active, 0, *(np.load(existing_file(made, name)) for name in ITEM_TRANSITIONS))
     for name, array in zip(ITEM_TRANSITIONS, item_transitions, strict=True):
         np.save(folder / name, array)
-    numbers, scores = (np.load(made / name) for name in TRENDING)
+    numbers, scores = (np.load(existing_file(made, name)) for name in TRENDING)
     for name, array in zip(TRENDING, (numbers[active[numbers]], scores[active[numbers]]), strict=True):
         np.save(folder / name, array)
 

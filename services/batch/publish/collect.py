@@ -10,6 +10,7 @@ from services.batch.publish.lists import unlink_lists
 from services.batch.runtime.artifact_builder import read_cache_salt, remove_artifact
 from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import GenerationManifest, read_pointer_file
+from shared.deprecated import artifact_then
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from shared.publication import current_generation, history, manifests
@@ -33,6 +34,7 @@ def collect(context: RunContext, grace: timedelta) -> dict[str, int]:
     used_artifacts |= {f"evaluation-{manifest.evaluation}" for manifest in kept}
     n_lists = unlink_lists(context, {manifest.artifacts["collaborative"] for manifest in kept})
     n_artifacts = _remove_unused(folder, folder.artifacts, used_artifacts)
+    n_artifacts += _remove_unused(folder, folder.retired_artifacts, set(map(artifact_then, used_artifacts)))
     _remove_unused(folder, folder.reports, {manifest.id for manifest in kept})
     newest = folder.snapshots / "current"
     used_snapshots = {manifest.snapshot for manifest in kept}

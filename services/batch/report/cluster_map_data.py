@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from services.batch.report.document import TribeFacts
+from shared.artifacts.content import read_clusters
+from shared.deprecated import existing_file
 
 MOST_POINTS = 12_000
 _FULL = 1000
@@ -18,14 +19,14 @@ _OUTSIDE = (0.5, 99.5)  # percentiles: a few far books would leave no room for t
 
 def cluster_metadata(content_artifact: Path) -> list[TribeFacts]:
     """All tribes with a book, largest first."""
-    cluster_of: NDArray[np.int32] = np.load(content_artifact / "cluster_of.npy")
+    cluster_of: NDArray[np.int32] = np.load(existing_file(content_artifact, "cluster_of.npy"))
     numbers = np.flatnonzero(cluster_of >= 0)
     if not len(numbers):
         return []
     places = _on_the_page(np.load(content_artifact / "map.npy")[numbers])
     drawn = np.sort(np.random.default_rng(_SEED).permutation(len(numbers))[:MOST_POINTS])
     metadata = []
-    for tribe in orjson.loads((content_artifact / "clusters.json").read_bytes()):
+    for tribe in read_clusters(content_artifact):
         own = cluster_of[numbers] == tribe["cluster"]
         if not own.any():
             continue

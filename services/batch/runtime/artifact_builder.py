@@ -44,6 +44,7 @@ def build_artifact(
         except ArtifactError as error:
             get_logger().warning("artifact.damaged", artifact=final.name, error=str(error))
             remove_artifact(folder, final)
+            final = artifact_folder(folder, kind, identity)  # what an earlier version made may have been elsewhere
     staged = folder.staging / final.name
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from services.batch.metrics.bootstrap import Interval
+from shared.deprecated import tuning_now
 from shared.errors import ArtifactError
 from shared.layout import DataFolder, write_durably
 
@@ -16,6 +17,11 @@ Value: TypeAlias = int | float | str
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_names_of_today(cls, raw: object) -> object:
+        return tuning_now(raw) if isinstance(raw, dict) else raw
 
 
 class Trial(_Record):

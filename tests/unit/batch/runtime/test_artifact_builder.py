@@ -103,7 +103,7 @@ DAMAGE = {
     flip_a_byte: "a.npy of content-0a does not have the checksum",
     cut_short: "a.npy of content-0a is missing or cut short",
     lose_a_file: "b.json of content-0a is missing or cut short",
-    lose_the_manifest: "content-0a has no part.json",
+    lose_the_manifest: "content-0a has no artifact.json",
     spoil_the_manifest: "artifact.json of content-0a is not readable",
     come_from_another_time: "content-0a has format 99",
 }
