@@ -6,10 +6,7 @@ Each may be set as `NIGHTSHELF_<NAME>`; a nested one as `NIGHTSHELF_<GROUP>__<NA
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from shared.deprecated import OF_A_SERVICE, OTHER_VARIABLES, setting_now
+from shared.environment import refuse_unknown_variables, successor, variable_of
 from shared.errors import NightshelfError
 
 InteractionKind = Literal["view", "click", "rating", "read", "purchase", "dismiss"]
@@ -34,7 +31,7 @@ class Group(BaseModel):
 
 
 class RedisSettings(Group):
-    """How Redis is reached. Times are short because a reader waits; the batch half uses `batch_timeout_seconds`."""
+    """How Redis is reached. The request path has short times; the batch half uses `batch_timeout_seconds`."""
 
     timeout_seconds: float = Field(0.5, gt=0, description="for one read or write on the request path")
     connect_timeout_seconds: float = Field(0.5, gt=0)
@@ -102,25 +99,25 @@ class BlendSettings(Group):
     same_series_author_weight: float = Field(0.28, ge=0)
     trending_weight: float = Field(0.1, ge=0)
     cold_start_books: int = Field(
-        2, ge=0, le=100, description="with no more recent books than this a user is a new user"
+        2, ge=0, le=100, description="a user with at most so many recent books is a cold-start user"
     )
-    cold_start_content_weight: float = Field(0.6, ge=0, description="the content list's weight for new users")
+    cold_start_content_weight: float = Field(0.6, ge=0, description="the content list's weight for cold-start users")
     few_books_trending_weight: float = Field(
-        0.9, ge=0, description="added to trending books's weight past new users, shared out among the recent books"
+        0.9, ge=0, description="added to trending_weight for other users, divided by the number of recent books"
     )
     content_candidates: int = Field(100, ge=10, le=1000)
     item_transitions_candidates: int = Field(100, ge=10, le=1000)
     recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
     item_transitions_recent_books: int = Field(
-        60, ge=1, le=100, description="recent books whose item transitions become candidates"
+        60, ge=1, le=100, description="recent books whose item transitions give candidates"
     )
     item_transitions_decay: float = Field(
         0.95, gt=0, le=1, description="weight of each of those relative to the one newer"
     )
     same_series_author_candidates: int = Field(100, ge=10, le=1000)
     same_series_author_recent_books: int = Field(
-        30, ge=1, le=100, description="recent books whose same series or author become candidates"
+        30, ge=1, le=100, description="recent books whose series and authors give candidates"
     )
     same_series_author_decay: float = Field(
         0.9, gt=0, le=1, description="weight of each of those relative to the one newer"
@@ -181,7 +178,7 @@ class BlendSettings(Group):
 
 
 class RerankerSettings(Group):
-    """The optional reranker behind the blend, see `shared.recommend.reranker`; it needs the extra `reranker`, here and for serving."""
+    """The optional reranker behind the blend. The night and the API both need the extra `reranker`."""
 
     enabled: bool = False
     books: int = Field(100, ge=20, le=1000, description="first books of the blend that are put into order")
@@ -201,26 +198,28 @@ class RerankerSettings(Group):
 
 
 class EvaluationSettings(Group):
-    """What a night measures of itself, on a split of its own data by time."""
+    """The evaluation of each night, on a split of its own data by time."""
 
-    test_share: float = Field(0.1, gt=0, lt=1, description="the last share of the interactions, to be foreseen")
+    test_share: float = Field(
+        0.1, gt=0, lt=1, description="share of the interactions, the newest, that the test part holds"
+    )
     max_users: int = Field(5_000, ge=1, description="test users scored; more make the intervals narrower")
-    min_users: int = Field(50, ge=2, description="test users below which the figures are not worth comparing")
+    min_users: int = Field(50, ge=2, description="with fewer test users the figures are not compared")
     seed: int = 7
 
 
 class GateSettings(Group):
-    """When a generation is too much worse than the one being served to be published."""
+    """When a generation is too much worse than the served one to be published."""
 
     enabled: bool = True
-    tolerance: Share = Field(0.05, description="share of the served NDCG@10 that may be lost")
+    tolerance: Share = Field(0.05, description="share of the served NDCG@10 that a night may lose")
     max_loss: Share = Field(0.3, description="share of the interactions, users or books that one night may lose")
 
 
 class ServeSettings(Group):
     """The online process."""
 
-    poll_seconds: float = Field(1.0, gt=0, le=5, description="how often the published pointer is looked at")
+    poll_seconds: float = Field(1.0, gt=0, le=5, description="time between two looks at the published pointer")
     faiss_threads: int = Field(1, ge=1)
 
 
@@ -228,9 +227,9 @@ class PageSettings(Group):
     """The page that the online process serves at `/`."""
 
     operator_key: SecretStr | None = Field(
-        None, min_length=16, description="whoever gives it may roll back from the page; unset: nobody may"
+        None, min_length=16, description="needed to roll back from the page; unset: the page cannot roll back"
     )
-    cover_urls: bool = Field(False, description="show covers the catalogue has addresses of, from whatever host")
+    cover_urls: bool = Field(False, description="show covers from the addresses in the catalogue, on any host")
 
     @field_validator("operator_key")
     @classmethod
@@ -245,7 +244,9 @@ class BatchSettings(Group):
 
     threads: int | None = Field(None, ge=1, description="BLAS, FAISS and OpenMP threads; by default all cores")
     collect_grace_hours: float = Field(48.0, ge=0, description="generations younger than this are never collected")
-    lease_minutes: float = Field(60.0, gt=0, description="silence after which a run of steps has lost the data folder")
+    lease_minutes: float = Field(
+        60.0, gt=0, description="time without a heartbeat after which another run may take the data folder"
+    )
 
 
 class KafkaSettings(Group):
@@ -257,11 +258,13 @@ class KafkaSettings(Group):
     dead_letter_topic: str | None = Field(None, pattern=_TOPIC, description="where refused events go; unset: log only")
     batch_messages: int = Field(500, ge=1, le=10_000, description="messages handed to Redis between two commits")
     session_timeout_seconds: float = Field(
-        10.0, ge=1, description="a consumer not heard of for so long loses its partitions to the others of its group"
+        10.0, ge=1, description="after this silence a consumer loses its partitions to the others of its group"
     )
     progress_seconds: float = Field(30.0, gt=0, description="how often counts are logged")
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ca_file: Path | None = Field(None, description="who signed the brokers' certificates; by default the system's list")
+    ca_file: Path | None = Field(
+        None, description="authorities that sign the brokers' certificates; by default the system's list"
+    )
     certificate_file: Path | None = Field(None, description="this client's certificate, for mutual TLS")
     key_file: Path | None = None
     key_password: SecretStr | None = None
@@ -278,7 +281,7 @@ class KafkaSettings(Group):
 
 
 class Settings(BaseSettings):
-    """Everything that can be chosen, with the values Nightshelf ships."""
+    """All settings, with their defaults."""
 
     model_config = SettingsConfigDict(
         env_prefix="NIGHTSHELF_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
@@ -311,7 +314,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         NightshelfError: a variable is no setting (names its successor or the closest name), or a value is not allowed.
     """
-    _refuse_unknown_variables()
+    refuse_unknown_variables(Settings)
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -321,48 +324,10 @@ def load_settings(**overrides: object) -> Settings:
         raise NightshelfError(f"A setting is not readable: {error}.", hint="Correct or unset it.") from error
 
 
-def variable_names(model: type[BaseModel] = Settings, prefix: str = "NIGHTSHELF_") -> Iterator[str]:
-    """The environment variables of all settings, and of the groups they are in."""
-    for name, field in model.model_fields.items():
-        variable = f"{prefix}{name.upper()}"
-        yield variable
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from variable_names(field.annotation, f"{variable}__")
-
-
-def _refuse_unknown_variables() -> None:
-    known = OTHER_VARIABLES | set(variable_names())
-    present = {name.upper() for name, value in os.environ.items() if value}
-    unknown = sorted(
-        name for name in present - known if name.startswith("NIGHTSHELF_") and not OF_A_SERVICE.fullmatch(name)
-    )
-    if unknown:
-        raise NightshelfError(
-            f"{'This variable is' if len(unknown) == 1 else 'These variables are'} no setting of Nightshelf: "
-            f"{'; '.join(map(_successor, unknown))}.",
-            where="environment",
-            hint="Rename or unset it." if len(unknown) == 1 else "Rename or unset them.",
-        )
-
-
-def _successor(variable: str) -> str:
-    """What an unknown variable is called now, or which known one may be meant."""
-    retired = variable.removeprefix("NIGHTSHELF_").lower().replace("__", ".")
-    now = _variable(setting_now(retired))
-    if now != variable:
-        return f"{variable} is now {now}"
-    close = get_close_matches(variable, sorted(variable_names()), n=1, cutoff=0.8)
-    return f"{variable} (did you mean {close[0]}?)" if close else variable
-
-
-def _variable(name: str) -> str:
-    return f"NIGHTSHELF_{name.replace('.', '__').upper()}"
-
-
 def _problem(item: ErrorDetails) -> str:
     """One setting that is not allowed, with what it holds and why not."""
-    variable = _variable(".".join(map(str, item["loc"])))
-    unknown = f" {_successor(variable)}." if item["type"] == "extra_forbidden" else ""
+    variable = variable_of(".".join(map(str, item["loc"])))
+    unknown = f" {successor(variable, Settings)}." if item["type"] == "extra_forbidden" else ""
     return f"{variable} = {_shown(item)}: {item['msg']}{unknown}"
 
 

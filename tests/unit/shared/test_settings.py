@@ -3,9 +3,10 @@ import re
 import pytest
 
 from shared.deprecated import OTHER_VARIABLES, SETTINGS, setting_now
+from shared.environment import variable_names
 from shared.errors import NightshelfError
 from shared.recommend.blend import SOURCES
-from shared.settings import BlendSettings, load_settings, variable_names
+from shared.settings import BlendSettings, Settings, load_settings
 from tests.paths import ROOT
 
 
@@ -84,12 +85,12 @@ def test_variables_that_are_no_setting_are_exactly_those_in_use():
         files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".env", ".sh", ".Dockerfile"}]
     text = "\n".join(path.read_text() for path in files)
     named = set(re.findall(r"NIGHTSHELF_[A-Z0-9_]*[A-Z0-9]", text))
-    assert named - set(variable_names()) == OTHER_VARIABLES
+    assert named - set(variable_names(Settings)) == OTHER_VARIABLES
 
 
 @pytest.mark.parametrize("retired", SETTINGS)
 def test_every_retired_setting_has_a_successor_that_is_a_setting(retired):
-    known = set(variable_names())
+    known = set(variable_names(Settings))
     assert f"NIGHTSHELF_{setting_now(retired).replace('.', '__').upper()}" in known
     assert f"NIGHTSHELF_{retired.replace('.', '__').upper()}" not in known
 
