@@ -7,9 +7,9 @@ class NightshelfError(Exception):
     """The root: what went wrong, where, and what to do about it.
 
     Args:
-        what: one sentence that names the thing at fault.
+        what: one sentence that names what is wrong.
         where: the file, row, key, setting or field it was found in; `None` when `what` says it.
-        hint: the next thing a person should do; `None` when there is nothing to do.
+        hint: what to do next; `None` when there is nothing to do.
     """
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
@@ -33,15 +33,15 @@ class ArtifactError(NightshelfError):
 
 
 class PublishConflictError(NightshelfError):
-    """Someone else moved the `current` pointer since this run looked at it."""
+    """The `current` pointer moved since this run read it."""
 
 
 class RunActiveError(NightshelfError):
-    """Another run has the data folder; to be tried again later."""
+    """Another run owns the data folder; try again later."""
 
 
 class GateRefusedError(NightshelfError):
-    """A generation is significantly worse than the one being served and was not published."""
+    """A generation is significantly worse than the served one and was not published."""
 
 
 class ModelError(NightshelfError):
@@ -61,10 +61,10 @@ class UnknownListError(NightshelfError):
 
 
 class UnknownTitleError(NightshelfError):
-    """No book is called this.
+    """No book has this title.
 
     Args:
-        suggestions: up to seven titles that may have been meant, likeliest first.
+        suggestions: up to seven similar titles, most similar first.
     """
 
     def __init__(self, what: str, *, suggestions: list[dict[str, object]], hint: str | None = None) -> None:
@@ -73,12 +73,12 @@ class UnknownTitleError(NightshelfError):
 
 
 class NoReportError(NightshelfError):
-    """There is no report on the generation being served."""
+    """The served generation has no report."""
 
 
 class InvalidRequestError(NightshelfError):
-    """Something a caller sent that no rule of the API allows."""
+    """A request that the API does not allow."""
 
 
 class NoGenerationError(NightshelfError):
-    """Nothing has been published yet, or nothing published could be loaded."""
+    """Nothing is published, or no published generation could be loaded."""

@@ -1,4 +1,4 @@
-"""Where everything lives under the data folder. Nothing else in the code joins these names."""
+"""Paths under the data folder. No other module joins these names."""
 
 from __future__ import annotations
 
@@ -41,56 +41,56 @@ class DataFolder:
 
     @property
     def staging(self) -> Path:
-        """Artifacts being written. Whatever is here when no run is active is left over and may be deleted."""
+        """Artifacts being written. When no run is active, everything here may be deleted."""
         return self.root / "staging"
 
     @property
     def cache_salt(self) -> Path:
-        """A text that sets all artifacts apart from those made before it was written; absent at first."""
+        """A text that is part of every artifact's id, so that a rebuild reuses nothing; absent at first."""
         return self.root / "epoch"
 
     @property
     def lock(self) -> Path:
-        """Held by whatever runs; empty."""
+        """The lock file of the process that works in the data folder; empty."""
         return self.root / "nightly.lock"
 
     @property
     def lease(self) -> Path:
-        """Name of the run that keeps the data folder between its steps; touched while a step works."""
+        """The run that owns the data folder between its steps, and the time of its last heartbeat."""
         return self.root / "run.json"
 
     @property
     def last_run(self) -> Path:
-        """What each step of the last run did, one file a step."""
+        """The record of each step of the last run, one file a step."""
         return self.root / "last-run"
 
     @property
     def mirrors(self) -> Path:
-        """A copy of the tables of a database, and how far it goes. Without it, everything is read once more."""
+        """Copies of the tables of a database, and how far they go. Without them, everything is read again."""
         return self.root / "mirrors"
 
     @property
     def generations(self) -> Path:
-        """One manifest a generation, and the file `current`: a copy of the pointer for when Redis is away."""
+        """One manifest a generation, and `current`: a copy of the pointer for when Redis does not answer."""
         return self.root / "generations"
 
     @property
     def reports(self) -> Path:
-        """How good each generation is, as a page and as JSON, one folder a generation."""
+        """The report of each generation, as a page and as JSON, one folder a generation."""
         return self.root / "reports"
 
     def report(self, generation_id: str, scope: Literal["night", "full"]) -> Path:
-        """The page on a generation: what its night measured, or an evaluation with every baseline."""
+        """The report page of a generation: of its night, or of an evaluation with every baseline."""
         return self.reports / generation_id / f"{scope}.html"
 
     def best_report(self, generation_id: str) -> Path | None:
-        """The fullest page there is on a generation; its JSON lies beside it."""
+        """The full report of a generation, else that of its night, else `None`; its JSON lies beside it."""
         pages = (self.report(generation_id, "full"), self.report(generation_id, "night"))
         return next((page for page in pages if page.is_file()), None)
 
     @property
     def tuned(self) -> Path:
-        """The settings that a search found and the record of that search; absent before the first one."""
+        """The settings that the last search found, and its record; absent before the first search."""
         return self.root / "tuned.json"
 
     @property

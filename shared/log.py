@@ -27,12 +27,12 @@ def configure_logging(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if at_least == "info" else logging.WARNING),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever stands for it when something is said
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # looked up at each message: tests replace it
         cache_logger_on_first_use=False,
     )
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
-    """A logger; call it as `log.info("generation.loaded", generation=…)`: an event name, then fields."""
+    """A logger. Call it with an event name, then fields: `log.info("generation.loaded", generation=…)`."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger

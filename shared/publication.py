@@ -1,7 +1,7 @@
-"""What is published: the pointer and its history, whether a generation is fit to be served, and moving the pointer.
+"""The published pointer and its history: read it, verify a generation, move the pointer.
 
-The night publishes and rolls back with it, the API rolls back when an operator asks. The pointer moves by
-compare-and-set, so that neither takes back what the other did meanwhile.
+The night publishes and rolls back; the API rolls back for an operator. The pointer moves by compare-and-set, so neither
+undoes what the other did meanwhile.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def history(client: redis.Redis, keys: Keys) -> list[str]:
 
 
 def lists_complete(client: redis.Redis, keys: Keys, artifact: ArtifactManifest) -> bool:
-    """Whether every list of this collaborative artifact, as it is on disk, is in Redis."""
+    """Whether Redis holds every list of this collaborative artifact, as it is on disk."""
     marker = cast("bytes | None", client.get(keys.collaborative_complete(artifact.id)))
     return marker is not None and marker.decode() == lists_fingerprint(artifact)
 
 
 def lists_fingerprint(artifact: ArtifactManifest) -> str:
-    """A hash of the lists. An artifact that was damaged and built again need not have the same ones under its id."""
+    """A hash of the lists: an artifact that was damaged and rebuilt may have other lists under the same id."""
     return content_id([artifact.files[name].sha256 for name in _LIST_FILES])
 
 
@@ -76,10 +76,10 @@ def generation_before(client: redis.Redis, keys: Keys, current: str | None) -> s
 
 
 def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, generation_id: str) -> Generation:
-    """Open a generation as the API would and probe it: neighbours of some books, lists of some users.
+    """Open a generation as the API does and check the neighbours of some books and the lists of some users.
 
     Raises:
-        ArtifactError: it is not fit to be served; says what is wrong with it.
+        ArtifactError: it cannot be served; says why.
     """
     generation = open_generation(folder, generation_id)
     catalog = generation.catalog
@@ -116,10 +116,10 @@ def manifests(folder: DataFolder) -> Iterator[GenerationManifest]:
 
 
 def flip(client: redis.Redis, keys: Keys, folder: DataFolder, *, expected: str | None, to: str) -> None:
-    """Make `to` the served generation if `expected` still is; also on disk, for when Redis is away.
+    """Serve `to` if `expected` is still served; write the pointer to disk too, for when Redis does not answer.
 
     Raises:
-        PublishConflictError: the pointer has moved meanwhile; nothing was changed.
+        PublishConflictError: the pointer moved meanwhile; nothing was changed.
     """
     flipped = client.eval(_FLIP, 2, keys.current, keys.history, expected or "", to)
     if not flipped:
@@ -131,6 +131,6 @@ def flip(client: redis.Redis, keys: Keys, folder: DataFolder, *, expected: str |
 
 
 def write_pointer_file(folder: DataFolder, generation_id: str) -> None:
-    """Name the served generation on disk, for when Redis is away. Does nothing if the file says so already."""
+    """Write the served generation's id to disk, for when Redis does not answer. Does nothing if it is there already."""
     if read_pointer_file(folder) != generation_id:
         write_durably(folder.generations / "current", f"{generation_id}\n".encode())

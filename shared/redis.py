@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey, made in one place: names, time-outs, retries and pool size are explicit."""
+"""Connections to Redis or Valkey, with explicit names, timeouts, retries and pool sizes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from shared.errors import NightshelfError, StoreUnavailableError
 from shared.settings import RedisSettings
 
 MINIMUM_VERSION = (7, 0)
-# What tells "Redis is not there" from "Redis was asked something wrong": the first degrades, the second is a bug.
+# Redis does not answer: the API degrades. Every other error of Redis is a bug.
 UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, redis.exceptions.BusyLoadingError, OSError)
 
 
 def connect_for_batch(url: str, settings: RedisSettings) -> redis.Redis:
-    """A patient synchronous client for the nightly run.
+    """A synchronous client with long timeouts, for the batch half.
 
     Raises:
         NightshelfError: the URL is not one.
-        StoreUnavailableError: nobody answers there.
+        StoreUnavailableError: no server answers there.
     """
     with _naming(url):
         client = redis.Redis.from_url(
@@ -50,7 +50,7 @@ def connect_for_batch(url: str, settings: RedisSettings) -> redis.Redis:
 
 
 def connect_for_serving(url: str, settings: RedisSettings) -> redis.asyncio.Redis:
-    """An impatient asynchronous client for the request path; connects on first use, retries once.
+    """An asynchronous client with short timeouts for the request path; connects on first use, retries once.
 
     Raises:
         NightshelfError: the URL is not one.
@@ -69,7 +69,7 @@ def connect_for_serving(url: str, settings: RedisSettings) -> redis.asyncio.Redi
 
 @contextmanager
 def _naming(url: str) -> Iterator[None]:
-    """Say which URL the library did not understand."""
+    """Name the URL that the library cannot parse."""
     try:
         yield
     except ValueError as error:

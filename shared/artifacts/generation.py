@@ -1,8 +1,8 @@
-"""Artifacts and generations: what a nightly run publishes and the API serves.
+"""Artifacts and generations: what a night publishes and the API serves.
 
-A *artifact* is an immutable folder `<kind>-<id>` with its files and `artifact.json` (sizes, SHA-256), written last. A
-*generation* is a small manifest naming one artifact of each kind. This module reads and verifies; `services.batch.publish.publish`
-writes.
+An *artifact* is an immutable folder `<kind>-<id>` with its files and `artifact.json` (sizes, SHA-256), written last. A
+*generation* is a small manifest that names one artifact of each kind. This module reads and verifies them;
+`services.batch.publish` writes them. Both are also read as earlier versions wrote them (`shared.deprecated`).
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class ArtifactManifest(BaseModel):
 
 
 class GateVerdict(BaseModel):
-    """What the quality gate made of a generation beside the one served then.
+    """The quality gate's verdict on a generation, compared with the one served then.
 
     `value` and `served_value` are means of `metric` over users; `low` and `high` bound their difference (95 %).
-    `accepted_because` is what a person gave as the reason to publish it all the same.
+    `accepted_because` is a person's reason to publish it in spite of the verdict.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,13 +81,13 @@ class GateVerdict(BaseModel):
 
 
 class GenerationManifest(BaseModel):
-    """What is published: one artifact of each kind, where the data came from, and how lists are blended.
+    """A generation: one artifact of each kind, where the data came from, and how lists are blended.
 
     There is a reranker artifact only where the reranker is on.
 
-    `collaborative` and `item_transitions` are what those were made with, and `tuned` names the settings of them and of the
-    blend that a search found; all are for people. `night` is the date it was made for, if it was made on a schedule,
-    `evaluation` the artifact that holds how good it is, user by user, and `gate` what came of that.
+    For people: `collaborative` and `item_transitions` are the settings of those models, and `tuned` names the settings
+    that a search found. `night` is the date of a scheduled run, `evaluation` the artifact with the metrics by user,
+    and `gate` the verdict on them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -115,7 +115,7 @@ class GenerationManifest(BaseModel):
     @field_validator("blend", mode="before")
     @classmethod
     def _as_it_was_measured(cls, blend: object) -> object:
-        """Weights that were not there when the generation was made weigh nothing in it."""
+        """A weight that is younger than the generation is 0 in it."""
         return {"few_books_trending_weight": 0.0} | blend if isinstance(blend, dict) else blend
 
 
@@ -126,14 +126,14 @@ def sha256_of(path: Path) -> str:
 
 
 def artifact_folder(folder: DataFolder, kind: AnyArtifactKind, artifact_id: str) -> Path:
-    """Where a finished artifact of this id lives: also one that an earlier version made and this one has not."""
+    """The folder of a finished artifact: under its name of today, or where an earlier version put it."""
     path = folder.artifacts / f"{kind}-{artifact_id}"
     retired = folder.retired_artifacts / artifact_then(path.name)
     return retired if retired.is_dir() and not path.exists() else path
 
 
 def verify_artifact(path: Path) -> ArtifactManifest:
-    """Read `artifact.json` and hold every file against it.
+    """Read `artifact.json` and check the size and checksum of every file.
 
     Raises:
         ArtifactError: the artifact is absent, incomplete or damaged; names the file.
@@ -158,7 +158,7 @@ def verify_artifact(path: Path) -> ArtifactManifest:
 
 
 def read_artifact(path: Path) -> ArtifactManifest:
-    """What an artifact, verified before, says of itself."""
+    """The manifest of an artifact that was verified before."""
     return ArtifactManifest.model_validate_json(existing_file(path, "artifact.json").read_bytes())
 
 
@@ -178,7 +178,7 @@ def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:
 
 
 def read_pointer_file(folder: DataFolder) -> str | None:
-    """The published generation's id as last written to disk, for when Redis cannot be asked."""
+    """The published generation's id as last written to disk, for when Redis does not answer."""
     path = folder.generations / "current"
     return path.read_text().strip() or None if path.exists() else None
 
@@ -187,8 +187,8 @@ def read_pointer_file(folder: DataFolder) -> str | None:
 class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
-    The collaborative artifact (`item_transitions` and `fold_in`) and the reranker may be older than the catalogue and then know
-    fewer books.
+    The collaborative artifact (`item_transitions` and `fold_in`) and the reranker may be older than the catalogue, and
+    then know fewer books.
     """
 
     manifest: GenerationManifest
@@ -220,9 +220,9 @@ class Generation:
 
 
 def open_generation(folder: DataFolder, generation_id: str, *, previous: Generation | None = None) -> Generation:
-    """Open a published or staged generation, holding every file against its checksum.
+    """Open a published or staged generation and check every file.
 
-    Artifacts that `previous` has open already are taken over as they are, with what they remember.
+    Artifacts that `previous` has open are reused with their caches.
 
     Raises:
         ArtifactError: an artifact is missing, damaged, or does not fit the others.
@@ -255,21 +255,27 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     reranker = previous.reranker if previous and "reranker" in opened else None
     if "reranker" in metadata:
         reranker = Reranker.open(paths["reranker"], metadata["reranker"])
+    generation = Generation(
+        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trending, fold_in, reranker
+    )
+    _require_fitting(generation)
+    return generation
+
+
+def _require_fitting(generation: Generation) -> None:
+    catalog, reranker = generation.catalog, generation.reranker
     for name, n_rows, exact in (
-        ("vectors", neighbours.n_books, True),
-        ("ratings", popularity.n_books, True),
-        ("item factors", fold_in.n_books, False),
-        ("item_transitions", item_transitions.n_books, False),
+        ("vectors", generation.neighbours.n_books, True),
+        ("ratings", generation.popularity.n_books, True),
+        ("item factors", generation.fold_in.n_books, False),
+        ("item_transitions", generation.item_transitions.n_books, False),
         ("the reranker", 0 if reranker is None else reranker.books.n_books, False),
     ):
         if n_rows > catalog.n_books or (exact and n_rows != catalog.n_books):
             raise ArtifactError(
-                f"Generation {generation_id} has {n_rows} rows of {name} for {catalog.n_books} books.",
+                f"Generation {generation.id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-    return Generation(
-        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trending, fold_in, reranker
-    )
 
 
 def _same_series_author_of(catalog: Catalog) -> SameSeriesAuthor:
