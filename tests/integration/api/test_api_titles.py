@@ -105,7 +105,9 @@ def test_of_several_books_of_one_title_the_most_rated_is_meant(api):
 
 def test_ratings_are_those_that_were_given(api, interactions):
     rated = interactions[interactions["kind"] == "rating"].groupby("book_id")["value"].agg(["mean", "size"])
-    for item in api.similar("The Hobbit", limit=50)["items"]:
+    shown = [*api.similar("The Hobbit", limit=50)["items"], *api.similar("the outsider")["alternatives"]]
+    assert {item["book_id"] in rated.index for item in shown} == {True, False}
+    for item in shown:
         if item["book_id"] in rated.index:
             assert item["n_ratings"] == rated.loc[item["book_id"], "size"]
             assert item["average_rating"] == pytest.approx(rated.loc[item["book_id"], "mean"], abs=0.006)
