@@ -14,7 +14,7 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -40,8 +40,14 @@ tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (NIG
 	$(BIN)/nightshelf ingest --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --data-dir $(DATA)/goodbooks
 	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir $(DATA)/goodbooks
 
-test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+# A file's tests stay on one worker, for the sake of its fixtures; the order is that of the collection, slow files first.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+test: $(VENV)/.dev ## run all tests, in random order (TESTS= for some)
+	$(PYTEST) $(TESTS)
+
+test-fast: $(VENV)/.dev ## run the unit tests: no server, no night
+	$(PYTEST) tests/unit
 
 check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the house rules
 	$(BIN)/ruff check .

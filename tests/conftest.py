@@ -11,6 +11,7 @@ import time
 import pytest
 import redis
 import structlog
+from hypothesis import settings as hypothesis_settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -19,7 +20,16 @@ from shared.layout import DataFolder
 from tests.paths import DATASETS
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+hypothesis_settings.register_profile("nightshelf", deadline=None)  # no test measures time
+hypothesis_settings.load_profile("nightshelf")
 _prefixes = itertools.count()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, in random order: no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def absent(what: str) -> None:
