@@ -13,6 +13,7 @@ from shared.layout import DataFolder
 
 if TYPE_CHECKING:
     from services.batch.tune.record import TuningRecord
+    from services.batch.tune.tune import Budget
     from shared.settings import Settings
 
 _WAIT_SECONDS = 5.0
@@ -44,12 +45,14 @@ def tune(
         else:
             out.print(tuning_screen(record))
     else:
-        record = _searched(folder, settings, minutes=minutes, trials=trials, seed=seed)
+        from services.batch.tune.tune import Budget
+
+        record = _searched(folder, settings, Budget(minutes, trials, seed))
         _write(folder, settings, record)
         out.print(tuning_screen(record))
 
 
-def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials: int, seed: int) -> TuningRecord:
+def _searched(folder: DataFolder, settings: Settings, budget: Budget) -> TuningRecord:
     from services.batch.ingest.snapshot import current_snapshot
     from services.batch.night.artifacts import ArtifactBuilder
     from services.batch.runtime.context import RunContext
@@ -65,14 +68,12 @@ def _searched(folder: DataFolder, settings: Settings, *, minutes: float, trials:
             "There is no data to tune on.", where=str(folder.root), hint="Take some in: `nightshelf ingest`."
         )
     content = ArtifactBuilder(RunContext(settings, ConsoleProgress(out)), snapshot).folder_of("content")
-    with showing_trials(out, minutes * 60) as on_trial:
+    with showing_trials(out, budget.minutes * 60) as on_trial:
         return search(
             snapshot,
             content,
             settings,
-            minutes=minutes,
-            max_trials=trials,
-            seed=seed,
+            budget,
             on_trial=on_trial,
         )
 

@@ -1,12 +1,15 @@
-"""A whole search for better settings: data in, trials, a check on readers who took no part, one record out."""
+"""A whole search for better settings: trials, then a check on users who took no part in them, then one record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from services.batch.ingest.snapshot import Snapshot
@@ -17,34 +20,45 @@ from services.batch.tune.search import N_PARTS, search
 from services.batch.tune.space import SPACE, Range
 from services.batch.tune.trials import TrialScores
 from services.batch.tune.tuned_settings import is_explicit, reason_of, value_of, with_tuned, with_values
-from services.batch.tune.tuning_split import tuning_split
+from services.batch.tune.tuning_split import KnownData, tuning_split
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a search may use.
+
+    Attributes:
+        minutes: no trial begins later; the present settings are scored in any case.
+        max_trials: tried at most.
+        seed: the same one gives the same trials in the same order.
+    """
+
+    minutes: float
+    max_trials: int
+    seed: int
 
 
 def tune(
     snapshot: Snapshot,
     content_artifact: Path,
     settings: Settings,
+    budget: Budget,
     *,
-    minutes: float,
-    max_trials: int,
-    seed: int,
     space: Mapping[str, Range] = SPACE,
     on_trial: Callable[[Trial, float], None] = lambda _trial, _best: None,
 ) -> TuningRecord:
-    """Search, and say what was found; writes nothing.
+    """Search for better settings; writes nothing.
 
     Args:
         snapshot: the data.
-        content_artifact: folder of its content part.
-        settings: as they were loaded, without what was tuned before: what is set explicitly is not searched.
-        minutes: no trial begins later; at least the present settings are scored.
-        max_trials: tried at most.
-        seed: of the search.
+        content_artifact: folder of its content artifact.
+        settings: as loaded, without tuned values: explicit settings are not searched.
+        budget: time and number of trials.
         space: what is searched.
-        on_trial: told each trial and the best value so far.
+        on_trial: called with each trial and the best value so far.
 
     Raises:
         NightshelfError: everything that could be searched is set explicitly.
@@ -68,40 +82,56 @@ def tune(
             searched,
             present,
             lambda values: scores.of(known.search, _with(now, values), n_parts=N_PARTS),
-            seconds=minutes * 60,
-            max_trials=max_trials,
-            seed=seed,
+            seconds=budget.minutes * 60,
+            max_trials=budget.max_trials,
+            seed=budget.seed,
             on_trial=on_trial,
         )
         before, after = (
             np.concatenate(list(scores.of(known.check, _with(now, values)))) for values in (present, found.best)
         )
-    difference = paired_difference(after, before, seed=settings.evaluation.seed)
-    better = difference.low > 0
-    earlier = read_record(DataFolder(settings.data_dir))
-    kept = {} if earlier is None else earlier.chosen
-    training = known.search.training
     return TuningRecord(
         created_at=datetime.now(UTC),
-        source=snapshot.manifest.source.name,
-        snapshot=snapshot.id,
-        minutes=minutes,
-        seed=seed,
-        n_training_interactions=len(training.interactions),
-        n_validation_interactions=known.search.n_test_interactions,
-        n_unseen_interactions=known.n_unseen,
-        n_search_users=len(known.search.rows),
-        n_check_users=len(known.check.rows),
+        minutes=budget.minutes,
+        seed=budget.seed,
         left_out=left_out,
         present=present,
         found=found.best,
-        before=mean_interval(before, seed=settings.evaluation.seed),
-        after=mean_interval(after, seed=settings.evaluation.seed),
-        difference=difference,
-        better=better,
-        chosen={**kept, **found.best} if better else kept,
         trials=found.trials,
+        **_data(snapshot, known),
+        **_check(settings, before, after, found.best),
     )
+
+
+def _data(snapshot: Snapshot, known: KnownData) -> dict[str, Any]:
+    """The fields of a record that say what was searched on."""
+    return {
+        "source": snapshot.manifest.source.name,
+        "snapshot": snapshot.id,
+        "n_training_interactions": len(known.search.training.interactions),
+        "n_validation_interactions": known.search.n_test_interactions,
+        "n_unseen_interactions": known.n_unseen,
+        "n_search_users": len(known.search.rows),
+        "n_check_users": len(known.check.rows),
+    }
+
+
+def _check(
+    settings: Settings, before: NDArray[np.float64], after: NDArray[np.float64], found: Mapping[str, Value]
+) -> dict[str, Any]:
+    """The fields of a record that say whether the best trial holds on the users of the check, and what to use."""
+    seed = settings.evaluation.seed
+    difference = paired_difference(after, before, seed=seed)
+    better = difference.low > 0
+    earlier = read_record(DataFolder(settings.data_dir))
+    kept = {} if earlier is None else earlier.chosen
+    return {
+        "before": mean_interval(before, seed=seed),
+        "after": mean_interval(after, seed=seed),
+        "difference": difference,
+        "better": better,
+        "chosen": {**kept, **found} if better else kept,
+    }
 
 
 def _with(settings: Settings, values: Mapping[str, Value]) -> Settings:

@@ -20,7 +20,7 @@ from services.batch.tune import tune as tuning
 from services.batch.tune.record import read_record, write_record
 from services.batch.tune.space import Range
 from services.batch.tune.trials import TrialScores
-from services.batch.tune.tune import tune
+from services.batch.tune.tune import Budget, tune
 from services.batch.tune.tuning_split import tuning_split
 from services.cli.main import app
 from shared.errors import ArtifactError, NightshelfError
@@ -110,9 +110,8 @@ def settings_of(root, **choices):
     return Settings(data_dir=root, blend=blend, batch={"threads": 1})
 
 
-def tuned(pairs, settings, snapshot=None, **choices):
-    choices = {"minutes": 1.0, "max_trials": 12, "seed": 7, "space": SPACE} | choices
-    return tune(snapshot or pairs.snapshot, pairs.content, settings, **choices)
+def tuned(pairs, settings, snapshot=None, *, space=SPACE, max_trials=12):
+    return tune(snapshot or pairs.snapshot, pairs.content, settings, Budget(1.0, max_trials, seed=7), space=space)
 
 
 def what(record):
