@@ -1,6 +1,6 @@
 """A second night on unchanged data against the first, each as a whole command: start-up, reading, everything.
 
-Runs over a made-up universe of 2,000 books and 5,000 readers, or over a folder named on the command line.
+Runs over synthetic data of 2,000 books and 5,000 readers, or over a folder named on the command line.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
         if len(sys.argv) > 1:
             source = Path(sys.argv[1])
         else:
-            source = Path(folder) / "universe"
+            source = Path(folder) / "synthetic"
             run("generate", "--books", "2000", "--users", "5000", "--out", source)
         first_seconds, first_embedded = night(source, f"{folder}/data")
         console.print(f"first night:  {first_seconds:6.1f} s, {first_embedded:,} books embedded")

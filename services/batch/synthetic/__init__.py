@@ -1,1 +1,1 @@
-"""Made-up data: books and readers of any number, and the readers of the demo."""
+"""Synthetic data: books and ratings of any size, and the readers of the demo."""

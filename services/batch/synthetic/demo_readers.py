@@ -1,11 +1,9 @@
 """Simulated readers for the demo catalogue. No real person's reading is in here.
 
 Every reader has a taste: a blend of a few archetypes (genres liked and avoided), a mood, an era and favourite authors.
-Which books a reader starts follows from taste, from how well known a book is, and from chance. Later volumes of a
-series are reached only by reading on from the volume before, which a reader does who liked it. The same seed gives the
-same readers on every machine: random numbers come from one PCG64 stream, drawn in a fixed order.
-
-Reads the catalogue as a frame, writes nothing.
+Which books a reader starts depends on taste, on how well known a book is, and on chance. Readers reach later volumes of
+a series only through the volume before, and more often when they liked it. The same seed gives the same readers on
+every machine: random numbers come from one PCG64 stream in a fixed order.
 """
 
 from __future__ import annotations
@@ -55,7 +53,7 @@ def simulate_readers(books: pd.DataFrame, *, n_readers: int = N_READERS, seed: i
     Args:
         books: columns book_id, authors (list), year, genres (list), series, series_position; one row per book.
         n_readers: how many readers; ids are `reader-0001`, `reader-0002`, ….
-        seed: of all chance.
+        seed: of all random numbers.
 
     Returns:
         Rows by time, then reader, then book: user_id (str), book_id (str), kind (`rating`, `read` or `dismiss`), value
@@ -94,7 +92,7 @@ def simulate_readers(books: pd.DataFrame, *, n_readers: int = N_READERS, seed: i
 
 @dataclass(frozen=True, slots=True)
 class _Actions:
-    """Who did something with which book when: parallel arrays of readers, books (rows) and times in seconds."""
+    """Actions as parallel arrays: readers, books (rows) and times in seconds."""
 
     readers: IntArray
     books: IntArray
@@ -112,13 +110,13 @@ class _Actions:
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
-    """When each reader was around: first and last second, two arrays over readers."""
+    """First and last second of each reader's activity, two arrays over readers."""
 
     start: FloatArray
     end: FloatArray
 
     def moments(self, readers: IntArray, rng: np.random.Generator) -> FloatArray:
-        """A moment within the window of each of `readers`."""
+        """A random time within the window of each of `readers`."""
         return self.start[readers] + (self.end - self.start)[readers] * rng.random(len(readers))
 
 
@@ -128,7 +126,7 @@ class _Shelf:
 
     Attributes:
         genres: (n_books, n_genres), rows of unit length, rare genres weighing more.
-        moods: (n_books, N_MOODS), what no metadata says: pace, darkness, style; an author's books are alike.
+        moods: (n_books, N_MOODS), what metadata does not say, such as pace and style; alike for one author.
         era: (n_books,), year of publication as a standardised rank.
         authors: (n_books,), number of the first author.
         popularity: (n_books,), logarithm of how often a book is started, apart from taste.
@@ -208,8 +206,8 @@ def _stars(match: FloatArray, rng: np.random.Generator) -> NDArray[np.int8]:
     n_readers, n_books = match.shape
     quality = 0.35 * rng.standard_normal(n_books)
     generosity = 0.35 * rng.standard_normal((n_readers, 1))
-    opinion = 3.35 + 0.42 * match + quality + generosity + 0.75 * rng.standard_normal(match.shape)
-    return np.clip(np.rint(opinion), 1, 5).astype(np.int8)
+    taste = 3.35 + 0.42 * match + quality + generosity + 0.75 * rng.standard_normal(match.shape)
+    return np.clip(np.rint(taste), 1, 5).astype(np.int8)
 
 
 def _windows(n_readers: int, rng: np.random.Generator) -> _Windows:
@@ -232,7 +230,7 @@ def _first_reads(shelf: _Shelf, match: FloatArray, windows: _Windows, rng: np.ra
 def _read_on(
     shelf: _Shelf, stars: NDArray[np.int8], reads: _Actions, windows: _Windows, rng: np.random.Generator
 ) -> _Actions:
-    """Those reads and the later volumes they lead to, volume by volume, each after the one before it."""
+    """These reads and the later volumes they lead to, each after the volume before."""
     found = [reads]
     while len(reads.books):
         following = shelf.next_volume[reads.books]
@@ -247,7 +245,7 @@ def _read_on(
 def _dismissals(
     shelf: _Shelf, match: FloatArray, reads: _Actions, windows: _Windows, rng: np.random.Generator
 ) -> _Actions:
-    """Well-known books that readers waved away because they are nothing for them."""
+    """Well-known books that do not suit a reader."""
     n_dismissed = np.minimum(rng.poisson(0.5, len(match)), 8)
     dislike = shelf.popularity - 1.5 * match + rng.gumbel(size=match.shape)
     dislike[reads.readers, reads.books] = -np.inf

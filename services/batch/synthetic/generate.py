@@ -1,8 +1,8 @@
-"""`nightshelf generate`: a fictional universe written as a folder source, for load tests.
+"""`nightshelf generate`: synthetic books and ratings as a folder source, for load tests.
 
-Writes `books.parquet`, `ratings.parquet` and `nightshelf.toml`, which says what the columns mean, block by block and in
-bounded memory, into a hidden neighbour of the folder asked for, and renames that at the end: the folder is there whole
-or not at all. Raises `InvalidRequestError` for arguments that make no universe and for a folder that holds something.
+Writes `books.parquet`, `ratings.parquet` and the mapping `nightshelf.toml` block by block, in bounded memory, into a
+hidden folder and renames that at the end: the folder is complete or absent. Raises `InvalidRequestError` for arguments
+out of range and for a folder that is not empty.
 """
 
 from __future__ import annotations
@@ -68,26 +68,26 @@ class GenerateReport:
 def generate(
     out: Path, *, n_books: int, n_users: int, ratings_per_user: int, seed: int, progress: Progress
 ) -> GenerateReport:
-    """Write a fictional universe that `ingest` can read.
+    """Write synthetic books and ratings that `ingest` can read.
 
-    The same arguments give the same rows on every machine. Books come by number, ratings by reader and then time.
+    The same arguments give the same rows on every machine. Ratings are in order of user, then time.
 
     Args:
-        out: the folder to make; it may exist if it is empty.
+        out: the folder to make; absent or empty.
         n_books: 2 or more.
         n_users: 1 or more.
-        ratings_per_user: mean number of ratings of a reader, at most half of `n_books`; activity has a long tail, which
-            is cut at half of `n_books`, so close to that limit the mean comes out lower.
+        ratings_per_user: mean number of ratings of a user, at most half of `n_books`. Activity has a long tail that is
+            cut at half of `n_books`, so the mean is lower close to that limit.
         seed: 0 or more.
-        progress: told of books, then of readers.
+        progress: shows books, then users.
 
     Raises:
-        InvalidRequestError: an argument is out of its range, or `out` is a file or a folder that holds something.
+        InvalidRequestError: an argument is out of range, or `out` is a file or a folder that is not empty.
     """
-    _check("--books", n_books, least=2, most=MAX_BOOKS)
-    _check("--users", n_users, least=1, most=MAX_USERS)
-    _check("--ratings-per-user", ratings_per_user, least=1, most=n_books // 2)
-    _check("--seed", seed, least=0, most=2**63 - 1)
+    _check("--books", n_books, min_value=2, max_value=MAX_BOOKS)
+    _check("--users", n_users, min_value=1, max_value=MAX_USERS)
+    _check("--ratings-per-user", ratings_per_user, min_value=1, max_value=n_books // 2)
+    _check("--seed", seed, min_value=0, max_value=2**63 - 1)
     started = time.perf_counter()
     with _folder_at_once(out) as folder:
         world = build_world(n_books, seed)
@@ -106,17 +106,17 @@ def generate(
     return GenerateReport(out, n_books, n_users, n_ratings, seed, n_bytes, time.perf_counter() - started)
 
 
-def _check(option: str, value: int, *, least: int, most: int) -> None:
-    if not least <= value <= most:
+def _check(option: str, value: int, *, min_value: int, max_value: int) -> None:
+    if not min_value <= value <= max_value:
         reason = " (half of --books)" if option == "--ratings-per-user" else ""
         raise InvalidRequestError(
-            f"{value:,} is not possible here.", where=option, hint=f"Give {least:,} to {most:,}{reason}."
+            f"{value:,} is not possible here.", where=option, hint=f"Give {min_value:,} to {max_value:,}{reason}."
         )
 
 
 @contextmanager
 def _folder_at_once(out: Path) -> Iterator[Path]:
-    """A hidden neighbour of `out` to write into; it becomes `out` when all went well and is removed otherwise."""
+    """A hidden folder beside `out` to write into; it becomes `out` on success and is removed otherwise."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         what = "That folder is not empty." if out.is_dir() else "That is a file, not a folder."
         raise InvalidRequestError(what, where=str(out), hint="Name a folder that does not exist yet.")
@@ -169,10 +169,10 @@ def _write_ratings(
 def _mapping(n_books: int, n_users: int, ratings_per_user: int, seed: int) -> str:
     books = "".join(f'{name} = "{name}", ' for name in BOOKS_SCHEMA.names).rstrip(", ")
     return f"""\
-# A fictional universe; none of its books and readers exist.
+# Synthetic data; none of its books and readers exist.
 # nightshelf generate --books {n_books} --users {n_users} --ratings-per-user {ratings_per_user} --seed {seed}
 
-name = "fictional-universe-{n_books}-{n_users}-{ratings_per_user}-{seed}"
+name = "synthetic-{n_books}-{n_users}-{ratings_per_user}-{seed}"
 simulated_readers = true
 
 [books]

@@ -1,7 +1,7 @@
-"""Words for a fictional universe: titles, authors, series and descriptions composed from a grammar.
+"""Titles, authors, series and descriptions of synthetic books, composed from a grammar.
 
-Pure functions of numbers: the same numbers give the same words everywhere. Nothing here names a real book or person;
-invented names are put together from syllables.
+Pure functions of numbers: the same numbers give the same words. Names are invented from syllables; none is of a real
+book or person.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def title(genre: str, nth: int, choices: list[int]) -> str:
     Args:
         genre: a key of `GENRES`.
         nth: the book's position among its author's books; up to `len(nouns)` of them get different titles.
-        choices: at least 5 numbers >= 0 that decide the words.
+        choices: 5 or more numbers >= 0 that select the words.
     """
     words = GENRES[genre]
     noun = words.nouns[nth % len(words.nouns)]
@@ -83,8 +83,8 @@ def description(genre: str, home: str, choices: list[int]) -> str:
 
     Args:
         genre: a key of `GENRES`.
-        home: the place the books of one taste share, named in the text.
-        choices: at least 8 numbers >= 0 that decide the words.
+        home: the place named in all books of one circle.
+        choices: 8 or more numbers >= 0 that select the words.
     """
     words = GENRES[genre]
     who = words.people[choices[0] % len(words.people)]

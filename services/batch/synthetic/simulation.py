@@ -1,11 +1,10 @@
-"""A fictional universe of books and readers at any scale: its latent structure, and what readers do in it.
+"""Synthetic books and readers at any scale: the latent structure, and what readers rate.
 
-Books belong to circles of taste (each within one genre), to authors and to series; how often a book is read has a long
-tail. Readers like a few circles. A book is drawn by circle and popularity from cumulative sums, so no reader-by-book
-matrix ever exists: memory is some fifty bytes per book plus one block of readers.
+Books belong to circles of taste (each within one genre), to authors and to series; their popularity has a long tail.
+Readers like a few circles. A book is drawn by circle and popularity from cumulative sums, without a matrix of readers
+by books: memory is about fifty bytes per book plus one block of readers.
 
-Everything follows from the seed. Each block of readers draws from a stream of its own, so blocks can be made in any
-order with the same result.
+Everything follows from the seed. Each block of readers has its own random stream, so the order of blocks is free.
 """
 
 from __future__ import annotations
@@ -43,15 +42,15 @@ class World:
     """The latent structure. Arrays over books unless said otherwise.
 
     Attributes:
-        seed: of all chance.
+        seed: of all random numbers.
         genre_of_circle: (n_circles,), index into `GENRE_NAMES`.
-        circles: the circle of taste each book belongs to.
+        circles: the circle of each book.
         authors: author numbers, ascending: an author's books are neighbours.
         nth_of_author: position among the author's books, from 0.
         series_length: length of the series a book belongs to, 0 for none; positions are `nth_of_author` + 1.
         years: year of publication.
-        quality: standard normal, what all readers agree on.
-        by_circle: book numbers sorted by circle.
+        quality: standard normal, shared by all readers.
+        by_circle: books sorted by circle.
         mass: (n_books + 1,), cumulative reading weight in the order of `by_circle`, from 0.
         circle_bounds: (n_circles + 1,), the place in `by_circle` where each circle starts.
     """
@@ -70,7 +69,7 @@ class World:
 
     @property
     def n_books(self) -> int:
-        """Books in the universe."""
+        """Number of books."""
         return len(self.circles)
 
 
@@ -162,33 +161,33 @@ def books_in_words(world: World, start: int, stop: int) -> dict[str, list[object
 
 
 def ratings_of_block(world: World, block: int, n_users: int, ratings_per_user: int) -> Ratings:
-    """What `n_users` readers, those of block number `block`, rated.
+    """Ratings of one block of readers.
 
     Args:
         world: from `build_world`.
-        block: the block's number, which picks its stream of chance.
+        block: selects the random stream.
         n_users: readers in it.
-        ratings_per_user: mean number of ratings of a reader; activity has a long tail, up to ten times the mean. At
-            most half of `world.n_books`.
+        ratings_per_user: mean number of ratings of a reader, at most half of `world.n_books`; activity has a long
+            tail, up to ten times the mean.
     """
     rng = np.random.default_rng([world.seed, _STREAM_READERS, block])
-    most = max(1, min(world.n_books // 2, 10 * ratings_per_user))
+    max_count = max(1, min(world.n_books // 2, 10 * ratings_per_user))
     activity = np.exp(0.7 * rng.standard_normal(n_users) - 0.245)
-    counts = np.clip(np.rint(ratings_per_user * activity), 1, most).astype(np.int64)
+    counts = np.clip(np.rint(ratings_per_user * activity), 1, max_count).astype(np.int64)
     tastes, shares = _tastes(world, n_users, rng)
     users, books = _choose(world, counts, tastes, shares, rng)
     books = _volumes_in_order(world, users, books)
 
     affinity = (shares[users] * (tastes[users] == world.circles[books][:, None])).sum(axis=1)
     generosity = 0.4 * rng.standard_normal(n_users)
-    opinion = 3.4 + 0.9 * affinity + 0.4 * world.quality[books] + generosity[users]
-    opinion += 0.8 * rng.standard_normal(len(books))
+    taste = 3.4 + 0.9 * affinity + 0.4 * world.quality[books] + generosity[users]
+    taste += 0.8 * rng.standard_normal(len(books))
     joined = END_TIME_SECONDS - SPAN_SECONDS * (0.05 + 0.95 * rng.random(n_users))
     moments = np.sort(users + rng.random(len(users))) - users  # ascending within each reader
     return Ratings(
         users=users,
         books=books,
-        stars=np.clip(np.rint(opinion), 1, 5).astype(np.int8),
+        stars=np.clip(np.rint(taste), 1, 5).astype(np.int8),
         timestamps=np.floor(joined[users] + (END_TIME_SECONDS - joined[users]) * moments).astype(np.int64),
     )
 
@@ -257,7 +256,7 @@ def _choose(
         missing = counts - np.minimum(found, counts)
         if not missing.any():
             break
-    for user in np.flatnonzero(missing):  # a taste smaller than an appetite: the rest comes from anywhere
+    for user in np.flatnonzero(missing):  # their circles have too few books: the rest comes from anywhere
         own = taken[taken // n_books == user] % n_books
         unread = np.setdiff1d(np.arange(n_books), own, assume_unique=True)
         extra = rng.permutation(unread)[: missing[user]]

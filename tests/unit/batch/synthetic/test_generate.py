@@ -1,4 +1,4 @@
-"""The fictional universe: repeatable, long-tailed, within its schema, and written whole or not at all."""
+"""Synthetic data: repeatable, long-tailed, within its schema, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def make(
 
 
 @pytest.fixture(scope="module")
-def universe(tmp_path_factory: pytest.TempPathFactory) -> tuple[GenerateReport, pd.DataFrame, pd.DataFrame]:
-    out = tmp_path_factory.mktemp("generate") / "universe"
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> tuple[GenerateReport, pd.DataFrame, pd.DataFrame]:
+    out = tmp_path_factory.mktemp("generate") / "synthetic"
     report = make(out, n_books=N_BOOKS, n_users=N_USERS, ratings_per_user=RATINGS_PER_USER)
     return report, pd.read_parquet(out / "books.parquet"), pd.read_parquet(out / "ratings.parquet")
 
 
-def test_files_follow_their_schema(universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
-    report, books, ratings = universe
+def test_files_follow_their_schema(synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
+    report, books, ratings = synthetic
     assert {file.name for file in report.out.iterdir()} == {"books.parquet", "ratings.parquet", "nightshelf.toml"}
     assert pq.read_schema(report.out / "books.parquet").remove_metadata() == BOOKS_SCHEMA
     assert pq.read_schema(report.out / "ratings.parquet").remove_metadata() == RATINGS_SCHEMA
@@ -55,8 +55,8 @@ def test_files_follow_their_schema(universe: tuple[GenerateReport, pd.DataFrame,
     assert report.n_bytes == sum(file.stat().st_size for file in report.out.iterdir())
 
 
-def test_ingest_can_open_the_folder(universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
-    report, books, ratings = universe
+def test_ingest_can_open_the_folder(synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
+    report, books, ratings = synthetic
     source, rejects = open_folder(report.out), RejectLog()
     read_books, read_ratings = source.books(rejects), source.interactions(rejects)
     assert rejects.total == 0
@@ -73,9 +73,9 @@ def test_ingest_can_open_the_folder(universe: tuple[GenerateReport, pd.DataFrame
 
 
 def test_ratings_are_on_the_scale_and_once_per_pair(
-    universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame],
+    synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame],
 ) -> None:
-    _report, books, ratings = universe
+    _report, books, ratings = synthetic
     assert set(ratings["rating"]) == {1, 2, 3, 4, 5}
     assert 3.5 < ratings["rating"].mean() < 4.2
     assert not ratings.duplicated(["user_id", "book_id"]).any()
@@ -86,9 +86,9 @@ def test_ratings_are_on_the_scale_and_once_per_pair(
 
 
 def test_popularity_and_activity_have_long_tails(
-    universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame],
+    synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame],
 ) -> None:
-    _report, _books, ratings = universe
+    _report, _books, ratings = synthetic
     per_book, per_user = ratings["book_id"].value_counts(), ratings["user_id"].value_counts()
     assert 0.95 < per_user.mean() / RATINGS_PER_USER < 1.05
     assert per_user.max() > 4 * per_user.median()
@@ -97,8 +97,8 @@ def test_popularity_and_activity_have_long_tails(
     assert len(per_book) > 0.95 * N_BOOKS  # and nearly everything is read by someone
 
 
-def test_books_are_consistent(universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
-    _report, books, _ratings = universe
+def test_books_are_consistent(synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
+    _report, books, _ratings = synthetic
     assert books["book_id"].is_unique
     author = books["authors"].str[0]
     assert not pd.DataFrame({"title": books["title"], "author": author}).duplicated().any()
@@ -115,9 +115,9 @@ def test_books_are_consistent(universe: tuple[GenerateReport, pd.DataFrame, pd.D
 
 
 def test_readers_of_a_book_share_more_than_popularity(
-    universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame],
+    synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame],
 ) -> None:
-    _report, books, ratings = universe
+    _report, books, ratings = synthetic
     genre = books.set_index("book_id")["genres"].str[0]
     genres = genre.loc[ratings["book_id"]].to_numpy()
     shares = pd.Series(genres).value_counts(normalize=True)
@@ -125,8 +125,8 @@ def test_readers_of_a_book_share_more_than_popularity(
     assert of_user.max(axis=1).mean() > 2 * shares.max()
 
 
-def test_volumes_are_read_in_order(universe: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
-    _report, books, ratings = universe
+def test_volumes_are_read_in_order(synthetic: tuple[GenerateReport, pd.DataFrame, pd.DataFrame]) -> None:
+    _report, books, ratings = synthetic
     volumes = ratings.merge(books[books["series"].notna()][["book_id", "series", "series_position"]], on="book_id")
     groups = volumes.groupby(["user_id", "series"])["series_position"]
     assert groups.size().max() > 2
@@ -157,7 +157,7 @@ def test_blocks_can_be_made_in_any_order() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), n_books=st.integers(2, 80), n_users=st.integers(1, 30), seed=st.integers(0, 2**63 - 1))
-def test_any_small_universe_holds_together(data: st.DataObject, n_books: int, n_users: int, seed: int) -> None:
+def test_any_small_data_set_is_consistent(data: st.DataObject, n_books: int, n_users: int, seed: int) -> None:
     ratings_per_user = data.draw(st.integers(1, n_books // 2))
     ratings = ratings_of_block(build_world(n_books, seed), 0, n_users, ratings_per_user)
     pairs = ratings.users * n_books + ratings.books
