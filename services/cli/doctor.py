@@ -130,7 +130,7 @@ def _free_disk(folder: DataFolder) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from services.batch.content.embed import verify_model  # the batch half may not be installed
+    from services.batch.content.embedder import verify_model  # the batch half may not be installed
 
     return f"{settings.embedder}, {verify_model(settings.embedder)}"
 

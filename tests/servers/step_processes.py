@@ -46,7 +46,7 @@ class QuickEmbedder:
     dimensions = _DIMENSIONS
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """See `services.batch.content.embed.Embedder`."""
+        """See `services.batch.content.embedder.Embedder`."""
         seeds = [int.from_bytes(vector_store.digest_of(text)[:8], "big") for text in texts]
         vectors = np.array([np.random.default_rng(seed).normal(size=_DIMENSIONS) for seed in seeds], np.float32)
         advance(len(texts))

@@ -67,7 +67,7 @@ class WordEmbedder:
     dimensions = 64
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """See `services.batch.content.embed.Embedder`."""
+        """See `services.batch.content.embedder.Embedder`."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         for row, text in enumerate(texts):
             for word in set(re.findall(r"[a-z]{4,}", text.lower())):

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.batch.content.embed import Embedded, Embedder, embed_books, open_embedder
+from services.batch.content.embed import Embedded, embed_books
+from services.batch.content.embedder import Embedder, open_embedder
 from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.artifact_builder import read_cache_salt

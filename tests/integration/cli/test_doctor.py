@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.batch.content import embed
+from services.batch.content import embedder
 from services.cli import doctor
 from services.embedded import embedded_valkey
 from shared import redis as connections
@@ -127,7 +127,7 @@ def test_a_model_that_is_not_there(data, tmp_path):
 
 
 def test_a_model_that_is_not_the_published_one(data, monkeypatch):
-    monkeypatch.setattr(embed, "PACKAGED_SHA256", "0" * 64)
+    monkeypatch.setattr(embedder, "PACKAGED_SHA256", "0" * 64)
     ill = only_ill(examine(data))
     assert ill.check == "embedding model"
 

