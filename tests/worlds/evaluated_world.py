@@ -14,7 +14,7 @@ from services.batch.evaluate.metric_registry import METRICS, BookMetadata
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval
 from services.batch.metrics.splits import split_by_time
-from services.batch.report.document import BookLine, Recommendation, Report, SampleReader, TribeFacts
+from services.batch.report.document import BookLine, ClusterOnMap, Recommendation, Report, SampleReader
 from services.batch.runtime.context import RunContext
 from services.batch.tune.record import Trial, TuningRecord
 from shared.settings import BatchSettings, Settings, UserStateSettings
@@ -63,7 +63,7 @@ def report_of_world() -> Report:
             Recommendation(book=book, lists=[], because=None),
         ],
     )
-    tribes = [TribeFacts(name=f"{NASTY} · two · three", n_books=3, x=0.5, y=0.5, points=[(1, 2), (500, 500), (9, 7)])]
+    tribes = [ClusterOnMap(name=f"{NASTY} · two · three", n_books=3, x=0.5, y=0.5, points=[(1, 2), (500, 500), (9, 7)])]
     return Report(
         scope="full", evaluation=evaluation_of_world(), tribes=tribes, readers=[reader] * 2, tuning=tuning_record()
     )

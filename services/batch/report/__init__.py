@@ -1,1 +1,1 @@
-"""The report: one page that says how good what is served is, and the same as JSON."""
+"""The report: one page on the quality of the recommendations, and the same as JSON."""

@@ -1,8 +1,4 @@
-"""`report.json`: everything a report page shows. The page is made of this and nothing else.
-
-The evaluation is the one of `services.batch.evaluate.evaluation`; tribes, sample readers and tuning are there where the
-report is of a generation.
-"""
+"""`report.json`: everything that a report page shows. Clusters, sample readers and tuning need a generation."""
 
 from __future__ import annotations
 
@@ -18,15 +14,14 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class TribeFacts(_Record):
-    """A tribe on the map.
+class ClusterOnMap(_Record):
+    """A cluster on the map.
 
     Attributes:
-        name: its telling words.
+        name: see `services.batch.content.cluster_names`.
         n_books: books in it.
-        x, y: the middle of it, in [0, 1], y downwards.
-        points: books of it, a pair of tenths of a percent of the map's width and height each; a sample where there are
-            very many.
+        x, y: its middle, in [0, 1], y downwards.
+        points: its books, or a sample of them: x and y in tenths of a percent of the map.
     """
 
     name: str
@@ -47,9 +42,9 @@ class Recommendation(_Record):
     """A recommended book and why.
 
     Attributes:
-        book: the book.
-        lists: the sources that carried it, see `shared.recommend.blend.SOURCES`; none for a popular book that fills a list.
-        because: title of the reader's own book that speaks most for it.
+        lists: the candidate sources of it, see `shared.recommend.blend.SOURCES`; none for a popular book that fills a
+            list.
+        because: title of the reader's book that contributes most.
     """
 
     book: BookLine
@@ -58,7 +53,7 @@ class Recommendation(_Record):
 
 
 class SampleReader(_Record):
-    """One reader, without the id: what they liked last, newest first, and what they are recommended."""
+    """One reader without the id: the books they liked last, newest first, and their recommendations."""
 
     n_liked: int
     liked: list[BookLine]
@@ -69,16 +64,16 @@ class Report(_Record):
     """The document.
 
     Attributes:
-        scope: "night" for what a night measures of itself, "full" for an evaluation with every baseline.
+        scope: "night" for a night's own evaluation, "full" for one with every baseline.
         evaluation: the figures.
-        tribes: largest first; empty without a content artifact.
+        tribes: the clusters, largest first; empty without a content artifact.
         readers: a sample; empty without a generation.
-        tuning: the last search for better settings, if there was one.
+        tuning: the last search for better settings.
     """
 
     format: Literal[1] = 1
     scope: Literal["night", "full"]
     evaluation: Evaluation
-    tribes: list[TribeFacts] = []
+    tribes: list[ClusterOnMap] = []
     readers: list[SampleReader] = []
     tuning: TuningRecord | None = None

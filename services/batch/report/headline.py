@@ -1,17 +1,17 @@
-"""The answer in a sentence, and in another what it rests on."""
+"""The result in one sentence, and its basis in another."""
 
 from __future__ import annotations
 
 from services.batch.evaluate.evaluation import Evaluation, SplitResult
 from services.batch.metrics.bootstrap import Interval
-from services.batch.report.legend import SERVED, best_usual, value_of
+from services.batch.report.legend import SERVED, best_baseline, value_of
 
 _METRIC = "ndcg_at_10"
-_WITH_A_TENTH = 9.95
+_MAX_WITH_DECIMAL = 9.95
 
 
 def headline(evaluation: Evaluation) -> str:
-    """What is served finds so much, and is so much better than the best usual method."""
+    """Recall of what is served, and its lead over the best baseline."""
     split = evaluation.splits[0] if evaluation.splits else None
     if split is None or not split.systems[SERVED].figures:
         return "There were too few readers to say how good what is served is."
@@ -21,24 +21,24 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def foundation(evaluation: Evaluation) -> str:
-    """Which data and readers the sentence rests on."""
+    """The data and users behind the headline."""
     if not evaluation.splits:
         return f"{evaluation.source}: {evaluation.n_books:,} books, {evaluation.n_interactions:,} interactions."
     split = evaluation.splits[0]
     return (
         f"Measured on {evaluation.source} ({evaluation.n_books:,} books, {evaluation.n_interactions:,} interactions): "
-        f"{split.n_users:,} readers were asked about the {split.title}, {split.n_test_books:,} books to foresee among "
-        "all those they had not read. Intervals hold 95 % of what other readers of the same kind would give."
+        f"{split.n_users:,} readers were tested on the {split.title}, {split.n_test_books:,} books to find among "
+        "all they had not read. Intervals are 95 % bootstrap intervals over readers."
     )
 
 
 def _against(split: SplitResult) -> str:
-    rival = best_usual(split)
+    rival = best_baseline(split)
     if rival is None:
         return "no usual method was scored beside it."
-    metadata = split.systems[rival]
-    theirs, difference = value_of(metadata.figures[_METRIC]), metadata.served_minus[_METRIC]
-    name = f"the best usual method beside it, {metadata.title}"
+    result = split.systems[rival]
+    theirs, difference = value_of(result.figures[_METRIC]), result.served_minus[_METRIC]
+    name = f"the best usual method beside it, {result.title}"
     if theirs <= 0:
         return f"{name} finds nothing (NDCG@10 {difference.value:+.4f} for what is served)."
     return f"it is {_compared(difference, theirs)} than {name} (NDCG@10, {_interval(difference, theirs)})."
@@ -59,7 +59,7 @@ def _interval(difference: Interval, theirs: float) -> str:
 
 
 def _percent(share: float, sign: str = "") -> str:
-    """To a tenth below ten percent; the space does not break."""
+    """A share in percent, to a tenth below ten percent, with a no-break space."""
     percent = share * 100
-    digits = 1 if abs(percent) < _WITH_A_TENTH else 0
+    digits = 1 if abs(percent) < _MAX_WITH_DECIMAL else 0
     return f"{percent:{sign}.{digits}f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}")

@@ -1,4 +1,4 @@
-"""How systems are told apart in every plot: a number in the order of the list, and a class that colours it."""
+"""How plots mark recommenders: a number in the order of the list, and a class that colours it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.batch.evaluate.evaluation import RecommenderResult, SplitResult
 from services.batch.metrics.bootstrap import Interval
 
 SERVED = "served"
-_HALVES = {
+_ABLATIONS = {
     "served-blend",
     "served-collaborative",
     "served-item_transitions",
@@ -19,34 +19,32 @@ _HALVES = {
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A system of a split with its number and class."""
+    """A recommender of a split with its number and class."""
 
     number: int
     name: str
-    metadata: RecommenderResult
+    result: RecommenderResult
     cls: str
 
     @property
     def title(self) -> str:
         """As a person reads it."""
-        return self.metadata.title
+        return self.result.title
 
 
 def keyed(split: SplitResult) -> list[Keyed]:
-    """The systems that were scored, the served pipeline first."""
-    scored = [(name, metadata) for name, metadata in split.systems.items() if metadata.skipped is None]
-    best = best_usual(split)
-    return [
-        Keyed(number, name, metadata, _class(name, best)) for number, (name, metadata) in enumerate(scored, start=1)
-    ]
+    """The recommenders that were scored, the served pipeline first."""
+    scored = [(name, result) for name, result in split.systems.items() if result.skipped is None]
+    best = best_baseline(split)
+    return [Keyed(number, name, result, _class(name, best)) for number, (name, result) in enumerate(scored, start=1)]
 
 
-def best_usual(split: SplitResult) -> str | None:
-    """The usual method, neither served nor a half of it, that finds most by NDCG@10; `None` without one."""
+def best_baseline(split: SplitResult) -> str | None:
+    """The baseline with the highest NDCG@10; `None` without one."""
     values = {
-        name: metadata.figures["ndcg_at_10"]
-        for name, metadata in split.systems.items()
-        if name != SERVED and name not in _HALVES and "ndcg_at_10" in metadata.figures
+        name: result.figures["ndcg_at_10"]
+        for name, result in split.systems.items()
+        if name != SERVED and name not in _ABLATIONS and "ndcg_at_10" in result.figures
     }
     return max(values, key=lambda name: value_of(values[name]), default=None)
 
@@ -59,6 +57,6 @@ def value_of(figure: Interval | float) -> float:
 def _class(name: str, best: str | None) -> str:
     if name == SERVED:
         return "served"
-    if name in _HALVES:
+    if name in _ABLATIONS:
         return "half"
     return "rival" if name == best else "other"

@@ -1,4 +1,4 @@
-"""Readers drawn by lot, with what the served pipeline recommends each, and why."""
+"""A random sample of readers, with what the served pipeline recommends to each, and why."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ N_RECOMMENDED = 10
 def sample_readers(
     folder: DataFolder, generation: Generation, snapshot: Snapshot, settings: Settings
 ) -> list[SampleReader]:
-    """At most twenty readers with a nightly list; the same data draws the same ones.
+    """At most `N_READERS` readers with a nightly list; the same ones for the same data.
 
     Args:
         folder: the data folder.
-        generation: what is served.
-        snapshot: what it was made from.
-        settings: which interactions count as seen and as positive.
+        generation: the generation that is served.
+        snapshot: its snapshot.
+        settings: which interactions are seen and positive, and the seed.
     """
     artifact = artifact_folder(folder, "collaborative", generation.collaborative_id)
     users = _drawn(orjson.loads((artifact / "users.json").read_bytes()), settings.evaluation.seed)
@@ -78,7 +78,7 @@ def _drawn(users: list[str], seed: int) -> list[str]:
 
 
 def _factors(generation: Generation, training: Training) -> Factors:
-    """The night's factors, those of these users as the weighted sums of the fold-in factors of what they liked."""
+    """The night's book factors; each user's are the weighted sum of the fold-in factors of their history."""
     known = generation.fold_in
     items, fold_in = (
         _as_long(np.asarray(factors), training.n_books) for factors in (known.item_factors, known.fold_in_factors)
@@ -88,7 +88,7 @@ def _factors(generation: Generation, training: Training) -> Factors:
 
 
 def _as_long(factors: NDArray[np.float32], n_books: int) -> NDArray[np.float32]:
-    """With a row of zeros for each book the factors are too old to know."""
+    """With a row of zeros for each book that is newer than the factors."""
     return np.concatenate((factors, np.zeros((n_books - len(factors), factors.shape[1]), np.float32)))
 
 

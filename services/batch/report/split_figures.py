@@ -27,7 +27,7 @@ class Figure:
 
 
 def ranking_figures(split: SplitResult, evaluation: Evaluation) -> list[Figure]:
-    """The recommenders one under the other, by the two metrics that matter most for this kind of split."""
+    """Each recommender by the two main metrics of this kind of split."""
     systems = keyed(split)
     names = [name for name in _RANKED.get(split.kind, _RANKED_ELSEWHERE) if name in evaluation.metrics]
     return [
@@ -39,20 +39,20 @@ def ranking_figures(split: SplitResult, evaluation: Evaluation) -> list[Figure]:
 def group_figures(split: SplitResult) -> list[Figure]:
     """Quality by activity of the readers and by popularity of the books."""
     systems = keyed(split)
-    activity = group_plot(systems, split.activity_groups, lambda one: one.metadata.by_activity, "NDCG@10 by activity")
+    activity = group_plot(systems, split.activity_groups, lambda one: one.result.by_activity, "NDCG@10 by activity")
     popularity = group_plot(
-        systems, split.popularity_groups, lambda one: one.metadata.by_popularity, "Recall@20 by popularity"
+        systems, split.popularity_groups, lambda one: one.result.by_popularity, "Recall@20 by popularity"
     )
     return [
         Figure("By how much readers had read", "NDCG@10; groups by number of books liked before", activity),
-        Figure("By how popular the books were", "Recall@20 of the books to foresee", popularity),
+        Figure("By how popular the books were", "Recall@20 of the books to find", popularity),
     ]
 
 
 def tradeoff_figures(split: SplitResult, evaluation: Evaluation) -> list[Figure]:
     """Accuracy against coverage, popularity and novelty of the lists."""
     systems = keyed(split)
-    traded = [name for name in _TRADED if name in evaluation.metrics and name in systems[0].metadata.figures]
+    traded = [name for name in _TRADED if name in evaluation.metrics and name in systems[0].result.figures]
     return [
         Figure(
             evaluation.metrics[name].title,

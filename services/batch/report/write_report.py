@@ -1,4 +1,4 @@
-"""Reports on disk: `report.html` and `report.json` of an evaluation, or of a generation, where the API finds them."""
+"""Reports on disk, as a page and as JSON, where the API finds them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.batch.evaluate.evaluation import Evaluation
 from services.batch.evaluate.metric_registry import METRICS
 from services.batch.evaluate.nightly_evaluation import read_split
 from services.batch.ingest.snapshot import Snapshot, open_snapshot
-from services.batch.report.cluster_map_data import cluster_metadata
+from services.batch.report.cluster_map_data import clusters_on_map
 from services.batch.report.document import Report
 from services.batch.report.page import page
 from services.batch.report.sample_readers import sample_readers
@@ -19,7 +19,7 @@ from shared.settings import Settings
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write the page at this path and the document beside it, with the ending `.json`."""
+    """Write the page at this path and the document beside it as `.json`."""
     written = page(report)
     write_durably(path.with_suffix(".json"), report.model_dump_json(indent=1).encode())
     write_durably(path, written)
@@ -28,18 +28,18 @@ def write_report(path: Path, report: Report) -> None:
 def report_of_generation(
     folder: DataFolder, generation: Generation, evaluation: Evaluation, settings: Settings
 ) -> Report:
-    """A full evaluation of a generation, with its tribes and a sample of its readers."""
+    """The report of an evaluation of this generation."""
     return Report(
         scope="full",
         evaluation=evaluation,
-        tribes=cluster_metadata(artifact_folder(folder, "content", generation.manifest.artifacts["content"])),
+        tribes=clusters_on_map(artifact_folder(folder, "content", generation.manifest.artifacts["content"])),
         readers=sample_readers(folder, generation, open_snapshot(folder, generation.manifest.snapshot), settings),
         tuning=read_record(folder),
     )
 
 
 def write_night_report(folder: DataFolder, generation: Generation, snapshot: Snapshot, settings: Settings) -> None:
-    """Write what a night has measured of itself as the report of its generation."""
+    """Write the report of a night's own evaluation."""
     whole = report_of_generation(
         folder, generation, _evaluation_of_night(folder, generation, snapshot, settings), settings
     )

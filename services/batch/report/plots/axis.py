@@ -1,4 +1,4 @@
-"""Axes of plots that are as wide as the page: horizontal places in percent, vertical ones in pixels."""
+"""Axes of plots as wide as the page: horizontal positions in percent, vertical ones in pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEFT, RIGHT = 3.0, 97.0  # percent
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Numbers from `low` to `high`, at places from `start` to `end`."""
+    """Numbers from `low` to `high` at positions from `start` to `end`."""
 
     low: float
     high: float
@@ -19,22 +19,22 @@ class Axis:
     end: float = RIGHT
 
     def at(self, value: float) -> float:
-        """The place of a number."""
+        """The position of a number."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def percent(self, value: float) -> str:
-        """The place of a number on an axis that is measured in percent."""
+        """The position of a number on an axis in percent."""
         return f"{self.at(value):.2f}%"
 
     def ticks(self, n: int = 6) -> list[float]:
-        """At most about `n` round numbers within."""
+        """About `n` round numbers within the axis."""
         step = _round_step((self.high - self.low) / n)
         first = math.ceil(self.low / step - 1e-9)
         return [count * step for count in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def axis_over(values: Sequence[float], *, start: float = LEFT, end: float = RIGHT, from_zero: bool = False) -> Axis:
-    """An axis that holds these numbers, with a little room, or from 0 on."""
+    """An axis that holds these numbers with a margin, or starts at 0."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return Axis(0.0 if from_zero else low - room, high + room, start, end)
@@ -52,6 +52,6 @@ def written(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _round_step(least: float) -> float:
-    size = 10.0 ** math.floor(math.log10(least))
-    return next(size * step for step in (1, 2, 5, 10) if size * step >= least * 0.999)
+def _round_step(min_step: float) -> float:
+    size = 10.0 ** math.floor(math.log10(min_step))
+    return next(size * step for step in (1, 2, 5, 10) if size * step >= min_step * 0.999)

@@ -1,4 +1,4 @@
-"""Quality by group, from left to right: one line for each system, the served pipeline and its best rival in front."""
+"""Quality by group from left to right: a line for each recommender, the served one and its best rival in front."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def group_plot(
     of_system: Callable[[Keyed], Sequence[Interval | None]],
     title: str,
 ) -> Markup:
-    """The plot; groups nobody is in are left out."""
+    """The plot, without empty groups."""
     shown = [place for place, group in enumerate(groups) if group.n]
     lines = {system.name: [of_system(system)[place] for place in shown] for system in systems if of_system(system)}
     heights = [bound for line in lines.values() for figure in line if figure for bound in (figure.value,)]
@@ -100,5 +100,5 @@ def _line(system: Keyed, figures: Sequence[Interval | None], across: Axis, up: A
 
 
 def _short(title: str) -> str:
-    """A group's name where there is little room."""
+    """A short name for a group."""
     return _SHORT.get(title, title.replace(" to ", "\N{EN DASH}").removesuffix(" liked"))

@@ -1,4 +1,4 @@
-"""Systems one under the other: a dot where each is, a line as long as its 95 % interval."""
+"""Recommenders one under the other: a dot for the value, a line for its 95 % interval."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _DOT = 6
 
 def interval_plot(systems: list[Keyed], metric: str, title: str) -> Markup:
     """The plot of one metric, best first."""
-    some = [system for system in systems if metric in system.metadata.figures]
-    some.sort(key=lambda system: -value_of(system.metadata.figures[metric]))
-    figures = [system.metadata.figures[metric] for system in some]
+    some = [system for system in systems if metric in system.result.figures]
+    some.sort(key=lambda system: -value_of(system.result.figures[metric]))
+    figures = [system.result.figures[metric] for system in some]
     bounds = [bound for figure in figures for bound in _bounds(figure)]
     axis = axis_over(bounds, from_zero=True)
     height = _ROW * len(some) + 24
@@ -47,7 +47,7 @@ def interval_plot(systems: list[Keyed], metric: str, title: str) -> Markup:
     return tag(
         "svg",
         tag("title", title),
-        tag("desc", "; ".join(f"{system.title} {value_of(system.metadata.figures[metric]):.4f}" for system in some)),
+        tag("desc", "; ".join(f"{system.title} {value_of(system.result.figures[metric]):.4f}" for system in some)),
         *lines,
         *rows,
         cls="plot",

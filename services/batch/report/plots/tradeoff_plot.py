@@ -1,4 +1,4 @@
-"""Accuracy against what the lists are like: each system a numbered disc."""
+"""Accuracy against a property of the lists: a numbered disc for each recommender."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _HINTS = {"higher": "further right is better", "lower": "further left is better"
 
 
 def tradeoff_plot(systems: list[Keyed], across: str, upwards: str, metrics: dict[str, MetricMetadata]) -> Markup:
-    """NDCG upwards, a measure of lists from left to right."""
-    some = [system for system in systems if {across, upwards} <= set(system.metadata.figures)]
-    points = [(value_of(one.metadata.figures[across]), value_of(one.metadata.figures[upwards])) for one in some]
+    """`upwards` against `across`, both names of metrics."""
+    some = [system for system in systems if {across, upwards} <= set(system.result.figures)]
+    points = [(value_of(one.result.figures[across]), value_of(one.result.figures[upwards])) for one in some]
     right = axis_over([x for x, _ in points], start=8, end=94)
     up = axis_over([y for _, y in points], start=_BOTTOM, end=_TOP)
     grid = [

@@ -1,4 +1,4 @@
-"""How a search for better settings went: every trial a dot, the best so far a line."""
+"""The course of a search for better settings: a dot for each trial, a line for the best so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOP, _BOTTOM, _HEIGHT = 14.0, 196.0, 238
 def search_plot(trials: list[Trial]) -> Markup:
     """Values in the order of the trials; pruned ones are hollow."""
     whole = [trial.value for trial in trials if not trial.pruned]
-    # What fails altogether would press the rest into one line.
+    # Trials that fail altogether would press the others into one line.
     floor = min((value for value in whole if value > max(whole) / 2), default=0.0)
     up = axis_over([floor, max(whole, default=1.0)], start=_BOTTOM, end=_TOP)
     across = Axis(1, max(2, len(trials)), 8.0, 97.0)
@@ -56,7 +56,7 @@ def search_plot(trials: list[Trial]) -> Markup:
 
 
 def setting_plot(trials: list[Trial], name: str) -> Markup | None:
-    """Values against one setting; `None` where it is no number, or was the same in every trial."""
+    """Values against one setting; `None` if it is not a number or never varied."""
     whole = [trial for trial in trials if not trial.pruned and isinstance(trial.settings.get(name), int | float)]
     places = [float(trial.settings[name]) for trial in whole]
     if len(set(places)) < 2:  # noqa: PLR2004  # a curve has two points

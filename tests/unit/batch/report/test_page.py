@@ -1,4 +1,4 @@
-"""The report page: it opens with the answer, shows every figure of the document, and nothing in it is alive."""
+"""The report page: it opens with the result, shows every figure of the document, and loads and runs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from markupsafe import Markup
 
 from services.batch.metrics.bootstrap import Interval
-from services.batch.report.cluster_map_data import cluster_metadata
+from services.batch.report.cluster_map_data import clusters_on_map
 from services.batch.report.document import Report
 from services.batch.report.headline import headline
 from services.batch.report.page import page
@@ -104,7 +104,7 @@ def test_what_looks_like_markup_in_a_title_is_text(parsed):
     assert parsed.text.count(NASTY) > 10
 
 
-def test_nothing_on_the_page_is_alive_or_comes_from_elsewhere(parsed):
+def test_the_page_runs_nothing_and_loads_nothing(parsed):
     names = {name for name, _ in parsed.attributes}
     assert not {name for name in names if name.startswith("on")}
     assert not names & {"style", "src", "href", "xlink:href", "action"}
@@ -159,7 +159,7 @@ def test_the_first_sentence_is_the_answer(difference, says):
     assert page(Report(scope="full", evaluation=evaluation)).decode().count("<h1>") == 1
 
 
-def test_without_anybody_to_ask_there_is_a_page_all_the_same():
+def test_without_test_users_there_is_a_page():
     nobody = evaluation_of_world().model_copy(update={"splits": []})
     assert "too few readers" in Parsed(page(Report(scope="night", evaluation=nobody)).decode()).text
 
@@ -172,17 +172,17 @@ def test_a_search_that_found_nothing_says_so(report):
 
 def test_the_map_has_every_active_book_and_no_other(tmp_path):
     folder = content_artifact(tmp_path)
-    tribes = cluster_metadata(folder)
+    tribes = clusters_on_map(folder)
     assert sum(tribe.n_books for tribe in tribes) == sum(len(tribe.points) for tribe in tribes) == N_BOOKS - 1
     assert [tribe.n_books for tribe in tribes] == sorted((tribe.n_books for tribe in tribes), reverse=True)
     assert all(0 <= place <= 1000 for tribe in tribes for point in tribe.points for place in point)
     positions = np.load(folder / "map.npy")
     positions[INACTIVE] = 1e6
     np.save(folder / "map.npy", positions)
-    assert cluster_metadata(folder) == tribes, "where an inactive book would lie moves nothing"
+    assert clusters_on_map(folder) == tribes, "where an inactive book would lie moves nothing"
 
 
-def test_whatever_is_not_markup_is_escaped():
+def test_text_and_attributes_are_escaped():
     assert tag("p", "<b>", Markup("<i></i>"), None, cls='"x"') == '<p class="&#34;x&#34;">&lt;b&gt;<i></i></p>'
     assert joined("a&b", 3) == "a&amp;b3"
 
