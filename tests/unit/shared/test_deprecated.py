@@ -4,6 +4,7 @@ import pytest
 
 from shared import deprecated
 from shared.deprecated import artifact_now, artifact_then, existing_file, generation_now, setting_now, tuning_now
+from tests.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,13 @@ def test_a_manifest_is_translated_at_every_depth():
 def test_no_retired_name_is_the_successor_of_another():
     for table in (deprecated.SETTINGS, deprecated.FIELDS, deprecated.KINDS, deprecated.RECOMMENDERS):
         assert not set(table) & set(table.values())
+
+
+def test_the_glossary_lists_every_retired_setting_and_file():
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    for retired, now in deprecated.SETTINGS.items():
+        rest = "" if "." in retired else "__…"
+        rows = [f"{name.replace('.', '__').upper()}{rest}" for name in (retired, now)]
+        assert f"| `{rows[0]}` | `{rows[1]}` |" in glossary
+    for now, retired in deprecated.FILES.items():
+        assert f"| `{retired}` | `{now}` |" in glossary
