@@ -42,7 +42,7 @@ def _task(step: dict[str, Any], night: Any, *, keep_collaborative: bool = False)
         task_id = step["name"].replace("-", "_")
         build = task(task_id=task_id, doc_md=step["does"], execution_timeout=timeout(step["name"]))(run_building_step)
         return build(night, step["name"])
-    return {"gate": gate, "collect": collect}[step["name"]](night)
+    return gate(night) if step["name"] == "gate" else collect(night)
 
 
 def _release_after(tasks: dict[str, Any]) -> None:

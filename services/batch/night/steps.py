@@ -105,7 +105,8 @@ class StepsOfRun:
             made = artifacts.make(step)
             facts = artifacts.facts(step)
             self._facts |= facts
-            account: Account = {**made, **{f"n_{name}": n for name, n in facts.items()}, "built": artifacts.built}
+            counts = {f"n_{name}": n for name, n in facts.items()}
+            account: Account = dict(made) | counts | {"built": artifacts.built}
             if made.get("evaluation"):
                 metrics = artifacts.folder_of("evaluation") / "metrics.json"
                 account["metrics"] = orjson.loads(metrics.read_bytes())

