@@ -160,14 +160,14 @@ def searched() -> list[Recommender]:
 
 def _als(rank: int, decay: float) -> FactorModel:
     settings = CollaborativeSettings(algorithm="als", rank=rank, history_decay=decay)
-    return FactorModel(f"als {rank} {decay}", settings)
+    return FactorModel(f"als {rank} {decay}", "ALS (implicit)", settings)
 
 
 def _svd(rank: int, exponent: float, decay: float) -> FactorModel:
     settings = CollaborativeSettings(
         rank=rank, user_exponent=exponent, book_exponent=exponent, history_decay=decay, history_books=1000
     )
-    return FactorModel(f"svd {rank} {exponent} {decay}", settings)
+    return FactorModel(f"svd {rank} {exponent} {decay}", "Scaled SVD", settings)
 
 
 def steps(settings: Settings, content: Path | None) -> list[Recommender]:

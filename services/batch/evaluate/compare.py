@@ -1,4 +1,4 @@
-"""Systems side by side: each learns from the training part of one split and is scored on the same users and books."""
+"""Recommenders side by side: each learns from the training part of one split; all are scored on the same test users."""
 
 from __future__ import annotations
 
@@ -29,22 +29,6 @@ from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.log import get_logger
 from shared.settings import Group, Settings
 
-TITLES = {
-    "served": "Served pipeline",
-    "served-blend": "Its blend, not ranked anew",
-    "served-collaborative": "Its collaborative list",
-    "served-item_transitions": "Its item transitions",
-    "served-same_series_author": "Its series and authors",
-    "served-content": "Its content list",
-    "popularity": "Popularity",
-    "item-knn": "Item-kNN, cosine",
-    "plain-svd": "Plain SVD",
-    "als": "ALS (implicit)",
-    "ease": "EASE",
-    "prototype": "Prototype hybrid",
-    "tf-idf": "Tf-idf of texts",
-}
-
 
 def compare(
     kind: str,
@@ -60,7 +44,8 @@ def compare(
     A recommender that cannot learn from this data is skipped, with its reason.
 
     Raises:
-        ArtifactError: nobody can be asked about, or a system recommends what the user has seen.
+        ArtifactError: the split has no test user.
+        NightshelfError: a list holds what the user has seen.
     """
     seed, progress = context.settings.evaluation.seed, context.progress
     split = whole.sample(max_users or len(whole.rows), seed=seed)
@@ -81,19 +66,19 @@ def compare_lists(
     whole: Split,
     split: Split,
     lists: Mapping[str, NDArray[np.int32]],
-    settings: Mapping[str, dict[str, Setting]],
+    descriptions: Mapping[str, RecommenderResult],
     books: BookMetadata,
     *,
     seed: int,
 ) -> SplitResult:
-    """Score lists that are there already; the first are what the others are held against.
+    """Score lists that exist already; the others are compared with the first.
 
     Args:
         kind: which sort of split.
         whole: the split with all its test users.
         split: the same with those that the lists are for.
-        lists: int32, (n_users, 50), by name of a system, best first, padded with -1.
-        settings: what each was made with, by the same name, where there is something to say.
+        lists: int32, (n_users, 50), by name of a recommender, best first, padded with -1.
+        descriptions: title and settings of each, without figures.
         books: what measures of lists need to know.
         seed: of the bootstrap.
 
@@ -102,14 +87,12 @@ def compare_lists(
     """
     comparison = _Comparison(split, books, seed=seed)
     for name, ranked in lists.items():
-        comparison.metadata[name] = comparison.measured(
-            name, ranked, RecommenderResult(title=TITLES.get(name, name), settings=settings.get(name, {}))
-        )
+        comparison.metadata[name] = comparison.measured(name, ranked, descriptions[name])
     return comparison.found(kind, whole)
 
 
 class _Comparison:
-    """One split, and what each system made of it so far."""
+    """One split, and the results on it so far."""
 
     def __init__(self, split: Split, books: BookMetadata, *, seed: int) -> None:
         self._split = split
@@ -121,15 +104,15 @@ class _Comparison:
         self.popularity, self._parts = popularity_groups(split)
 
     def add(self, system: Recommender, threads: int, progress: Progress) -> None:
-        title, settings = TITLES.get(system.name, system.name), settings_of(system)
+        title, settings = system.title, settings_of(system)
         started = time.perf_counter()
         try:
-            reranker = system.fit(self._split.training, threads=threads, progress=progress)
+            fitted = system.fit(self._split.training, threads=threads, progress=progress)
         except ModelError as error:
             self.metadata[system.name] = RecommenderResult(title=title, settings=settings, skipped=str(error))
             return
-        fitted = time.perf_counter()
-        ranked = reranker.rank(self._split.rows, LONGEST)
+        learned = time.perf_counter()
+        ranked = fitted.rank(self._split.rows, LONGEST)
         listed = time.perf_counter()
         self.metadata[system.name] = self.measured(
             system.name,
@@ -137,14 +120,14 @@ class _Comparison:
             RecommenderResult(
                 title=title,
                 settings=settings,
-                fit_seconds=round(fitted - started, 3),
-                rank_seconds=round(listed - fitted, 3),
+                fit_seconds=round(learned - started, 3),
+                rank_seconds=round(listed - learned, 3),
             ),
         )
         get_logger().info("evaluate.scored", system=system.name, seconds=round(time.perf_counter() - started, 2))
 
     def measured(self, name: str, ranked: NDArray[np.int32], metadata: RecommenderResult) -> RecommenderResult:
-        """The facts of a system with all figures of its lists."""
+        """The description of a recommender with all figures of its lists."""
         _refuse_seen(ranked, self._split, name)
         accuracy = accuracy_of_users(ranked, self._split.relevant)
         figures = {
@@ -196,7 +179,7 @@ class _Comparison:
 
 
 def settings_of(system: Recommender) -> dict[str, Setting]:
-    """What a system was run with: its fields, the groups of settings among them name by name."""
+    """What a recommender was run with: its fields, groups of settings among them field by field."""
     found: dict[str, Setting] = {}
     names: list[str] = [field.name for field in fields(system)] if is_dataclass(system) else []
     for name in names:
@@ -208,7 +191,7 @@ def settings_of(system: Recommender) -> dict[str, Setting]:
                 found |= {f"ranker_{name}": of for name, of in value.reranker.model_dump(mode="json").items()}
         elif isinstance(value, Group):
             found |= value.model_dump(mode="json")
-        elif name != "name" and isinstance(value, str | int | float | bool):
+        elif name not in ("name", "title") and isinstance(value, str | int | float | bool):
             found[name] = value
     return found
 
@@ -217,7 +200,7 @@ def _refuse_seen(ranked: NDArray[np.int32], split: Split, name: str) -> None:
     rows, places = np.nonzero(ranked >= 0)
     seen = split.training.seen[split.rows]
     if np.asarray(seen[rows, ranked[rows, places]]).any():
-        raise NightshelfError(f"The system {name} recommends books that the user has seen.")
+        raise NightshelfError(f"The recommender {name} lists books that the user has seen.")
 
 
 def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:

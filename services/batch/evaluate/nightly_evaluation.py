@@ -25,8 +25,9 @@ from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_matrix
 
 from services.batch.evaluate.baselines.popularity import MostPopular
-from services.batch.evaluate.baselines.served import Served
+from services.batch.evaluate.baselines.served import TITLES, Served
 from services.batch.evaluate.compare import compare_lists, settings_of
+from services.batch.evaluate.evaluation import RecommenderResult
 from services.batch.evaluate.evaluation import SplitResult as EvaluationSplit
 from services.batch.evaluate.metric_registry import LONGEST, BookMetadata
 from services.batch.ingest.interactions import Interactions
@@ -237,8 +238,10 @@ def _everything(
     named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
     if "blend" not in lists:
         settings = settings.model_copy(update={"reranker": RerankerSettings()})
+    descriptions = {name: RecommenderResult(title=TITLES.get(name, MostPopular.title), settings={}) for name in named}
     chosen = settings_of(Served("served", settings, content_artifact))
-    return compare_lists("time", whole, split, named, {"served": chosen}, metadata, seed=settings.evaluation.seed)
+    descriptions["served"] = RecommenderResult(title=TITLES["served"], settings=chosen)
+    return compare_lists("time", whole, split, named, descriptions, metadata, seed=settings.evaluation.seed)
 
 
 def _metrics(

@@ -1,1 +1,1 @@
-"""The systems that are scored side by side, one file each. `services.batch.evaluate.baselines.registry` names them."""
+"""The recommenders that are compared, one file each; `registry` lists them."""

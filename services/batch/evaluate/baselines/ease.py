@@ -8,12 +8,13 @@ than books the same P is (I - X^T (X X^T + λI)^-1 X) / λ (Woodbury), so that t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
+from services.batch.evaluate.baselines.recommender import FittedRecommender, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.errors import ModelError
@@ -33,8 +34,9 @@ class Ease:
     regularization: float = 250.0
     history_decay: float = 1.0
     name: str = "ease"
+    title: ClassVar[str] = "EASE"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
         """Invert the matrix of books liked together.
 
         Raises:
@@ -55,7 +57,7 @@ class Ease:
             of_all[:, liked] = histories[rows] @ weights
             return of_all
 
-        return ScoreReranker(training, scores)
+        return ScoreRanker(training, scores)
 
 
 def weights_of(positives: csr_matrix, regularization: float, *, threads: int) -> NDArray[np.float32]:

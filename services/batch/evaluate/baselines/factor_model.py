@@ -1,10 +1,10 @@
-"""A factor model behind the interface of the nightly one (`services.batch.models.factor_model`), over all books, unblended."""
+"""A factor model of the night (`services.batch.models.factor_model`) over all books, unblended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.batch.evaluate.baselines.recommender import FactorRanker, Reranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, FittedRecommender
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
 from services.batch.runtime.progress import Progress
@@ -16,9 +16,10 @@ class FactorModel:
     """What these settings name: scaled SVD, or ALS by the library `implicit`."""
 
     name: str
+    title: str
     settings: CollaborativeSettings
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
         """Factor.
 
         Raises:

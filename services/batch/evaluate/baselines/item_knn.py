@@ -7,12 +7,13 @@ of the user's ratings of its nearest books, each weighted by its similarity.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
+from services.batch.evaluate.baselines.recommender import FittedRecommender, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
@@ -32,8 +33,9 @@ class ItemKnn:
     n_neighbours: int = 50
     history_decay: float | None = None
     name: str = "item-knn"
+    title: ClassVar[str] = "Item-kNN, cosine"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
         """Find each book's nearest books."""
         stars = training.stars
         lengths = np.sqrt(np.asarray(stars.multiply(stars).sum(axis=0)).ravel())
@@ -56,7 +58,7 @@ class ItemKnn:
         def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.asarray((histories[rows] @ onto).toarray(), np.float32)
 
-        return ScoreReranker(training, scores)
+        return ScoreRanker(training, scores)
 
 
 def _largest(block: NDArray[np.float32], n: int) -> csr_matrix:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.batch.evaluate.baselines.recommender import FactorRanker, Reranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, FittedRecommender
 from services.batch.ingest.training_data import Training
 from services.batch.models.svd import right_singular_vectors
 from services.batch.runtime.progress import Progress
@@ -20,8 +21,9 @@ class PlainSvd:
     rank: int = 50
     seed: int = 7
     name: str = "plain-svd"
+    title: ClassVar[str] = "Plain SVD"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
         """Factor."""
         user_factors, item_factors = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
         return FactorRanker(training, user_factors, item_factors, threads=threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.batch.evaluate.baselines.recommender import FactorRanker, Reranker
+from services.batch.evaluate.baselines.recommender import FactorRanker, FittedRecommender
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
@@ -13,8 +13,9 @@ class MostPopular:
     """The books most liked that the user has not seen, ties by book number."""
 
     name = "popularity"
+    title = "Popularity"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
         """Count."""
         everyone = np.ones((len(training.users), 1), np.float32)
         return FactorRanker(training, everyone, training.popularity.astype(np.float32)[:, None], threads=threads)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.batch.evaluate.baselines.plain_svd import factors_of_stars
-from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
+from services.batch.evaluate.baselines.recommender import FittedRecommender, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 
@@ -31,12 +32,13 @@ class PrototypeHybrid:
     rank: int = 50
     seed: int = 7
     name: str = "prototype"
+    title: ClassVar[str] = "Prototype hybrid"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
         """Factor, and look up each user's favourite: the most stars, the latest of several."""
         users, items = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
         vectors = np.asarray(np.load(self.content_artifact / "vectors.npy", mmap_mode="r"), np.float32)
-        return ScoreReranker(training, partial(_scores, users, items, vectors, _favourites(training)))
+        return ScoreRanker(training, partial(_scores, users, items, vectors, _favourites(training)))
 
 
 def _scores(

@@ -1,7 +1,7 @@
-"""The interface of a system that can be evaluated: it learns from a training part, then ranks books for its users.
+"""The interface of a recommender that can be evaluated: it learns from a training part, then ranks books for its users.
 
-To add one, write a class with `name`, `fit` and what `fit` returns, and name it in `all_recommenders`. What it learns from
-is `Training` and nothing else; whatever it needs beside that (the content artifact) is given to its constructor.
+To add one, write a frozen dataclass with `name`, `title` and `fit` in a file of its own, and list it in `registry`. It
+learns from `Training` and nothing else; its constructor takes whatever else it needs, such as the content artifact.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from services.batch.runtime.progress import Progress
 _SCORES_AT_ONCE = 4_000_000
 
 
-class Reranker(Protocol):
-    """A system that has learned."""
+class FittedRecommender(Protocol):
+    """A recommender that has learned."""
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
         """The best `k` books of these users of the training part, int32, (n, k), best first, padded with -1.
@@ -30,14 +30,19 @@ class Reranker(Protocol):
 
 
 class Recommender(Protocol):
-    """Something to compare. `name` is a short identifier, unique among the systems of one evaluation."""
+    """Something to compare."""
 
     @property
     def name(self) -> str:
-        """A short identifier."""
+        """A short identifier, unique among the recommenders of one evaluation."""
         ...
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
+    @property
+    def title(self) -> str:
+        """What tables and reports call it."""
+        ...
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
         """Learn from this training part.
 
         Raises:
@@ -54,7 +59,7 @@ class Scores(Protocol):
         ...
 
 
-class ScoreReranker:
+class ScoreRanker:
     """Ranks by the scores of all books, block of users by block of users; ties by book number."""
 
     def __init__(self, training: Training, scores: Scores) -> None:
@@ -62,7 +67,7 @@ class ScoreReranker:
         self._scores = scores
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
-        """See `Reranker.rank`."""
+        """See `FittedRecommender.rank`."""
         ranked = np.full((len(rows), k), -1, np.int32)
         at_once = max(1, _SCORES_AT_ONCE // self._training.n_books)
         for first in range(0, len(rows), at_once):
@@ -99,7 +104,7 @@ class FactorRanker:
         self._threads = threads
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
-        """See `Reranker.rank`."""
+        """See `FittedRecommender.rank`."""
         user_factors = self._user_factors[rows]
         blocks = top_n(
             user_factors,

@@ -1,4 +1,4 @@
-"""Which systems are compared."""
+"""Which recommenders are compared. A new baseline is one file beside this one, and one line here."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ALS_RANK = 64
 
 
 def all_recommenders(settings: Settings, content_artifact: Path | None) -> list[Recommender]:
-    """Every system, the served pipeline first; without a content artifact those that need none."""
+    """All recommenders, the served pipeline first; without a content artifact those that need none."""
     als = CollaborativeSettings(
         algorithm="als", rank=ALS_RANK, history_decay=1, history_books=1000, seed=settings.collaborative.seed
     )
-    systems: list[Recommender] = [
+    recommenders: list[Recommender] = [
         Served("served", settings, content_artifact),
         Served("served-collaborative", settings, content_artifact, "collaborative"),
         Served("served-item_transitions", settings, content_artifact, "item_transitions"),
@@ -31,10 +31,19 @@ def all_recommenders(settings: Settings, content_artifact: Path | None) -> list[
     ]
     if settings.reranker.enabled:
         blended = settings.model_copy(update={"reranker": settings.reranker.model_copy(update={"enabled": False})})
-        systems.insert(1, Served("served-blend", blended, content_artifact))
+        recommenders.insert(1, Served("served-blend", blended, content_artifact))
     if content_artifact is not None:
-        systems.append(Served("served-content", settings, content_artifact, "content"))
-    systems += [MostPopular(), ItemKnn(), PlainSvd(), FactorModel("als", als), Ease()]
+        recommenders.append(Served("served-content", settings, content_artifact, "content"))
+    recommenders += [
+        MostPopular(),
+        ItemKnn(),
+        PlainSvd(),
+        FactorModel("als", "ALS (implicit)", als),
+        Ease(),
+    ]
     if content_artifact is not None:
-        systems += [PrototypeHybrid(content_artifact), Tfidf(settings.blend)]
-    return systems
+        recommenders += [
+            PrototypeHybrid(content_artifact),
+            Tfidf(settings.blend),
+        ]
+    return recommenders

@@ -1,4 +1,4 @@
-"""The served pipeline, whole or one list of it, behind the interface of a system."""
+"""The served pipeline, whole or one list of it, as a recommender to compare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from services.batch.evaluate.baselines.recommender import Reranker
+from services.batch.evaluate.baselines.recommender import FittedRecommender
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
@@ -18,6 +18,14 @@ from shared.artifacts.content import Neighbours
 from shared.recommend.blend import SOURCES
 from shared.settings import Settings
 
+TITLES = {
+    "served": "Served pipeline",
+    "served-blend": "Its blend, not reranked",
+    "served-collaborative": "Its collaborative list",
+    "served-item_transitions": "Its item transitions",
+    "served-same_series_author": "Its series and authors",
+    "served-content": "Its content list",
+}
 Source: TypeAlias = Literal["collaborative", "content", "item_transitions", "same_series_author"]
 
 
@@ -37,7 +45,12 @@ class Served:
     content_artifact: Path | None
     only: Source | None = None
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:
+    @property
+    def title(self) -> str:
+        """Of the usual ones; any other is called by its name."""
+        return TITLES.get(self.name, self.name)
+
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
         """Factor the training part, open the content artifact, and learn to rank where that is on.
 
         Raises:
@@ -53,8 +66,8 @@ class Served:
         if "content" in wanted and self.content_artifact is not None:
             neighbours = Neighbours.open(self.content_artifact, training.works)
         if self.only is None:
-            tribeless = np.full(training.n_books, -1, np.int32)
-            spread = popular_spread(training, tribeless if neighbours is None else neighbours.cluster_of)
+            no_clusters = np.full(training.n_books, -1, np.int32)
+            spread = popular_spread(training, no_clusters if neighbours is None else neighbours.cluster_of)
             reranker = train_reranker(training, neighbours, settings, threads=threads, progress=progress)
         return ServedPipeline(
             training,

@@ -7,6 +7,7 @@ A user is the sum of the recent books, the newest weighted most, as in the serve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from services.batch.content.embed import book_text
-from services.batch.evaluate.baselines.recommender import Reranker, ScoreReranker
+from services.batch.evaluate.baselines.recommender import FittedRecommender, ScoreRanker
 from services.batch.ingest.training_data import Training
 from services.batch.runtime.progress import Progress
 from shared.settings import BlendSettings
@@ -30,8 +31,9 @@ class Tfidf:
 
     settings: BlendSettings
     name: str = "tf-idf"
+    title: ClassVar[str] = "Tf-idf of texts"
 
-    def fit(self, training: Training, *, threads: int, progress: Progress) -> Reranker:  # noqa: ARG002  # the interface
+    def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
         """Weigh words."""
         columns = (training.books[name] for name in ("title", "authors", "genres", "description"))
         texts = [
@@ -44,7 +46,7 @@ class Tfidf:
         def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.asarray((_recent(training, rows, self.settings) @ words @ onto).toarray(), np.float32)
 
-        return ScoreReranker(training, scores)
+        return ScoreRanker(training, scores)
 
 
 def _recent(training: Training, rows: NDArray[np.int64], settings: BlendSettings) -> csr_matrix:

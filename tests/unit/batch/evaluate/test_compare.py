@@ -5,7 +5,7 @@ import pytest
 
 from services.batch.evaluate.baselines.ease import Ease
 from services.batch.evaluate.baselines.popularity import MostPopular
-from services.batch.evaluate.baselines.recommender import ScoreReranker
+from services.batch.evaluate.baselines.recommender import ScoreRanker
 from services.batch.evaluate.baselines.served import Served
 from services.batch.evaluate.compare import compare, settings_of
 from services.batch.evaluate.evaluation import Evaluation, read_evaluation, write_evaluation
@@ -27,7 +27,7 @@ CONTEXT = RunContext(Settings(batch=BatchSettings(threads=1)))
 class Oracle:
     """Knows what was asked for."""
 
-    name = "oracle"
+    name = title = "oracle"
 
     def __init__(self, split):
         self._split = split
@@ -37,13 +37,13 @@ class Oracle:
             wanted = self._split.relevant[np.searchsorted(self._split.rows, rows)].toarray()
             return wanted.astype(np.float32)
 
-        return ScoreReranker(training, scores)
+        return ScoreRanker(training, scores)
 
 
 class Repeating:
     """Recommends what was read."""
 
-    name = "repeating"
+    name = title = "repeating"
 
     def fit(self, training, **_how):
         class Reranker:
@@ -56,7 +56,7 @@ class Repeating:
 class Unable:
     """Cannot be had here."""
 
-    name = "unable"
+    name = title = "unable"
 
     def fit(self, _training, **_how):
         raise ModelError("The library is not installed.")
@@ -122,7 +122,7 @@ def test_what_cannot_be_run_is_skipped_with_its_reason(found):
 
 
 def test_a_system_that_recommends_what_was_read_is_refused(split, metadata):
-    with pytest.raises(NightshelfError, match="repeating recommends books that the user has seen"):
+    with pytest.raises(NightshelfError, match="repeating lists books that the user has seen"):
         compared(split, metadata, Repeating())
 
 
@@ -139,11 +139,11 @@ def test_with_nobody_to_ask_about_it_says_so(metadata):
 
 def test_chance_is_what_lists_at_random_find(split, metadata):
     class Random:
-        name = "random"
+        name = title = "random"
 
         def fit(self, training, **_how):
             chance = np.random.default_rng(1)
-            return ScoreReranker(training, lambda rows: chance.random((len(rows), N_BOOKS), np.float32))
+            return ScoreRanker(training, lambda rows: chance.random((len(rows), N_BOOKS), np.float32))
 
     found = compared(split, metadata, Random())
     assert found.systems["random"].figures["recall_at_50"].value == pytest.approx(found.chance_recall_at_50, abs=0.03)
