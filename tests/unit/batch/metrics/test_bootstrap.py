@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_interval_and_columns_share_draws():
 
 
 def test_resampling_in_pieces_covers_every_row(monkeypatch):
-    monkeypatch.setattr("services.batch.metrics.bootstrap._DRAWS_AT_ONCE", 70)
+    monkeypatch.setattr("services.batch.metrics.bootstrap._VALUES_AT_ONCE", 70)
     means = resampled_means(np.ones((20, 1)), seed=7, n_resamples=10)
     np.testing.assert_array_equal(means, np.ones((10, 1)))
 
