@@ -52,7 +52,7 @@ class SmallShop(DemoSource):
         return pd.concat([books, hostile], ignore_index=True).astype(demo.dtypes)
 
     def interactions(self, rejects: RejectLog) -> pd.DataFrame:
-        """What readers did with those books; whoever did something with The Hobbit did it with the hostile one too."""
+        """What readers did with those books; every interaction with The Hobbit is repeated for the hostile one."""
         text = dict.fromkeys(("user_id", "book_id", "kind"), str)
         rows = super().interactions(rejects).astype(text)
         rows = rows[rows["book_id"].isin(set(self.books(rejects)["book_id"]))]
@@ -61,7 +61,7 @@ class SmallShop(DemoSource):
 
 
 class WordEmbedder:
-    """Texts to unit vectors by the words they hold: no model to load, and books of the same words are still alike."""
+    """Texts as unit vectors by their words: without loading a model, books with the same words are still similar."""
 
     model_key = "words"
     dimensions = 64

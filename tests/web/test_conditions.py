@@ -22,14 +22,14 @@ class TestWithoutRedis:
         for view in ("", "#/find?q=Dune", "#/book/dune", "#/reader", "#/tribes", "#/operations"):
             page = visitor.go(view)
             expect(page.locator("main h1")).to_be_visible()
-            expect(page.locator(".notice[data-kind='redis']")).to_contain_text("Redis is away")
+            expect(page.locator(".notice[data-kind='redis']")).to_contain_text("Redis is unavailable")
 
     def test_a_reader_is_shown_popular_books_and_told_that_nothing_is_kept(self, visitor):
         page = visitor.go("#/reader/reader-0042")
         expect(page.locator(".recommendation")).to_have_count(10)
-        expect(page.locator(".strategy")).to_contain_text("Redis is away")
+        expect(page.locator(".strategy")).to_contain_text("Redis is unavailable")
         page.locator(".recommendation").first.get_by_role("button", name="5 stars").click()
-        expect(page.locator(".notice[data-kind='event']")).to_contain_text("not kept")
+        expect(page.locator(".notice[data-kind='event']")).to_contain_text("Not saved")
         expect(page.locator(".recommendation").first.locator(".star.lit")).to_have_count(0)
 
     def test_operations_shows_it(self, visitor):
@@ -44,7 +44,7 @@ class TestBeforeTheFirstNight:
 
     def test_operations_has_what_there_is(self, visit, unpublished):
         page = visit(unpublished).go("#/operations")
-        expect(page.locator(".lead")).to_have_text("Nothing is being served yet.")
+        expect(page.locator(".lead")).to_have_text("Nothing is served yet.")
         expect(page.locator("[data-panel='redis']")).to_have_attribute("data-state", "up")
 
 

@@ -50,7 +50,7 @@ class TestSearch:
 
     def test_nonsense_is_answered_with_a_word(self, visitor):
         page = visitor.go("#/find?q=xqzzkvw%20jjqq")
-        expect(page.locator("[data-found='nothing']")).to_contain_text("Nothing is called")
+        expect(page.locator("[data-found='nothing']")).to_contain_text("No book is called")
 
     def test_the_address_says_what_was_searched_and_back_goes_back(self, visitor):
         page = visitor.go("#/find?q=Dune")

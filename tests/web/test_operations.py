@@ -51,10 +51,10 @@ def test_the_report_is_linked_where_there_is_one(visitor, shop, api):
     reports = DataFolder(shop[0].data_dir).reports / api.ok("/readyz")["generation"]
     away = reports.rename(reports.with_name("away"))
     page = visitor.go("#/operations")
-    expect(page.locator("[data-panel='served']")).to_contain_text("There is no quality report")
+    expect(page.locator("[data-panel='served']")).to_contain_text("No quality report")
     away.rename(reports)
-    page.get_by_role("button", name="Look again").click()
-    page.get_by_role("link", name=re.compile("quality report")).click()
+    page.get_by_role("button", name="Refresh").click()
+    page.get_by_role("link", name="Quality report").click()
     expect(page.get_by_role("heading", name=re.compile("What is served finds"))).to_be_visible()
 
 
@@ -68,7 +68,7 @@ class TestRollback:
 
     def test_nothing_happens_without_confirmation(self, asked, shop, api):
         expect(asked).to_contain_text(shop[1][0])
-        asked.get_by_role("button", name="Leave it").click()
+        asked.get_by_role("button", name="Cancel").click()
         expect(asked).to_have_count(0)
         assert api.ok("/readyz")["generation"] == shop[1][1]
 

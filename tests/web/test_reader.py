@@ -1,4 +1,4 @@
-"""Reader: start anew or choose a demo reader, rate, dismiss, shift the weights, and see the list change each time."""
+"""Reader: start as a new reader or pick a demo reader, rate, dismiss, move the slider; the list changes each time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.settings import BlendSettings
 
 
 class OnTheList:
-    """The list of one reader, as it is shown."""
+    """The list of one reader as the page shows it."""
 
     def __init__(self, page):
         self.page = page
@@ -24,7 +24,7 @@ class OnTheList:
         return [row.get_attribute("data-book") for row in self.rows.all()]
 
     def scores(self, source):
-        """How strongly a list carries each book, as shown; 0 where it lacks the book."""
+        """The score of each book in one list, as shown; 0 where the list lacks it."""
         shown = [row.locator(f"[data-source='{source}'] .source-score") for row in self.rows.all()]
         return [float(score.inner_text()) if score.count() else 0.0 for score in shown]
 
@@ -43,7 +43,7 @@ def started(visitor):
     """A new reader's shelf."""
     page = visitor.go("#/reader")
     page.get_by_role("link", name="Start as a new reader").click()
-    expect(page.get_by_role("heading", level=1, name="Your night shelf")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Your shelf")).to_be_visible()
     return OnTheList(page)
 
 
@@ -89,7 +89,7 @@ class TestNewReader:
         visitor.arrived()
         expect(page.locator(f".given [data-book='{book}'] .star.lit")).to_have_count(5)
         page.goto(f"{visitor.base}/#/reader")
-        page.get_by_role("button", name="Start anew").click()
+        page.get_by_role("button", name="Start over").click()
         expect(page.locator(".given")).to_have_count(0)
 
 
@@ -115,10 +115,10 @@ class TestDemoReader:
     def test_each_item_says_why_it_is_there(self, chosen):
         expect(chosen.rows).to_have_count(10)
         for row in chosen.rows.all():
-            expect(row.locator(".reason")).to_contain_text(re.compile("Because of .+:|Popular|readers|about"))
+            expect(row.locator(".reason")).to_contain_text(re.compile("Because of .+:|Popular|readers|similar"))
             assert row.locator(".sources li").count() >= 1
 
-    def test_the_slider_shifts_the_weight_between_the_engines_at_once(self, chosen):
+    def test_the_slider_changes_the_weights_at_once(self, chosen):
         slider = chosen.page.get_by_role("slider", name="What counts")
         usual = chosen.books
         by_content = chosen.changes_by(lambda: slider.fill("100"))
@@ -126,10 +126,10 @@ class TestDemoReader:
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
         assert_ranked_by(chosen, 0, "collaborative", "item_transitions", "trending")
         assert by_content != by_readers
-        expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % content")
-        assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="As evaluated").click()) == usual
+        expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % descriptions")
+        assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="Reset").click()) == usual
 
-    def test_a_list_this_page_has_never_heard_of_is_named_all_the_same(self, visitor, api):
+    def test_a_list_unknown_to_the_page_still_has_a_name(self, visitor, api):
         def with_another(route):
             answer = route.fetch().json()
             answer["items"][0]["sources"] = {"item_transitions": 0.9, "night_owls": 0.4, "content": None}
@@ -149,6 +149,6 @@ def test_stars_given_on_a_books_page_shape_the_list(visitor):
     page.get_by_role("group", name="Rate Dune").get_by_role("button", name="5 stars").click()
     expect(page.locator(".notice")).to_contain_text("5 stars for Dune")
     page = visitor.go("#/reader")
-    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("link", name="Continue").click()
     expect(page.locator(".given [data-book='dune']")).to_be_visible()
     expect(page.locator(".recommendation .reason").first).to_contain_text("Dune")

@@ -84,7 +84,7 @@ def test_the_map_comes_nearer_and_goes_back(atlas):
         return canvas.evaluate(look)
 
     canvas.focus()
-    near = drawn_after(lambda: atlas.get_by_role("button", name="Nearer").click())
+    near = drawn_after(lambda: atlas.get_by_role("button", name="Zoom in").click())
     assert near != far
     assert drawn_after(lambda: canvas.press("0")) == far
 

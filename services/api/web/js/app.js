@@ -1,4 +1,4 @@
-/** Follows the address: one view at a time, and what the whole page says about the engine. */
+/** Shows the view that the address names, and notices about the service. */
 
 import { ApiError, pageFacts } from "./data/api.js";
 import { book } from "./views/book.js";
@@ -8,15 +8,15 @@ import { find } from "./views/find.js";
 import { emptyShelf, failure, notice, withdraw } from "./parts/notice.js";
 
 /**
- * @typedef {object} Visit what a view is given
- * @property {string[]} path what stands behind the view's name in the address
+ * @typedef {object} Visit what a view gets
+ * @property {string[]} path the parts of the address after the view's name
  * @property {URLSearchParams} query
  * @property {any} facts see `PageFacts` of the API
- * @property {AbortSignal} signal aborted when someone goes elsewhere
+ * @property {AbortSignal} signal aborted when the view changes
  */
 
 const LOOK_AGAIN_MILLISECONDS = 5000;
-/** The first view is at hand; those behind are fetched when asked for. */
+/** Find and Book are loaded with the page, the other views on first use. */
 const VIEWS = {
   find: { title: "Find", load: async () => find },
   book: { title: "Book", load: async () => book },
@@ -72,7 +72,7 @@ async function show() {
   arrive(name);
 }
 
-/** Bring whoever came here to the heading; when the page opens, the browser's own place is right. @param {string} name */
+/** Focus the heading, except on the first load, where the browser's own focus is right. @param {string} name */
 function arrive(name) {
   const heading = main.querySelector("h1");
   document.title = `${heading?.textContent ?? VIEWS[name].title} · Nightshelf`;
@@ -83,7 +83,7 @@ function arrive(name) {
   first = false;
 }
 
-/** Ask what is served and how the engine is, and say what is out of the ordinary. */
+/** Get the page facts, and show a notice if the service is degraded. */
 async function look() {
   clearTimeout(looking);
   const facts = await pageFacts();
@@ -106,17 +106,17 @@ async function lookAgain(before) {
 /** @param {any} facts */
 function tell(facts) {
   if (facts.redis === "away") {
-    notice("redis", "Redis is away. You see popular books from memory instead of personal lists, and nothing you rate is kept until it is back.", "alert");
+    notice("redis", "Redis is unavailable. You see popular books instead of personal lists, and ratings are not saved until it is back.", "alert");
   } else withdraw("redis");
   const provenance = document.getElementById("provenance");
   if (!provenance) return;
   if (facts.simulated_readers) provenance.replaceChildren(el("span.tag", {}, "simulated readers"), " This is a demo. The readers and all their ratings are simulated.");
-  else provenance.textContent = "Recommendations from the ratings of this catalogue’s own readers.";
+  else provenance.textContent = "Recommendations are based on the ratings of this catalogue’s readers.";
 }
 
-/** Whoever finds the engine degraded says so here, so that the page's notice appears at once. */
+/** A view that gets a degraded answer sends this event, so that the notice appears at once. */
 document.addEventListener("nightshelf:look", () => look().catch(() => {}));
-/** The address belongs to the views: whoever skips to the content is brought there without it. */
+/** The address names the view, so the skip link moves the focus without changing it. */
 document.querySelector(".skip")?.addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();

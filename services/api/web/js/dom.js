@@ -1,4 +1,4 @@
-/** Makes elements. Text only ever becomes text: nothing here parses markup. */
+/** Creates elements. Text is always inserted as text, never parsed as markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -53,7 +53,7 @@ function fill(element, properties, children) {
 }
 
 /**
- * Say something to those who listen to the page.
+ * Announce a text to screen readers.
  * @param {string} text
  */
 export function announce(text) {
@@ -70,5 +70,5 @@ export function debounced(act, milliseconds) {
   };
 }
 
-/** Whether whoever looks asked for less motion. */
+/** Whether the user prefers reduced motion. */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

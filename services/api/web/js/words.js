@@ -1,12 +1,12 @@
-/** How figures, people and reasons are put into words, in one place. */
+/** Numbers, people and reasons as text. */
 
 const COUNT = new Intl.NumberFormat("en");
 const SOURCES = {
-  collaborative: { name: "Similar readers", reason: "readers with this taste like it" },
-  content: { name: "What it is about", reason: "it is about similar things" },
-  companions: { name: "Read next", reason: "readers of the same books went on to it" },
-  kin: { name: "Same hand", reason: "it is of the same series or author" },
-  trend: { name: "Just now", reason: "many like it just now" },
+  collaborative: { name: "Similar readers", reason: "readers with similar taste like it" },
+  content: { name: "Similar description", reason: "its description is similar" },
+  item_transitions: { name: "Read next", reason: "readers of the same books read it next" },
+  same_series_author: { name: "Same series or author", reason: "it has the same series or author" },
+  trending: { name: "Trending", reason: "many readers like it now" },
 };
 
 /** @param {number} n */
@@ -24,17 +24,17 @@ export function listed(parts) {
   return `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 }
 
-/** A list's readable name, also for lists this page has never heard of. @param {string} source */
+/** A list's name, also for lists this page does not know. @param {string} source */
 export function sourceName(source) {
   const plain = source.replaceAll("_", " ");
   return SOURCES[source]?.name ?? plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
 /** @param {string} source */
-const sourceReason = (source) => SOURCES[source]?.reason ?? `“${source.replaceAll("_", " ")}” lists it`;
+const sourceReason = (source) => SOURCES[source]?.reason ?? `it is in the list “${source.replaceAll("_", " ")}”`;
 
 /**
- * The lists that carried a recommendation, strongest first.
+ * The lists that contain a recommended book, highest score first.
  * @param {Record<string, number | null> | null | undefined} sources
  * @returns {[string, number][]}
  */
@@ -44,7 +44,7 @@ export function carriers(sources) {
 }
 
 /**
- * Why a recommendation is there, after the book it is because of.
+ * Why a book is recommended, without the book that led to it.
  * @param {{sources?: Record<string, number | null> | null, because?: object | null}} item
  */
 export function whyListed(item) {
@@ -55,7 +55,7 @@ export function whyListed(item) {
 }
 
 /**
- * What two books share, by description and by the catalogue.
+ * What two books have in common.
  * @param {{similarity: number, same_series: string | null, same_authors: string[], same_genres: string[], same_tribe: string | null}} book
  */
 export function whyAlike(book) {
@@ -64,7 +64,7 @@ export function whyAlike(book) {
   else if (book.same_authors.length) shared.push(`the author ${book.same_authors[0]}`);
   if (book.same_genres.length) shared.push(...book.same_genres.slice(0, 2));
   if (!shared.length && book.same_tribe) shared.push(`the tribe “${book.same_tribe}”`);
-  const alike = `Descriptions ${Math.round(100 * book.similarity)} % alike`;
+  const alike = `Descriptions ${Math.round(100 * book.similarity)} % similar`;
   return shared.length ? `${alike}. In common: ${shared.join(", ")}` : alike;
 }
 
@@ -91,16 +91,19 @@ export function ago(moment) {
 /** @param {string} moment ISO 8601 */
 export const moment = (moment) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
 
-/** A duration as people say it. @param {number | null} seconds */
+/** A duration as text. @param {number | null} seconds */
 export function duration(seconds) {
   if (seconds === null) return "";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   return seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
 }
 
+/** Whether a reader is a visitor of the page. @param {string} id */
+export const isVisitor = (id) => id.startsWith("you-");
+
 /** A reader's id as a name. @param {string} id */
 export function readerName(id) {
   const numbered = /^reader-0*(\d+)$/.exec(id);
   if (numbered) return `Reader ${numbered[1]}`;
-  return id.startsWith("you-") ? "You" : id;
+  return isVisitor(id) ? "Visitor" : id;
 }

@@ -1,9 +1,9 @@
-/** Talks to the API that served this page, and to no other host. */
+/** Requests to the API that served this page. */
 
-/** An answer that is not a success, with what the API says about it. */
+/** An error answer with its problem document. */
 export class ApiError extends Error {
   /**
-   * @param {number} status 0 when nobody answered
+   * @param {number} status 0 without an answer
    * @param {{title?: string, detail?: string, hint?: string, suggestions?: object[]}} problem
    */
   constructor(status, problem) {
@@ -55,5 +55,5 @@ export async function post(path, body, headers = {}) {
   return (await ask(path, options)).json();
 }
 
-/** What the page has to know first; asked again whenever something looks wrong. */
+/** The facts the page needs first; fetched again when an answer is degraded. */
 export const pageFacts = () => get("api/page");

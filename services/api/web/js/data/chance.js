@@ -1,4 +1,4 @@
-/** Ids that nobody has had before, also where the page is served without TLS. */
+/** Random ids, also where the page is served without TLS. */
 
 /** @returns {string} 128 random bits in letters and digits */
 export function freshId() {

@@ -1,4 +1,4 @@
-/** Tells the API what a reader did; the next answer already knows. */
+/** Sends what a reader did to the API; the next answer reflects it. */
 
 import { ApiError, post } from "./api.js";
 import { freshId } from "./chance.js";

@@ -1,4 +1,4 @@
-/** Who you are to the shelf, kept in this browser only: an id of your own making and the stars you gave. */
+/** You as a reader, stored in this browser only: a random id and your ratings. */
 
 import { freshId } from "./chance.js";
 
@@ -12,10 +12,10 @@ const KEY = "nightshelf.me";
 /** @type {Me | undefined} */
 let remembered;
 
-/** A new reader, unlike all others. @returns {Me} */
+/** A new reader. @returns {Me} */
 const someone = () => ({ id: `you-${freshId()}`, ratings: {} });
 
-/** @returns {Me} you, as this browser knows you */
+/** @returns {Me} the reader of this browser */
 export function me() {
   if (!remembered) {
     try {
@@ -27,8 +27,8 @@ export function me() {
   return /** @type {Me} */ (remembered);
 }
 
-/** Begin as somebody nobody has heard of. */
-export function startAnew() {
+/** Become a new reader. */
+export function startOver() {
   remembered = someone();
   keep();
 }
@@ -45,6 +45,6 @@ function keep() {
   try {
     localStorage.setItem(KEY, JSON.stringify(remembered));
   } catch {
-    /* A browser that keeps nothing forgets you when the page is closed. */
+    /* Without storage the browser forgets you when the page closes. */
   }
 }

@@ -1,4 +1,4 @@
-/** Whole records of books by id, asked for together and remembered: covers are drawn from them. */
+/** Records of books by id, fetched together and cached; covers are drawn from them. */
 
 import { get } from "./api.js";
 
@@ -7,7 +7,7 @@ const AT_ONCE = 50;
 const remembered = new Map();
 
 /**
- * The records of these books, as far as they are known.
+ * The records of these books, without unknown ids.
  * @param {string[]} ids
  * @param {AbortSignal} [signal]
  * @returns {Promise<Map<string, any>>}

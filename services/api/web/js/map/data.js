@@ -1,18 +1,18 @@
-/** The map's bytes made into arrays, and a grid that finds the book under the pointer among a hundred thousand. */
+/** The map's bytes as arrays, and a grid that finds the book under the pointer among a hundred thousand. */
 
 const HEAD_BYTES = 24;
 const PER_CELL = 3;
 export const SIDE = 65535;
 
-/** All books by place. The layout of the bytes is described in services/api/page/book_map.py. */
+/** All books by position. services/api/page/book_map.py describes the layout of the bytes. */
 export class BookMap {
   /** @param {ArrayBuffer} bytes */
   constructor(bytes) {
     const view = new DataView(bytes);
-    if (view.byteLength < HEAD_BYTES || view.getUint32(0) !== 0x4e534d31) throw new Error("The map is not one this page can read.");
+    if (view.byteLength < HEAD_BYTES || view.getUint32(0) !== 0x4e534d31) throw new Error("This page cannot read the map.");
     const n = view.getUint32(4, true);
     this.n = n;
-    /** Width over height of the plane the books lie in. */
+    /** Width over height of the map. */
     this.shape = (view.getFloat32(12, true) - view.getFloat32(8, true)) / (view.getFloat32(20, true) - view.getFloat32(16, true) || 1) || 1;
     let at = HEAD_BYTES;
     const take = (Type) => {
@@ -29,7 +29,7 @@ export class BookMap {
     this.#sort();
   }
 
-  /** Put the books into cells, cell after cell in one array. */
+  /** Sort the books by grid cell into one array. */
   #sort() {
     this.cells = Math.max(1, Math.round(Math.sqrt(this.n / PER_CELL)));
     const starts = new Uint32Array(this.cells * this.cells + 1);
@@ -55,7 +55,7 @@ export class BookMap {
   }
 
   /**
-   * The book nearest to a place, -1 if none is within reach.
+   * The book nearest to a position, -1 if none is within reach.
    * @param {number} x @param {number} y @param {number} reachX @param {number} reachY
    * @param {(book: number) => boolean} [allowed]
    */
@@ -76,7 +76,7 @@ export class BookMap {
   }
 
   /**
-   * The next book in a direction: near, and not far off the line.
+   * The next book in a direction: near, and close to the line.
    * @param {number} from @param {number} dx -1, 0 or 1 @param {number} dy
    */
   next(from, dx, dy) {

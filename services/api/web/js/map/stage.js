@@ -1,4 +1,4 @@
-/** The map on its canvas: drawn, moved and looked at by pointer, finger or keyboard. */
+/** The map on its canvas, controlled by mouse, touch or keyboard. */
 
 import { get } from "../data/api.js";
 import { announce, el } from "../dom.js";
@@ -52,7 +52,7 @@ export function mapStage(map, names, colours, signal) {
     canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
   };
 
-  /** Names where the tribes are, the largest first, none over another. @param {CSSStyleDeclaration} style */
+  /** Draw the tribes' names, the largest tribe first, without overlaps. @param {CSSStyleDeclaration} style */
   const label = (style) => {
     const taken = [];
     const wanted = lit === null ? [...middles].sort((one, other) => other[1].n - one[1].n) : [...middles].filter(([tribe]) => tribe === lit);
@@ -81,7 +81,7 @@ export function mapStage(map, names, colours, signal) {
     return titles.get(book);
   };
 
-  /** Point at a book and say which it is. @param {number} book -1 for none @param {boolean} [spoken] */
+  /** Highlight a book and show its title. @param {number} book -1 for none @param {boolean} [spoken] */
   const point = async (book, spoken = false) => {
     if (book === pointed) return;
     pointed = book;
@@ -155,7 +155,7 @@ export function mapStage(map, names, colours, signal) {
     return map.nearest(x, y, 70000, 70000);
   };
 
-  /** Keep the pointed book in sight. @param {number} book */
+  /** Move the map so that a book is visible. @param {number} book */
   const reveal = (book) => {
     const [x, y] = camera.toCanvas(map.x[book], map.y[book]);
     const edge = 30 * ratio;
@@ -178,12 +178,12 @@ export function mapStage(map, names, colours, signal) {
   signal.addEventListener("abort", () => resize.disconnect());
 
   const buttons = el("div.map-buttons", { role: "group", "aria-label": "Zoom" },
-    el("button", { type: "button", "aria-label": "Nearer", onclick: () => zoom(KEY_ZOOM) }, "+"),
-    el("button", { type: "button", "aria-label": "Further", onclick: () => zoom(1 / KEY_ZOOM) }, "−"));
-  const help = el("p.map-help", { id: "map-help" }, "Drag to move, scroll or pinch to come nearer, click a book to open it. By keyboard: arrows go from book to book, plus and minus zoom, Enter opens.");
+    el("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoom(KEY_ZOOM) }, "+"),
+    el("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoom(1 / KEY_ZOOM) }, "−"));
+  const help = el("p.map-help", { id: "map-help" }, "Drag to move, scroll or pinch to zoom, click a book to open it. Keyboard: arrow keys move from book to book, plus and minus zoom, Enter opens a book.");
   return {
     element: el("figure.map-stage", {}, el("div.map-frame", {}, canvas, ring, card, buttons), el("figcaption", {}, help)),
-    /** Let one tribe stand out. @param {number | null} tribe */
+    /** Highlight one tribe. @param {number | null} tribe */
     light(tribe) {
       lit = tribe;
       redraw();
@@ -196,7 +196,7 @@ export function mapStage(map, names, colours, signal) {
   };
 }
 
-/** Pointer, fingers and wheel. @param {HTMLCanvasElement} canvas @param {any} acts */
+/** Mouse, touch and wheel. @param {HTMLCanvasElement} canvas @param {any} acts */
 function listen(canvas, { below, bookAt, point, open, zoom, move }) {
   /** @type {Map<number, number[]>} */
   const down = new Map();

@@ -1,4 +1,4 @@
-/** A colour for every tribe: hues far apart for neighbours in number, as light as the page asks for. */
+/** A colour for every tribe: distant hues for neighbouring numbers, lighter in the dark scheme. */
 
 const GOLDEN_ANGLE = 2.399963;
 

@@ -1,4 +1,4 @@
-/** Typographic covers, drawn: the same title always has the same one. Palette by tribe, ornament and setting by title. */
+/** Drawn covers: the same title always gets the same one. The palette depends on the tribe, the rest on the title. */
 
 import { el } from "../dom.js";
 import { ornament, ORNAMENTS } from "./ornaments.js";
@@ -39,14 +39,14 @@ function randomFrom(seed) {
   };
 }
 
-/** Letters that must fit in a line, and in all: how large the title is set. @param {string} title */
+/** Font size that fits the longest word and the whole title. @param {string} title */
 function sizeOf(title) {
   const longest = Math.max(...title.split(/[\s-]+/).map((word) => word.length));
   const room = Math.min(92 / Math.max(longest, 4), 46 / Math.sqrt(Math.max(title.length, 8)));
   return Math.max(5.6, Math.min(room * 1.32, 16));
 }
 
-/** A title as a cover has it: without what stands behind a colon or in brackets, if that leaves something. */
+/** A title without the part after a colon or in brackets, if that leaves enough. */
 function shortTitle(title) {
   const short = title.replace(/\s*[:(].*$/u, "").trim();
   return short.length >= 3 ? short : title;
@@ -61,7 +61,7 @@ export function allowPictures(allowed) {
 }
 
 /**
- * The cover of a book. It says nothing that is not said beside it, so it is hidden from screen readers.
+ * The cover of a book. The text beside it says the same, so it is hidden from screen readers.
  * @param {{title: string, authors: string[], tribe?: {tribe: number} | null, image_url?: string | null}} book
  * @param {string} [kind] a class that sizes it
  * @returns {HTMLElement}
@@ -89,7 +89,7 @@ export function cover(book, kind = "") {
   return element;
 }
 
-/** @param {string} address @returns {HTMLElement} a picture that gives way to the drawn cover if it cannot be had */
+/** @param {string} address @returns {HTMLElement} a picture; the drawn cover stays if it fails to load */
 function picture(address) {
   const image = el("img.cover-picture", { alt: "", loading: "lazy", referrerpolicy: "no-referrer" });
   image.addEventListener("error", () => image.remove());

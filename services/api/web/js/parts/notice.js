@@ -1,4 +1,4 @@
-/** What the page says across its whole width: the engine is degraded, something could not be done. */
+/** Notices across the page, and the panels for errors and for an empty service. */
 
 import { el } from "../dom.js";
 
@@ -6,7 +6,7 @@ import { el } from "../dom.js";
 const shown = new Map();
 
 /**
- * Show a notice, once for each kind, until it is taken away.
+ * Show a notice, one for each kind, until it is withdrawn.
  * @param {string} kind
  * @param {string} text
  * @param {"calm" | "alert"} [tone]
@@ -26,7 +26,7 @@ export function withdraw(kind) {
   shown.delete(kind);
 }
 
-/** What is wrong, as a panel in place of what should be there. @param {import("../data/api.js").ApiError | Error} error */
+/** An error as a panel in place of the content. @param {import("../data/api.js").ApiError | Error} error */
 export function failure(error) {
   const problem = error.problem ?? {};
   return el(
@@ -45,8 +45,8 @@ export function emptyShelf() {
     {},
     el("div.bare-board", { "aria-hidden": "true" }),
     el("h1", { tabindex: "-1" }, "The shelf is still empty"),
-    el("p", {}, "No night has been published yet, or what was published cannot be loaded."),
+    el("p", {}, "Nothing has been published yet, or it cannot be loaded."),
     el("p.quiet", {}, "Run ", el("code", {}, "nightshelf demo"), " or ", el("code", {}, "nightshelf nightly --source FOLDER"),
-      "; this page notices by itself."),
+      "; this page updates by itself."),
   );
 }

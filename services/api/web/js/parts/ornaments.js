@@ -1,4 +1,4 @@
-/** What is drawn on a cover beside its title. Every ornament fills 200 x 300 and takes its colours from the cover. */
+/** Drawings for covers. Each fills 200 x 300 and takes its colours from the cover. */
 
 import { svg } from "../dom.js";
 

@@ -1,4 +1,4 @@
-/** Five stars as buttons: one stop of the Tab key, arrows to move between them, Enter or Space to give them. */
+/** Five star buttons: one Tab stop, arrow keys to move between them, Enter or Space to rate. */
 
 import { el } from "../dom.js";
 

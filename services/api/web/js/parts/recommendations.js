@@ -1,4 +1,4 @@
-/** A reader's list as it is shown: what is new, what moved, why each book is there, and what one can do about it. */
+/** A reader's recommendations: what is new, what moved, why each book is there, and buttons to react. */
 
 import { cover } from "./cover.js";
 import { calm, el } from "../dom.js";
@@ -15,7 +15,7 @@ const MOVE = { duration: 420, easing: "cubic-bezier(.2, .7, .2, 1)" };
  * @property {(book: any) => Promise<void>} onDismiss
  */
 
-/** A list that can be shown again and again; books that stay glide to their new places. */
+/** A list that updates in place; books that stay move to their new positions. */
 export class RecommendationList {
   /** @param {Acts} acts */
   constructor(acts) {
@@ -49,7 +49,7 @@ export class RecommendationList {
     return change;
   }
 
-  /** Whoever acted on a book that is gone goes on with the one in its place. @param {string | null | undefined} bookId */
+  /** Keep the focus on a book, or on the first one if it is gone. @param {string | null | undefined} bookId */
   refocus(bookId) {
     if (!bookId) return;
     const row = [...this.element.children].find((one) => one.dataset.book === bookId) ?? this.element.children[0];
@@ -91,11 +91,11 @@ function movement(moved) {
   return el("span.moved", {}, el("span", { "aria-hidden": "true" }, `${arrow}${Math.abs(moved)}`), el("span.visually-hidden", {}, ` ${word} ${Math.abs(moved)}`));
 }
 
-/** How strongly each list carries a book. @param {Record<string, number | null>} sources */
+/** The book's score in each list. @param {Record<string, number | null>} sources */
 function sourceBars(sources) {
   const found = carriers(sources);
   if (!found.length) return null;
-  return el("ul.sources", { "aria-label": "Lists that carry it" }, found.map(([source, score]) =>
+  return el("ul.sources", { "aria-label": "Scores by list" }, found.map(([source, score]) =>
     el("li", { "data-source": source }, el("span.source-name", {}, sourceName(source)),
       el("span.bar", { "aria-hidden": "true" }, el("span.bar-fill", { style: { width: `${Math.max(3, Math.round(100 * score))}%` } })),
       el("span.source-score", {}, score.toFixed(2)))));

@@ -20,11 +20,11 @@ export function rollbackDialog(served, to) {
       "form",
       { method: "dialog", onsubmit: (event) => { event.preventDefault(); confirm(); } },
       el("h2", { id: "rollback-heading" }, "Serve an earlier generation?"),
-      el("p", {}, "Every reader’s list changes within seconds. What readers did since then is kept."),
+      el("p", {}, "Every reader’s list changes within seconds. Events since then are kept."),
       el("dl.facts", {}, el("div", {}, el("dt", {}, "served now"), el("dd", {}, el("code", {}, served.id))),
         el("div", {}, el("dt", {}, "instead"), el("dd", {}, el("code", {}, to.id), ` made ${ago(to.created_at)}`))),
       el("label", { for: "operator-key" }, "Operator key"), key, wrong,
-      el("div.dialog-acts", {}, el("button.button", { type: "button", onclick: () => dialog.close() }, "Leave it"), go),
+      el("div.dialog-acts", {}, el("button.button", { type: "button", onclick: () => dialog.close() }, "Cancel"), go),
     ),
   ));
   const confirm = async () => {

@@ -1,4 +1,4 @@
-/** Books standing on a shelf: cover, title, author, and why they are there. */
+/** Books on a shelf: cover, title, author, and a note. */
 
 import { cover } from "./cover.js";
 import { el } from "../dom.js";
@@ -16,7 +16,7 @@ export const bookLink = (id) => `#/book/${encodeURIComponent(id)}`;
 /**
  * A shelf of books.
  * @param {Book[]} books
- * @param {{note?: Note, below?: Note, signal?: AbortSignal}} [options] `note` is said below each book, `below` stands there
+ * @param {{note?: Note, below?: Note, signal?: AbortSignal}} [options] `note` is a text below each book, `below` an element
  * @returns {Promise<HTMLElement>}
  */
 export async function shelf(books, { note, below, signal } = {}) {

@@ -1,4 +1,4 @@
-/** A search box that suggests books as one types (the combobox pattern of the ARIA practices). */
+/** A search box that suggests books as you type (the ARIA combobox pattern). */
 
 import { get } from "../data/api.js";
 import { debounced, el } from "../dom.js";
@@ -11,10 +11,10 @@ let made = 0;
 /**
  * @param {object} options
  * @param {string} options.label
- * @param {string} options.button what the button says
+ * @param {string} options.button the button's label
  * @param {string} [options.value]
- * @param {(text: string) => void} options.onSearch someone asked for what they typed
- * @param {(book: any) => void} options.onChoose someone chose a suggestion
+ * @param {(text: string) => void} options.onSearch the user searches for the text
+ * @param {(book: any) => void} options.onChoose the user picks a suggestion
  * @param {string} [options.placeholder]
  * @returns {HTMLFormElement}
  */
@@ -71,7 +71,7 @@ export function suggestBox({ label, button, value = "", onSearch, onChoose, plac
     try {
       show((await get(`api/books/search?q=${encodeURIComponent(text)}&limit=${MOST}`, asking.signal)).items);
     } catch {
-      /* Suggestions are a courtesy: whoever searches is told what is wrong. */
+      /* Suggestions are optional; the search itself reports errors. */
     }
   }, PAUSE_MILLISECONDS);
 

@@ -1,4 +1,4 @@
-/** Book: what it is, how it is liked, and its neighbours by description and by readers, each with its reason. */
+/** Book: its record, similar books, and what its readers read next, each with a reason. */
 
 import { get } from "../data/api.js";
 import { cover } from "../parts/cover.js";
@@ -21,18 +21,18 @@ export async function book({ path, facts, signal }) {
   ]);
   const about = near.by_content.length
     ? await shelf(near.by_content, { note: whyAlike, signal })
-    : el("p.quiet", {}, "Nothing is known of what it is about.");
+    : el("p.quiet", {}, "No similar books found.");
   const liked = near.by_readers.length
     ? await shelf(near.by_readers, { note: (other) => whyRead(other, near.by_readers), signal })
-    : el("p.quiet", {}, "Too few readers liked it to say.");
+    : el("p.quiet", {}, "Not enough ratings yet.");
   return el(
     "article.view.view-book",
     { "data-book": record.book_id },
     header(record, facts),
-    el("section", { "data-list": "content" }, el("h2", {}, "What it is about"),
-      el("p.section-note", {}, "Nearest by their descriptions."), about),
-    el("section", { "data-list": "readers" }, el("h2", {}, "What its readers also like"),
-      el("p.section-note", {}, "What those who liked it went on to read and like.",
+    el("section", { "data-list": "content" }, el("h2", {}, "Similar books"),
+      el("p.section-note", {}, "Books with the most similar descriptions."), about),
+    el("section", { "data-list": "readers" }, el("h2", {}, "What its readers read next"),
+      el("p.section-note", {}, "Books that readers of this book liked afterwards.",
         near.simulated_readers && [" ", el("span.tag", {}, "simulated readers")]), liked),
   );
 }
@@ -52,11 +52,11 @@ function header(record, facts) {
       el("p.byline", {}, people(record.authors)),
       facts_.length > 0 && el("p.quiet", {}, facts_.join(" · ")),
       el("p.rating", {}, ratingOf(record, facts.simulated_readers)),
-      record.description ? el("p.blurb", {}, record.description) : el("p.quiet", {}, "There is no description of it."),
+      record.description ? el("p.blurb", {}, record.description) : el("p.quiet", {}, "No description."),
       el("ul.chips", { "aria-label": "Genres and tribe" },
         record.genres.map((genre) => el("li.chip", {}, genre)),
         record.tribe && el("li", {}, el("a.chip.chip-link", { href: `#/tribes/${record.tribe.tribe}` }, `Tribe: ${record.tribe.name}`))),
-      el("div.book-rate", {}, el("p", { id: "rate-label" }, "Read it? Your stars shape your list."),
+      el("div.book-rate", {}, el("p", { id: "rate-label" }, "Have you read it? Rate it to improve your list."),
         stars(record, { value: me().ratings[record.book_id]?.value ?? 0, onRate: (value) => rate(record, value) })),
     ),
   );
@@ -66,9 +66,9 @@ function header(record, facts) {
 async function rate(record, value) {
   try {
     await report(me().id, record, "rating", value);
-    notice("rated", `${counted(value, "star")} for ${record.title}. Your list has changed.`);
+    notice("rated", `${counted(value, "star")} for ${record.title}. Your list is updated.`);
   } catch (error) {
-    notice("rated", `Your stars were not kept: ${error.message}`, "alert");
+    notice("rated", `Your rating was not saved: ${error.message}`, "alert");
     throw error;
   }
 }
@@ -76,6 +76,6 @@ async function rate(record, value) {
 /** @param {any} other @param {any[]} all */
 function whyRead(other, all) {
   const place = all.indexOf(other);
-  if (place === 0) return "The book its readers went on to most";
-  return `Its readers went on to it ${Math.max(1, Math.round(100 * other.closeness))} % as much as to the first`;
+  if (place === 0) return "Its readers’ top choice";
+  return `${Math.max(1, Math.round(100 * other.closeness))} % of the top choice’s score`;
 }

@@ -1,4 +1,4 @@
-/** Find: a search box, what it found, what may have been meant, and the shelves of what is well loved. */
+/** Find: a search box, its result or suggestions, and shelves of popular books. */
 
 import { ApiError, get } from "../data/api.js";
 import { cover } from "../parts/cover.js";
@@ -30,7 +30,7 @@ export async function find({ query, facts, signal }) {
     asked ? "section.hero.hero-small" : "section.hero",
     {},
     el("h1", { tabindex: "-1" }, asked ? "Find a book" : "What will you read tonight?"),
-    !asked && el("p.lead", {}, "Name a book you loved. Nightshelf finds its neighbours, and says why they are."),
+    !asked && el("p.lead", {}, "Name a book you love. Nightshelf finds similar books and explains why."),
     box,
   );
   const body = asked ? await result(asked, facts, signal) : await shelves(facts, signal);
@@ -64,11 +64,11 @@ async function result(asked, facts, signal) {
         others(answer.alternatives),
       ),
     ),
-    el("section", {}, el("h2", {}, "On the same shelf"), await shelf(answer.items, { signal })),
+    el("section", {}, el("h2", {}, "Similar books"), await shelf(answer.items, { signal })),
   );
 }
 
-/** Other books of the same title. @param {any[]} books */
+/** Other books with the same title. @param {any[]} books */
 function others(books) {
   if (!books.length) return null;
   const links = books.slice(0, 4).map((book) => el("li", {}, el("a", { href: bookLink(book.book_id) }, `${book.title} by ${people(book.authors)}`)));
@@ -79,8 +79,8 @@ function others(books) {
 function didYouMean(asked, error) {
   const suggestions = error.problem.suggestions ?? [];
   if (!suggestions.length) {
-    return el("section.empty", { "data-found": "nothing" }, el("h2", {}, `Nothing is called “${asked}”`),
-      el("p", {}, error.status === 404 ? "And nothing on the shelf comes near. Try an author, or fewer words." : error.message));
+    return el("section.empty", { "data-found": "nothing" }, el("h2", {}, `No book is called “${asked}”`),
+      el("p", {}, error.status === 404 ? "No title comes close. Try an author, or fewer words." : error.message));
   }
   const buttons = suggestions.slice(0, 7).map((book) =>
     el("li", {}, el("button.suggestion", { type: "button", onclick: () => again(book.title) },
@@ -96,7 +96,7 @@ function again(title) {
   location.hash = findLink(title);
 }
 
-/** What is well loved, overall and in some tribes. @param {any} facts @param {AbortSignal} signal */
+/** Popular books, overall and in the largest tribes. @param {any} facts @param {AbortSignal} signal */
 async function shelves(facts, signal) {
   const [popular, { tribes }] = await Promise.all([get("api/popular?limit=14", signal), get("api/tribes", signal)]);
   const largest = tribes.toSorted((one, other) => other.n_books - one.n_books).slice(0, SHELVES);
@@ -108,12 +108,12 @@ async function shelves(facts, signal) {
       throw error;
     }
   }));
-  if (!popular.items.length) return failure(new Error("The catalogue holds no rated book yet. Search finds what there is."));
+  if (!popular.items.length) return failure(new Error("No book has ratings yet. You can still search."));
   const note = (book) => ratingOf(book, facts.simulated_readers);
   return el(
     "div",
     {},
-    el("section", {}, el("h2", {}, "Well loved"), await shelf(popular.items, { note, signal })),
+    el("section", {}, el("h2", {}, "Popular books"), await shelf(popular.items, { note, signal })),
     ...(await Promise.all(rows.filter(([, items]) => items.length).map(async ([tribe, items]) =>
       el("section", {}, el("h2.tribe-heading", {}, el("a", { href: `#/tribes/${tribe.tribe}` }, tribe.name)), await shelf(items, { signal }))))),
   );

@@ -1,10 +1,10 @@
-/** Reader: choose a demo reader or start as a new one; rate, dismiss and shift the weights, and watch the list change. */
+/** Reader: pick a demo reader or become a new one; rate, dismiss, move the slider, and see the list change. */
 
 import { get } from "../data/api.js";
 import { cover } from "../parts/cover.js";
 import { announce, debounced, el } from "../dom.js";
 import { report } from "../data/events.js";
-import { me, startAnew } from "../data/memory.js";
+import { me, startOver } from "../data/memory.js";
 import { failure, notice, withdraw } from "../parts/notice.js";
 import { stars } from "../parts/rating.js";
 import { RecommendationList } from "../parts/recommendations.js";
@@ -12,17 +12,17 @@ import { records } from "../data/records.js";
 import { bookLink, shelf } from "../parts/shelf.js";
 import { suggestBox } from "../parts/suggest.js";
 import { weightSlider } from "../parts/weight_slider.js";
-import { counted, listed, people, readerName } from "../words.js";
+import { counted, listed, isVisitor, people, readerName } from "../words.js";
 
 const LISTED = 10;
 const TO_RATE = 6;
 const READERS = 8;
 const SLIDE_MILLISECONDS = 40;
 const STRATEGIES = {
-  hybrid: "From what similar readers like and from what the books are about",
-  collaborative: "From what similar readers like",
-  content: "From what the books you liked are about",
-  popular: "Popular books, spread over the tribes: nothing is known of this reader yet",
+  hybrid: "Based on similar readers and on similar descriptions",
+  collaborative: "Based on similar readers",
+  content: "Based on similar descriptions",
+  popular: "Popular books from all tribes, because this reader has no ratings yet",
 };
 
 /** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
@@ -30,7 +30,7 @@ export async function reader(visit) {
   return visit.path[0] ? oneReader(visit.path[0], visit) : choice(visit);
 }
 
-/** Whom to be. @param {import("../app.js").Visit} visit */
+/** The choice of a reader. @param {import("../app.js").Visit} visit */
 async function choice({ facts, signal }) {
   let readers = [];
   try {
@@ -44,18 +44,18 @@ async function choice({ facts, signal }) {
   return el(
     "div.view.view-readers",
     {},
-    el("section.hero.hero-small", {}, el("h1", { tabindex: "-1" }, "Whose shelf is it?"),
-      el("p.lead", {}, "Start with nothing and rate a few books, or look over a reader’s shoulder.")),
+    el("section.hero.hero-small", {}, el("h1", { tabindex: "-1" }, "Choose a reader"),
+      el("p.lead", {}, "Start with an empty list and rate a few books, or look at a demo reader.")),
     el("section.you", {},
       el("div", {}, el("h2", {}, rated ? "Your shelf" : "A new reader"),
-        el("p", {}, rated ? `You have told the shelf about ${counted(rated, "book")}. What you rated stays in this browser.` : "Rate two or three books; the list answers with every click.")),
+        el("p", {}, rated ? `You have rated or dismissed ${counted(rated, "book")}. This browser remembers them.` : "Rate two or three books. Your list changes with every rating.")),
       el("div.you-acts", {},
-        el("a.button.primary", { href: `#/reader/${encodeURIComponent(me().id)}` }, rated ? "Go on" : "Start as a new reader"),
-        rated > 0 && el("button.quiet-button", { type: "button", onclick: () => { startAnew(); location.hash = `#/reader/${me().id}`; } }, "Start anew"))),
+        el("a.button.primary", { href: `#/reader/${encodeURIComponent(me().id)}` }, rated ? "Continue" : "Start as a new reader"),
+        rated > 0 && el("button.quiet-button", { type: "button", onclick: () => { startOver(); location.hash = `#/reader/${me().id}`; } }, "Start over"))),
     readers.length > 0 && el("section", {},
       el("h2", {}, "Demo readers ", el("span.tag", {}, "simulated")),
       el("ul.readers", {}, readers.map((one) => readerCard(one, known)))),
-    !facts.simulated_readers && el("p.quiet", {}, "The readers behind this catalogue are real people, so nobody is listed here."),
+    !facts.simulated_readers && el("p.quiet", {}, "The readers of this catalogue are real people, so they are not listed here."),
   );
 }
 
@@ -64,10 +64,10 @@ function readerCard(one, known) {
   return el("li", {}, el("a.reader-card", { href: `#/reader/${encodeURIComponent(one.user_id)}`, "data-reader": one.user_id },
     el("div.fan", { "aria-hidden": "true" }, one.recent.slice(0, 4).map((book) => cover(known.get(book.book_id) ?? book))),
     el("span.reader-name", {}, readerName(one.user_id)),
-    el("span.reader-taste", {}, `lately liked ${listed(one.recent.slice(0, 2).map((book) => book.title))}`)));
+    el("span.reader-taste", {}, `recently liked ${listed(one.recent.slice(0, 2).map((book) => book.title))}`)));
 }
 
-/** One reader's list, and everything that changes it. @param {string} id @param {import("../app.js").Visit} visit */
+/** One reader's list and the controls that change it. @param {string} id @param {import("../app.js").Visit} visit */
 async function oneReader(id, { facts, signal }) {
   const isMe = id === me().id;
   let weight = null;
@@ -79,7 +79,7 @@ async function oneReader(id, { facts, signal }) {
   });
   const panel = el("div.own", {});
 
-  /** Ask again and show what changed. @param {string} [why] */
+  /** Fetch the list and show what changed. @param {string} [why] */
   const refresh = async (why) => {
     asked += 1;
     const mine = asked;
@@ -87,7 +87,7 @@ async function oneReader(id, { facts, signal }) {
     const answer = await get(`api/recommendations/user/${encodeURIComponent(id)}?limit=${LISTED}${shift}`, signal);
     if (mine !== asked) return;
     if (answer.degraded) document.dispatchEvent(new Event("nightshelf:look"));
-    strategy.textContent = answer.degraded ? "Popular books from memory: Redis is away" : STRATEGIES[answer.strategy] ?? answer.strategy;
+    strategy.textContent = answer.degraded ? "Popular books, because Redis is unavailable" : STRATEGIES[answer.strategy] ?? answer.strategy;
     list.element.dataset.strategy = answer.strategy;
     const { entered, moved } = await list.show(answer.items, signal);
     list.element.dataset.shown = String(mine);
@@ -99,28 +99,28 @@ async function oneReader(id, { facts, signal }) {
     try {
       await report(id, book, kind, value);
     } catch (error) {
-      notice("event", `That was not kept: ${error.message}`, "alert");
+      notice("event", `Not saved: ${error.message}`, "alert");
       document.dispatchEvent(new Event("nightshelf:look"));
       throw error;
     }
     withdraw("event");
-    await Promise.all([refresh(kind === "rating" ? `${counted(value ?? 0, "star")} for ${book.title}.` : `${book.title} is gone.`), own()]);
+    await Promise.all([refresh(kind === "rating" ? `${counted(value ?? 0, "star")} for ${book.title}.` : `${book.title} removed.`), own()]);
   };
 
-  /** What this reader has given, and what else could be rated. */
+  /** This reader's ratings, and more books to rate. */
   const own = async () => panel.replaceChildren(...(isMe ? await yours(act, facts, signal) : await theirs(id, signal)));
 
-  const slide = debounced(() => refresh("Weights shifted.").catch((error) => { if (!signal.aborted) notice("event", error.message, "alert"); }), SLIDE_MILLISECONDS);
+  const slide = debounced(() => refresh("Weights changed.").catch((error) => { if (!signal.aborted) notice("event", error.message, "alert"); }), SLIDE_MILLISECONDS);
   await Promise.all([refresh(), own()]);
-  const simulated = facts.simulated_readers && !isMe;
+  const simulated = facts.simulated_readers && !isVisitor(id);
   return el(
     "div.view.view-reader",
     { "data-reader": id },
     el("header.reader-head", {}, el("p.crumb", {}, el("a", { href: "#/reader" }, "All readers")),
-      el("h1", { tabindex: "-1" }, isMe ? "Your night shelf" : `${readerName(id)}’s night shelf`, simulated && [" ", el("span.tag", {}, "simulated reader")])),
+      el("h1", { tabindex: "-1" }, isMe ? "Your shelf" : `${readerName(id)}’s shelf`, simulated && [" ", el("span.tag", {}, "simulated reader")])),
     el("div.reader-columns", {},
       el("div.reader-side", {}, weightSlider(facts.content_weight, (share) => { weight = share; slide(); }), panel),
-      el("section.reader-list", { "aria-labelledby": "list-heading" }, el("h2", { id: "list-heading" }, "Read next"), strategy, list.element)),
+      el("section.reader-list", { "aria-labelledby": "list-heading" }, el("h2", { id: "list-heading" }, "Recommendations"), strategy, list.element)),
   );
 }
 
@@ -132,13 +132,13 @@ async function yours(act, facts, signal) {
   const rows = given.map(([id, one]) => el("li", { "data-book": id }, el("a", { href: bookLink(id) }, one.title),
     stars({ title: one.title }, { value: one.value ?? 0, onRate: (value) => act({ book_id: id, title: one.title }, "rating", value) })));
   return [
-    given.length > 0 && el("section.given", {}, el("h2", {}, "Your stars"), el("ul", {}, rows)),
-    el("section.to-rate", {}, el("h2", {}, given.length ? "Rate some more" : "Rate a few you know"), picker(act),
+    given.length > 0 && el("section.given", {}, el("h2", {}, "Your ratings"), el("ul", {}, rows)),
+    el("section.to-rate", {}, el("h2", {}, given.length ? "Rate more books" : "Rate books you know"), picker(act),
       await shelf(popular, { signal, below: (book) => stars(book, { onRate: (value) => act(book, "rating", value) }) })),
   ].filter(Boolean);
 }
 
-/** Any book, to be found and rated. @param {(book: any, kind: "rating", value: number) => Promise<void>} act */
+/** A search for a book to rate. @param {(book: any, kind: "rating", value: number) => Promise<void>} act */
 function picker(act) {
   const picked = el("div.picked", {});
   const show = (book) => picked.replaceChildren(el("p", {}, el("strong", {}, book.title), ` by ${people(book.authors)}`),
@@ -146,13 +146,13 @@ function picker(act) {
   const look = async (text) => {
     const { items } = await get(`api/books/search?q=${encodeURIComponent(text)}&limit=1`);
     if (items.length) show(items[0]);
-    else picked.replaceChildren(el("p.quiet", {}, `Nothing on the shelf is like “${text}”.`));
+    else picked.replaceChildren(el("p.quiet", {}, `No book matches “${text}”.`));
   };
   const box = suggestBox({ label: "Another book", button: "Pick", onChoose: show, onSearch: (text) => look(text).catch((error) => picked.replaceChildren(failure(error))) });
   return el("div", {}, box, picked);
 }
 
-/** What a demo reader liked lately. @param {string} id @param {AbortSignal} signal */
+/** What a demo reader liked recently. @param {string} id @param {AbortSignal} signal */
 async function theirs(id, signal) {
   let readers = [];
   try {
@@ -162,5 +162,5 @@ async function theirs(id, signal) {
   }
   const recent = readers.find((one) => one.user_id === id)?.recent ?? [];
   if (!recent.length) return [];
-  return [el("section", {}, el("h2", {}, "Lately liked ", el("span.tag", {}, "simulated")), await shelf(recent, { signal }))];
+  return [el("section", {}, el("h2", {}, "Recently liked ", el("span.tag", {}, "simulated")), await shelf(recent, { signal }))];
 }

@@ -1,4 +1,4 @@
-/** Tribes: the map of all books with its legend, and the page of one tribe with its popular books. */
+/** Tribes: the map of all books, and one tribe with its popular books. */
 
 import { get, getBytes } from "../data/api.js";
 import { el } from "../dom.js";
@@ -35,7 +35,7 @@ async function atlas(all, { signal }) {
     "div.view.view-tribes",
     {},
     el("section.hero.hero-small", {}, el("h1", { tabindex: "-1" }, "Tribes"),
-      el("p.lead", {}, `${counted(map.n, "book")}, each where its description puts it, in ${counted(all.length, "tribe")}. Books near each other are about similar things.`)),
+      el("p.lead", {}, `${counted(map.n, "book")} in ${counted(all.length, "tribe")}. Books with similar descriptions are close together.`)),
     el("div.atlas", {}, stage.element, el("section.legend-panel", { "aria-labelledby": "legend-heading" },
       el("h2", { id: "legend-heading" }, "Legend"), legend)),
   );
@@ -65,9 +65,9 @@ async function oneTribe(tribe, all, { facts, signal }) {
     "div.view.view-tribe",
     { "data-tribe": tribe.tribe },
     el("header.tribe-head", {}, el("p.crumb", {}, el("a", { href: "#/tribes" }, "All tribes")), el("h1", { tabindex: "-1" }, tribe.name),
-      el("p.lead", {}, `${counted(tribe.n_books, "book")} that talk of ${tribe.words.slice(0, 8).join(", ")}.`)),
+      el("p.lead", {}, `${counted(tribe.n_books, "book")}. Typical words: ${tribe.words.slice(0, 8).join(", ")}.`)),
     el("section", {}, el("h2", {}, "Popular here"),
-      items.length ? await shelf(items, { note: (book) => ratingOf(book, facts.simulated_readers), signal }) : el("p.quiet", {}, "Nobody has rated a book of this tribe yet.")),
+      items.length ? await shelf(items, { note: (book) => ratingOf(book, facts.simulated_readers), signal }) : el("p.quiet", {}, "No ratings in this tribe yet.")),
     el("nav.beside", { "aria-label": "Other tribes" },
       el("a", { href: `#/tribes/${before.tribe}` }, `← ${before.name}`), el("a", { href: `#/tribes/${after.tribe}` }, `${after.name} →`)),
   );
