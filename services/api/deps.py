@@ -1,6 +1,6 @@
-"""What routes are given: the live generation, the store, and parameters checked in one way.
+"""Dependencies of the routes: state, served generation, store, and common parameters.
 
-Dependencies are coroutines although they await nothing: FastAPI would send plain functions through a thread pool.
+Dependencies are coroutines although they await nothing: FastAPI runs plain functions in a thread pool.
 """
 
 from __future__ import annotations
@@ -37,36 +37,36 @@ class State:
 
 
 class LifespanState(TypedDict):
-    """What the lifespan hands to every request."""
+    """The state that the lifespan gives to every request."""
 
     nightshelf: State
 
 
 def state_of(request: Request) -> State:
-    """The application's state, for the one route that cannot afford a dependency."""
+    """The application's state, for the one route without dependencies."""
     return cast("State", request.scope["state"]["nightshelf"])
 
 
 class RecommendationQuery(BaseModel):
-    """What may be said in a request for recommendations."""
+    """Parameters of a request for recommendations."""
 
     model_config = ConfigDict(frozen=True)
 
-    user_id: Text = Field(description="The user's id as it is in the ratings", examples=["reader-0042"])
-    limit: int = Field(10, ge=1, le=100, description="How many books at most")
-    explain: bool = Field(True, description="Whether to say which list carried each book, and because of which book")
+    user_id: Text = Field(description="The user's id in the ratings", examples=["reader-0042"])
+    limit: int = Field(10, ge=1, le=100, description="Maximum number of books")
+    explain: bool = Field(True, description="Whether to include the lists and the book behind each recommendation")
     content_weight: Annotated[float | None, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})] = Field(
         None,
         ge=0,
         le=1,
-        description="Share of what books are about, against what readers like; by default as evaluated",
+        description="Share of the content list in the blend; by default the share the generation learned",
     )
 
     @classmethod
     def of(cls, request: Request) -> RecommendationQuery:
-        """Read it from path and query.
+        """Read the parameters from path and query.
 
-        The work FastAPI does for each declared parameter would be a tenth of this request's time.
+        Declared parameters would cost a tenth of this request's time in FastAPI.
 
         Raises:
             RequestValidationError: a parameter is not allowed.
@@ -102,23 +102,23 @@ async def get_state(request: Request) -> State:
 
 
 async def get_serving(state: Annotated[State, Depends(get_state)]) -> ServingState:
-    """The generation pinned for this request."""
+    """The generation that serves this request."""
     return state.live.pin()
 
 
 async def json_only(request: Request) -> None:
-    """Refuse a body that does not say it is JSON."""
+    """Refuse a body without a JSON content type."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"The body is {media_type or 'of no named type'}; it must be application/json.",
+            f"The body has {f'the type {media_type}' if media_type else 'no type'}; it must be application/json.",
         )
 
 
 JSON_ONLY = Depends(json_only)
 StateDep = Annotated[State, Depends(get_state)]
 ServingDep = Annotated[ServingState, Depends(get_serving)]
-TitlePath = Annotated[Text, Path(description="A title, typos included", examples=["The Hobbit"])]
-BookPath = Annotated[Text, Path(description="The book's id as it is in the source")]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many books at most")]
+TitlePath = Annotated[Text, Path(description="A title; typos are fine", examples=["The Hobbit"])]
+BookPath = Annotated[Text, Path(description="The book's id in the source")]
+Limit = Annotated[int, Query(ge=1, le=100, description="Maximum number of books")]

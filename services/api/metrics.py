@@ -1,4 +1,4 @@
-"""What the API counts and times, in Prometheus' terms. One registry a process."""
+"""The API's Prometheus metrics. One registry per process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ REDIS_SECONDS = Histogram(
 )
 FAISS_SECONDS = Histogram("nightshelf_faiss_seconds", "Time of one index search", buckets=_FAST)
 DEGRADED = Counter("nightshelf_degraded_answers_total", "Answers given without Redis")
-EVENTS = Counter("nightshelf_events_total", "Events received, by what became of them", ["outcome"])
+EVENTS = Counter("nightshelf_events_total", "Events received, by outcome", ["outcome"])
 GENERATION = Gauge("nightshelf_generation_info", "The generation being served (value 1)", ["generation"])
 GENERATION_CREATED = Gauge(
     "nightshelf_generation_created_timestamp_seconds", "When the served generation was made, seconds since 1970"
 )
 GENERATION_AGE = Gauge("nightshelf_generation_age_seconds", "Age of the served generation when scraped")
 GENERATION_FAILURES = Counter("nightshelf_generation_load_failures_total", "Generations that failed to load")
-REDIS_UP = Gauge("nightshelf_redis_up", "Whether the last question to Redis was answered")
+REDIS_UP = Gauge("nightshelf_redis_up", "Whether Redis answered the last request")

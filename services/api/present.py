@@ -1,4 +1,4 @@
-"""Books as the API shows them, from the pinned generation."""
+"""Books of a generation as the API shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rated(generation: Generation, number: int) -> Rated:
 
 
 def record(generation: Generation, number: int) -> BookRecord:
-    """All that is known of a book."""
+    """Everything the catalogue knows about a book."""
     average, n_ratings = generation.popularity.rating_of(number)
     tribe = int(generation.neighbours.cluster_of[number])
     return BookRecord(

@@ -1,4 +1,4 @@
-"""Errors to answers, in this one place: every error becomes `application/problem+json` (RFC 9457)."""
+"""Turns every error into an `application/problem+json` answer (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ _TITLE: dict[type[NightshelfError], str] = {
     RunActiveError: "A run is at work",
 }
 _DOCUMENTED = {
-    400: "The body is not readable",
+    400: "The body is not valid JSON",
     403: "Not allowed",
-    404: "Unknown",
-    409: "Not possible as things are",
+    404: "Not found",
+    409: "Not possible now",
     415: "The body is not JSON",
     422: "Invalid request",
     503: "Not ready",
@@ -70,13 +70,13 @@ _HINTS = {
     403: "The operator key is the setting NIGHTSHELF_PAGE__OPERATOR_KEY.",
     404: "/docs lists what there is.",
     405: "/docs lists the methods allowed here.",
-    415: "Send JSON, and say so in the header Content-Type.",
+    415: "Send JSON with the header Content-Type: application/json.",
 }
 _SHOWN_OF_PATH = 200
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's `responses` say of the errors it answers with."""
+    """The `responses` of a route that answers with these error statuses."""
     return {
         status: {
             "description": _DOCUMENTED[status],
@@ -87,7 +87,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """One problem document; `members` that are `None` are left out."""
+    """A problem document; `members` that are `None` are left out."""
     kind = title.lower().replace(" ", "-")
     document = {"type": f"urn:nightshelf:{kind}", "title": title, "status": status, "detail": detail}
     document |= {name: value for name, value in members.items() if value is not None}
@@ -95,7 +95,7 @@ def problem(status: int, title: str, detail: str, headers: dict[str, str] | None
 
 
 def install(app: FastAPI) -> None:
-    """Make the application answer every error with a problem document, and say so in its OpenAPI document."""
+    """Make the application answer every error with a problem document, and document that in its OpenAPI document."""
     app.add_exception_handler(NightshelfError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -134,25 +134,25 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     detail = "; ".join(f"{item['where']}: {item['what']}" for item in errors)
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", detail, where=errors[0]["where"], errors=errors,
-        hint="Correct it; /docs says what is allowed.",
+        hint="/docs shows what is allowed.",
     )  # fmt: skip
 
 
 def where_of(item: Mapping[str, Any]) -> str:
-    """The place of one validation error, as in `query.limit`; of broken JSON only that it is the body.
+    """The place of a validation error, as in `query.limit`; `body` for broken JSON.
 
-    A sender's own field names are part of it, and need not be text that can be sent back.
+    It may contain field names of the sender, which need not be valid UTF-8, so invalid characters are replaced.
     """
     place = "body" if item["type"] == "json_invalid" else ".".join(str(part) for part in item["loc"])
     return place.encode(errors="replace").decode()
 
 
 def what_of(item: Mapping[str, Any]) -> str:
-    """One validation error in words for people, where pydantic's are for programmers."""
+    """A validation error in plain words."""
     if item["type"] == "json_invalid":
         return f"Not JSON: {item['ctx']['error']} at character {item['loc'][-1]}"
     if item["type"] == "string_pattern_mismatch":
-        return "Text must not be blank, nor hold control characters or bytes that are not UTF-8"
+        return "Text must not be blank or contain control characters or bytes that are not UTF-8"
     message: str = item["msg"]
     return message
 
@@ -168,6 +168,4 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     get_logger().error("request.failed", path=request.url.path, exc_info=error)
-    return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", "Something went wrong on our side; it has been logged."
-    )
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", "The server failed and logged the error.")

@@ -1,7 +1,7 @@
-"""Events from Kafka, treated as those of `POST /api/events` are: what `nightshelf consume-kafka` runs.
+"""Consumes events from Kafka like `POST /api/events`: what `nightshelf consume-kafka` runs.
 
-An offset is committed only when Redis has taken the events before it and the dead-letter topic those that were refused.
-Whatever happens in between, messages come again, and an event that comes again is recognised by its id.
+An offset is committed only after Redis has stored the accepted events before it and the dead-letter topic the refused
+ones. After a failure in between, messages are read again, and repeated events are recognised by their ids.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
 from redis.exceptions import RedisError
 
-from services.api.events.event_validation import MOST_EVENTS, accept_all
+from services.api.events.event_validation import MAX_EVENTS, accept_all
 from services.api.events.kafka_client import ClientLog, consumer_of, producer_of, security_options
 from services.api.events.kafka_message import Refused, encoded, events_of
 from services.api.state.generation_manager import GenerationManager
@@ -31,14 +31,14 @@ from shared.settings import Settings
 
 _POLL_SECONDS = 0.5
 _FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 15.0
-_LAST_BATCH_SECONDS = 6.0  # whoever sends SIGTERM usually sends SIGKILL ten seconds later
-_GOODBYE_SECONDS = 1.5
+_MAX_WAIT_SECONDS = 15.0
+_LAST_BATCH_SECONDS = 6.0  # SIGKILL usually follows SIGTERM after ten seconds
+_CLOSE_SECONDS = 1.5
 
 
 @dataclass(slots=True)
 class Counts:
-    """What became of what was read. `behind`: messages still to be read, as far as the brokers have told."""
+    """Counts of what was read. `behind`: messages still to read, as far as the brokers have said."""
 
     messages: int = 0
     accepted: int = 0
@@ -49,7 +49,7 @@ class Counts:
 
 
 async def consume(settings: Settings, redis_url: str) -> Counts:
-    """Read until SIGTERM or SIGINT; then finish and commit the batch under way.
+    """Read until SIGTERM or SIGINT; then finish and commit the current batch.
 
     Raises:
         NightshelfError: no brokers are named, or the settings contradict each other.
@@ -78,13 +78,13 @@ class _Consumption:
         self._counts = Counts()
         self._stopping = asyncio.Event()
         self._wait_seconds = _FIRST_WAIT_SECONDS
-        self._tell_at = time.monotonic() + self._kafka.progress_seconds
+        self._next_progress = time.monotonic() + self._kafka.progress_seconds
 
     async def run(self) -> Counts:
         loop = asyncio.get_running_loop()
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, self._stopping.set)
-        reading = loop.create_task(self._read_for_ever())
+        reading = loop.create_task(self._read())
         asked_to_stop = loop.create_task(self._stopping.wait())
         await asyncio.wait({reading, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED)
         asked_to_stop.cancel()
@@ -93,7 +93,7 @@ class _Consumption:
         get_logger().info("kafka.stopped", **asdict(self._counts))
         return self._counts
 
-    async def _read_for_ever(self) -> None:
+    async def _read(self) -> None:
         while not self._stopping.is_set():
             try:
                 async with self._connected() as (consumer, producer):
@@ -125,7 +125,7 @@ class _Consumption:
                 refused = await self._take([record for records in found.values() for record in records])
             except (StoreUnavailableError, NoGenerationError, RedisError) as error:
                 for partition, records in found.items():
-                    with contextlib.suppress(IllegalStateError):  # it has become another consumer's meanwhile
+                    with contextlib.suppress(IllegalStateError):  # another consumer has it by now
                         consumer.seek(partition, records[0].offset)
                 await self._wait_after(error, "kafka.cannot_store")
             else:
@@ -134,12 +134,12 @@ class _Consumption:
                     consumer, {partition: records[-1].offset + 1 for partition, records in found.items()}
                 )
                 self._wait_seconds = _FIRST_WAIT_SECONDS
-        if time.monotonic() >= self._tell_at:
-            self._tell_at = time.monotonic() + self._kafka.progress_seconds
+        if time.monotonic() >= self._next_progress:
+            self._next_progress = time.monotonic() + self._kafka.progress_seconds
             get_logger().info("kafka.progress", **asdict(self._counts))
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> list[Refused]:
-        """Give every good event to Redis; returns the others."""
+        """Store the valid events in Redis; returns the refused ones."""
         catalog = self._live.pin().generation.catalog
         accepted: list[AcceptedEvent] = []
         refused: list[Refused] = []
@@ -155,8 +155,8 @@ class _Consumption:
                 Refused(record, each.position, encoded(batch[each.position], record), each.error) for each in bad
             ]
         n_taken = 0
-        for start in range(0, len(accepted), MOST_EVENTS):
-            n_taken += sum(await self._store.take(accepted[start : start + MOST_EVENTS]))
+        for start in range(0, len(accepted), MAX_EVENTS):
+            n_taken += sum(await self._store.take(accepted[start : start + MAX_EVENTS]))
         self._counts.messages += len(records)
         self._counts.accepted += n_taken
         self._counts.duplicates += len(accepted) - n_taken
@@ -164,7 +164,7 @@ class _Consumption:
         return refused
 
     async def _set_aside(self, refused: Sequence[Refused], producer: AIOKafkaProducer | None) -> None:
-        """Log what was refused, and write it to the dead-letter topic if there is one."""
+        """Log the refused events and write them to the dead-letter topic, if there is one."""
         for each in refused:
             get_logger().warning("kafka.refused", place=each.place, where=each.error.where, what=each.error.what)
         if producer is None:
@@ -187,18 +187,18 @@ class _Consumption:
         )
         try:
             await consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError) as error:  # whoever has the partition now reads these again
+        except (CommitFailedError, IllegalStateError) as error:  # the partition's new consumer reads these again
             get_logger().info("kafka.rebalanced", error=str(error))
 
     async def _wait_after(self, error: Exception, what: str) -> None:
-        """Wait, longer each time in a row, or until asked to stop."""
+        """Wait, each time longer, or until asked to stop."""
         get_logger().warning(what, error=str(error), wait_seconds=self._wait_seconds)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), self._wait_seconds)
-        self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_WAIT_SECONDS)
+        self._wait_seconds = min(2 * self._wait_seconds, _MAX_WAIT_SECONDS)
 
 
 async def _stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Take leave of the brokers, who may not be there to hear it."""
+    """Close the client, even if the brokers do not answer."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(client.stop(), _GOODBYE_SECONDS)
+        await asyncio.wait_for(client.stop(), _CLOSE_SECONDS)

@@ -1,4 +1,4 @@
-"""From what people send to events that can be stored: the rules are the same whichever way events come in."""
+"""Checks events and works out their effect on user state. HTTP and Kafka share these rules."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from shared.errors import InvalidRequestError, NightshelfError
 from shared.feedback import is_positive, is_seen
 from shared.settings import UserStateSettings
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 _CLOCK_TOLERANCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An event that was not accepted: its place in the batch, from 0, and why."""
+    """An event that was not accepted: its position in the batch, from 0, and why."""
 
     position: int
     error: NightshelfError
@@ -36,9 +36,9 @@ def batch_of(body: object) -> list[Any]:
         InvalidRequestError: the list is empty or too long.
     """
     batch = body if isinstance(body, list) else [body]
-    if not 1 <= len(batch) <= MOST_EVENTS:
+    if not 1 <= len(batch) <= MAX_EVENTS:
         raise InvalidRequestError(
-            f"A batch of {len(batch)} events.", where="body", hint=f"Send between 1 and {MOST_EVENTS} events."
+            f"A batch of {len(batch)} events.", where="body", hint=f"Send between 1 and {MAX_EVENTS} events."
         )
     return batch
 
@@ -46,7 +46,7 @@ def batch_of(body: object) -> list[Any]:
 def accept_all(
     batch: list[Any], catalog: Catalog, settings: UserStateSettings
 ) -> tuple[list[AcceptedEvent], list[Refusal]]:
-    """Check each event of a batch on its own: a bad one must not cost the good ones beside it."""
+    """Check each event of a batch on its own: a bad event does not reject the good ones."""
     accepted: list[AcceptedEvent] = []
     refused: list[Refusal] = []
     for position, item in enumerate(batch):
@@ -58,11 +58,11 @@ def accept_all(
 
 
 def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> AcceptedEvent:
-    """Check one event and work out what it does to its user's state.
+    """Check one event and work out its effect on the user's state.
 
     Raises:
         InvalidRequestError: a field is missing or not allowed; names it.
-        UnknownBookError: the served catalogue has no such book.
+        UnknownBookError: the book is not in the served catalogue.
     """
     try:
         event = Event.model_validate(item)
@@ -78,7 +78,9 @@ def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> Accep
     seconds = now if moment is None else moment.timestamp()
     if not 0 <= seconds <= now + _CLOCK_TOLERANCE_SECONDS:
         raise InvalidRequestError(
-            f"The time {moment} is before 1970 or in the future.", where="time", hint="Leave it out to mean now."
+            f"The time {moment} is before 1970 or in the future.",
+            where="time",
+            hint="Leave it out for the current time.",
         )
     seen = is_seen(event.kind, settings)
     positive = is_positive(event.kind, event.value, settings)

@@ -1,4 +1,4 @@
-"""Connections to Kafka, made in one place from the settings; and what the client library logs, in our log."""
+"""Kafka clients made from the settings, and the client library's log in our log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from shared.settings import KafkaSettings
 
 _CLIENT_NAME = "nightshelf"
 _HEARTBEATS_A_SESSION = 5
-_LONGEST_POLL_SECONDS = 300.0
+_MAX_POLL_SECONDS = 300.0
 _SAME_MESSAGE_SECONDS = 30.0
 
 
 def security_options(settings: KafkaSettings) -> dict[str, Any]:
-    """What the client library must know to log in and to encrypt.
+    """The client library's options for authentication and encryption.
 
     Raises:
         NightshelfError: a name or a password is missing, or a key or certificate cannot be read.
@@ -44,7 +44,7 @@ def security_options(settings: KafkaSettings) -> dict[str, Any]:
                 keyfile=settings.key_file,
                 password=settings.key_password.get_secret_value() if settings.key_password else None,
             )
-        except OSError as error:  # what the ssl module raises is one, too
+        except OSError as error:  # includes ssl.SSLError
             files = (settings.ca_file, settings.certificate_file, settings.key_file)
             raise NightshelfError(
                 f"A key or certificate for Kafka cannot be used: {error}.",
@@ -55,7 +55,7 @@ def security_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def consumer_of(settings: KafkaSettings, security: dict[str, Any]) -> AIOKafkaConsumer:
-    """A consumer that commits only when told to, and reads a topic from its beginning the first time."""
+    """A consumer without automatic commits; a new group starts at the beginning of the topic."""
     return AIOKafkaConsumer(
         settings.topic,
         bootstrap_servers=settings.brokers,
@@ -66,25 +66,25 @@ def consumer_of(settings: KafkaSettings, security: dict[str, Any]) -> AIOKafkaCo
         isolation_level="read_committed",
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
-        max_poll_interval_ms=int(_LONGEST_POLL_SECONDS * 1000),
+        max_poll_interval_ms=int(_MAX_POLL_SECONDS * 1000),
         **security,
     )
 
 
 def producer_of(settings: KafkaSettings, security: dict[str, Any]) -> AIOKafkaProducer:
-    """A producer that is content only when every replica in sync has a message."""
+    """A producer that waits until every in-sync replica has a message."""
     return AIOKafkaProducer(bootstrap_servers=settings.brokers, client_id=_CLIENT_NAME, acks="all", **security)
 
 
 class ClientLog(logging.Handler):
-    """Passes the client library's warnings on to our log; the same words again only after a while."""
+    """Passes the client library's warnings to our log, each message at most every 30 seconds."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._said: dict[str, float] = {}
 
     def install(self) -> None:
-        """Take the library's log over."""
+        """Replace the library's own log handlers."""
         library = logging.getLogger("aiokafka")
         library.handlers, library.propagate = [self], False
 

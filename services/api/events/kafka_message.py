@@ -1,4 +1,4 @@
-"""One Kafka message: the events in it, and what is kept of those that are refused."""
+"""The events in a Kafka message, and the dead letters of refused ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from aiokafka import ConsumerRecord
 from services.api.events.event_validation import batch_of
 from shared.errors import InvalidRequestError, NightshelfError
 
-_LONGEST_TOPIC_IN_AN_ID = 100
+_MAX_TOPIC_IN_ID = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What was not taken: where it came from, its bytes, and why. `position`: in a list of events, from 0."""
+    """A refused event: where it came from, its bytes, and why. `position`: in a list of events, from 0."""
 
     record: ConsumerRecord
     position: int
@@ -31,16 +31,16 @@ class Refused:
         return f"{self.record.topic}/{self.record.partition}/{self.record.offset}/{self.position}"
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """What a dead letter says besides its value."""
+        """The headers of a dead letter."""
         said = {"place": self.place, "where": self.error.where or "", "what": self.error.what}
         return [(f"nightshelf-{name}", text.encode(errors="replace")) for name, text in said.items()]
 
 
 def events_of(record: ConsumerRecord) -> list[Any]:
-    """The events of one message, unchecked. An event without `event_id` or `time` gets them from its message.
+    """The events of one message, unchecked. An event without `event_id` or `time` gets one from its message.
 
     Raises:
-        InvalidRequestError: it is not JSON, or holds no events or too many.
+        InvalidRequestError: it is not JSON, or contains no events or too many.
     """
     try:
         body = json.loads(record.value or b"")
@@ -50,11 +50,14 @@ def events_of(record: ConsumerRecord) -> list[Any]:
 
 
 def _completed(item: object, record: ConsumerRecord, position: int) -> object:
-    """The same each time a message comes. Its time is part of the id: offsets begin anew when a topic is made anew."""
+    """Add the missing fields, the same each time a message is read.
+
+    The id includes the timestamp, because offsets restart when a topic is created again.
+    """
     if not isinstance(item, dict):
         return item
     topic = record.topic
-    if len(topic) > _LONGEST_TOPIC_IN_AN_ID:
+    if len(topic) > _MAX_TOPIC_IN_ID:
         topic = hashlib.sha256(topic.encode()).hexdigest()
     own: dict[str, object] = {
         "event_id": f"kafka:{topic}:{record.partition}:{record.offset}:{position}:{record.timestamp}"

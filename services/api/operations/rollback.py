@@ -1,7 +1,7 @@
-"""Rolling back from the page: the same checks and the same compare-and-set flip as `nightshelf generations rollback`.
+"""Rollback from the page: the same checks and the same compare-and-set flip as `nightshelf generations rollback`.
 
-The API may have no right to write to the data folder. Then the copy of the pointer there stays behind until the next
-night, which matters only if Redis is away when a server starts. Lists that were collected are not written again here.
+The API may not be allowed to write to the data folder. Then the copy of the pointer there is outdated until the next
+night, which matters only if a server starts without Redis. Lists that were collected are not written again here.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def roll_back(settings: Settings, redis_url: str, *, expected: str, to: str) -> 
     """Serve an earlier generation again. Slow: call it off the event loop.
 
     Raises:
-        ArtifactError: it was never published, or is not fit to be served any more.
-        PublishConflictError: what is served is no longer what was expected.
-        RunActiveError: a run is at work.
-        StoreUnavailableError: Redis is away.
+        ArtifactError: it was never published, or can no longer be served.
+        PublishConflictError: the served generation is not the expected one.
+        RunActiveError: a run is active.
+        StoreUnavailableError: Redis is unavailable.
     """
     folder, keys = DataFolder(settings.data_dir), Keys(settings.redis_prefix)
     try:
@@ -43,6 +43,6 @@ def roll_back(settings: Settings, redis_url: str, *, expected: str, to: str) -> 
                 get_logger().warning("pointer.not_copied", generation=to, error=str(error))
     except RedisError as error:
         raise StoreUnavailableError(
-            "Redis went away.", hint="Look which generation is served before you retry."
+            "Redis became unavailable.", hint="Check which generation is served before you retry."
         ) from error
     get_logger().info("generation.rolled_back", generation=to, replaced=expected)

@@ -1,1 +1,1 @@
-"""What the page shows besides recommendations: its files, the map of books, demo readers."""
+"""The page: its files, its facts, the map of books, demo readers."""

@@ -1,7 +1,7 @@
-"""The map of all books as bytes: what the page draws a hundred thousand points from.
+"""The map of all books as bytes, compact enough for a hundred thousand points.
 
 Little-endian: the letters `NSM1`; uint32 n; float32 x_min, x_max, y_min, y_max; then, for the active books from the
-least to the most rated, so that what is well known is drawn on top: uint32 numbers[n]; uint16 x[n], y[n] (0 to 65,535
+least to the most rated, so that well-known books are drawn on top: uint32 numbers[n]; uint16 x[n], y[n] (0 to 65,535
 within the bounds); uint16 tribes[n] (65,535 for none); uint8 ratings[n] (4 times log2(1 + ratings)).
 """
 
@@ -19,13 +19,13 @@ from shared.layout import DataFolder
 
 MAGIC = b"NSM1"
 NO_TRIBE = 65_535
-_MOST = 65_535
-_MOST_RATINGS = 255
+_MAX_COORDINATE = 65_535
+_MAX_RATINGS = 255
 
 
 @dataclass(frozen=True, slots=True)
 class BookMap:
-    """The bytes, compressed as well, and a tag that changes with them."""
+    """The bytes, plain and compressed, and a tag that changes with them."""
 
     content: bytes
     compressed: bytes
@@ -33,13 +33,13 @@ class BookMap:
 
 
 def tag_of(generation: Generation) -> str:
-    """What a map is made of; the same tag means the same bytes."""
+    """The ETag of a map: the artifacts it is made from. The same tag means the same bytes."""
     artifacts = generation.manifest.artifacts
     return f"{artifacts['catalog']}-{artifacts['content']}-{artifacts['popularity']}"
 
 
 def make_map(folder: DataFolder, generation: Generation) -> BookMap:
-    """Read the coordinates and pack them. Takes a moment with many books: call it off the event loop."""
+    """Read the coordinates and pack them. Slow with many books; call it off the event loop."""
     path = artifact_folder(folder, "content", generation.manifest.artifacts["content"])
     places: NDArray[np.float32] = np.load(path / "map.npy")
     n_ratings = generation.popularity.n_ratings
@@ -47,9 +47,9 @@ def make_map(folder: DataFolder, generation: Generation) -> BookMap:
     numbers = active[np.argsort(n_ratings[active], kind="stable")]
     places = places[numbers]
     low, high = (places.min(axis=0), places.max(axis=0)) if len(numbers) else (np.zeros(2), np.ones(2))
-    scaled = np.rint((places - low) / np.maximum(high - low, 1e-9) * _MOST).astype("<u2")
+    scaled = np.rint((places - low) / np.maximum(high - low, 1e-9) * _MAX_COORDINATE).astype("<u2")
     tribes = generation.neighbours.cluster_of[numbers]
-    ratings = np.minimum(np.rint(4 * np.log2(1 + n_ratings[numbers])), _MOST_RATINGS).astype("u1")
+    ratings = np.minimum(np.rint(4 * np.log2(1 + n_ratings[numbers])), _MAX_RATINGS).astype("u1")
     content = b"".join(
         (
             MAGIC,
@@ -66,7 +66,7 @@ def make_map(folder: DataFolder, generation: Generation) -> BookMap:
 
 
 class MapKeeper:
-    """The map of the generation asked for last.
+    """Keeps the map of one generation, the last one asked for.
 
     Args:
         folder: the data folder.
@@ -78,7 +78,7 @@ class MapKeeper:
         self._making = asyncio.Lock()
 
     async def of(self, generation: Generation) -> BookMap:
-        """The map of this generation, made once."""
+        """The map of this generation, built once."""
         async with self._making:
             if self._map is None or self._map.tag != tag_of(generation):
                 self._map = await asyncio.to_thread(make_map, self._folder, generation)

@@ -1,4 +1,4 @@
-"""Simulated readers to look at. Real ones are nobody's business: where readers are real, there are none here."""
+"""Simulated readers of the demo. Real readers are never listed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from services.api.state.store import Store
 from shared.artifacts.generation import artifact_folder
 from shared.layout import DataFolder
 
-_LOOKED_AT = 48
-_LEAST_RECENT = 5
-_RECENT_SHOWN = 5
+_N_CONSIDERED = 48
+_MIN_RECENT = 5
+_N_RECENT_SHOWN = 5
 
 
 class DemoReaders:
-    """Finds readers with tastes that differ; remembers whom it looked at for one set of lists.
+    """Finds readers with different tastes; keeps the readers it considers for one set of lists.
 
     Args:
         folder: the data folder.
@@ -32,7 +32,7 @@ class DemoReaders:
         self._some: list[str] = []
 
     async def find(self, served: ServingState, limit: int) -> list[DemoReader]:
-        """Up to `limit` readers with what they liked lately, each of another favourite tribe where possible.
+        """Up to `limit` readers with what they liked lately, with different favourite tribes where possible.
 
         Raises:
             StoreUnavailableError: Redis is away.
@@ -44,13 +44,13 @@ class DemoReaders:
         if self._of != artifact:
             self._some = await asyncio.to_thread(self._spread, artifact)
             self._of = artifact
-        states = await self._store.user_states(artifact, self._some, n_recent=_RECENT_SHOWN, known_until=None)
+        states = await self._store.user_states(artifact, self._some, n_recent=_N_RECENT_SHOWN, known_until=None)
         cluster_of, n_books = generation.neighbours.cluster_of, generation.catalog.n_books
         met: dict[int, int] = {}
         ranked = []
         for place, (user, state) in enumerate(zip(self._some, states, strict=True)):
             recent = [number for number in state.recent.tolist() if number < n_books]
-            if len(recent) < _LEAST_RECENT:
+            if len(recent) < _MIN_RECENT:
                 continue
             tribes = cluster_of[recent].tolist()
             favourite = max(tribes, key=tribes.count)
@@ -62,7 +62,7 @@ class DemoReaders:
         ]
 
     def _spread(self, artifact: str) -> list[str]:
-        """Users from all over the lists."""
+        """Users evenly spaced over the lists."""
         path = artifact_folder(self._folder, "collaborative", artifact) / "users.json"
         users: list[str] = orjson.loads(path.read_bytes())
-        return users[:: max(1, len(users) // _LOOKED_AT)][:_LOOKED_AT]
+        return users[:: max(1, len(users) // _N_CONSIDERED)][:_N_CONSIDERED]

@@ -1,7 +1,6 @@
-"""The files of the page, held in memory: compressed once, tagged by what they hold.
+"""The files of the page in memory: compressed once, tagged by content.
 
-Files are served below a digest of all of them, so that a browser may keep them for good and still never mixes two
-versions.
+Their address contains a digest of all files, so a browser may keep them forever and never mixes two versions.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from importlib.resources.abc import Traversable
 
 from fastapi import Request
 
-_LEAST_TO_COMPRESS = 512
+_MIN_BYTES_TO_COMPRESS = 512
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file. `compressed` is `None` where that would save nothing."""
+    """One file. `compressed` is `None` if it would not be smaller."""
 
     content: bytes
     compressed: bytes | None
@@ -43,7 +42,7 @@ class Assets:
         self._assets = {path: _asset(path, content) for path, content in contents.items()}
 
     def find(self, path: str) -> Asset | None:
-        """The file of this path, if there is one."""
+        """The file at this path, if there is one."""
         return self._assets.get(path)
 
 
@@ -60,19 +59,19 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
 def _asset(path: str, content: bytes) -> Asset:
     suffix = path[path.rindex(".") :]
     media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-    compressed = gzip.compress(content, 9, mtime=0) if len(content) >= _LEAST_TO_COMPRESS else None
+    compressed = gzip.compress(content, 9, mtime=0) if len(content) >= _MIN_BYTES_TO_COMPRESS else None
     if compressed is not None and len(compressed) >= len(content):
         compressed = None
     return Asset(content, compressed, media_type, hashlib.sha256(content).hexdigest()[:16])
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Whether the client takes gzip."""
+    """Whether the client accepts gzip."""
     offers = (offer.partition(";") for offer in request.headers.get("accept-encoding", "").lower().split(","))
     return any(name.strip() in {"gzip", "*"} and weight.strip() != "q=0" for name, _, weight in offers)
 
 
 def has_tag(request: Request, tag: str) -> bool:
-    """Whether the client holds the version of this tag already."""
+    """Whether the client already has the version with this tag."""
     held = request.headers.get("if-none-match", "")
     return held.strip() == "*" or any(entry.strip().removeprefix("W/") == f'"{tag}"' for entry in held.split(","))

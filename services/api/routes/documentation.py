@@ -1,4 +1,4 @@
-"""`/docs`: the interactive documentation, with its scripts from a package, so that it works without the Internet."""
+"""`/docs`: the interactive documentation. Its scripts come from a package, so it works without the Internet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ASSETS = "/docs/assets"
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page and its assets; call it last, so that no request has to pass them by."""
+    """Serve the page and its assets. Call it last, so that other routes match first."""
 
     @app.get("/docs", include_in_schema=False)
     async def documentation(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Events: what users did, effective at once."""
+"""Events: what users did with books."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from services.api.deps import JSON_ONLY, ServingDep, StateDep
-from services.api.events.event_validation import MOST_EVENTS, accept_all, batch_of
+from services.api.events.event_validation import MAX_EVENTS, accept_all, batch_of
 from services.api.metrics import EVENTS
 from services.api.problems import documented
 from services.api.schemas.events import Event, EventsAnswer, RejectedEvent
@@ -19,9 +19,9 @@ router = APIRouter(tags=["events"])
 
 
 class _OneOrSeveral:
-    """Documents a body as events but lets anything in: a bad event must not cost the good ones beside it."""
+    """Documents a body as events but accepts anything, so that one bad event does not reject a whole batch."""
 
-    schema = TypeAdapter(Event | Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]).core_schema
+    schema = TypeAdapter(Event | Annotated[list[Event], Field(min_length=1, max_length=MAX_EVENTS)]).core_schema
 
     def __get_pydantic_json_schema__(self, _anything: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return handler(self.schema)
@@ -31,10 +31,10 @@ class _OneOrSeveral:
 async def report_events(
     state: StateDep, served: ServingDep, body: Annotated[Any, _OneOrSeveral(), Body()]
 ) -> EventsAnswer:
-    """Report one event, or an array of up to 1,000. The next recommendation already reflects them.
+    """Report one event, or an array of up to 1,000. The next recommendation reflects them.
 
-    A repeated `event_id` changes nothing. In an array each bad event is reported by its position and the good ones are
-    kept; a single bad event is an error.
+    A repeated `event_id` changes nothing. In an array, each bad event is reported by its position and the good ones
+    are kept. A single bad event is an error.
     """
     accepted, refused = accept_all(batch_of(body), served.generation.catalog, state.settings.user_state)
     if refused and not isinstance(body, list):

@@ -15,7 +15,7 @@ from services.api.schemas.recommendations import RecommendationAnswer
 
 
 class DirectRoute(APIRoute):
-    """A documented route whose endpoint takes the request and returns the response, with nothing resolved for it."""
+    """A documented route whose endpoint takes the request and returns the response, without FastAPI's dependencies."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The endpoint itself."""
@@ -33,7 +33,7 @@ router = APIRouter(tags=["recommendations"], route_class=DirectRoute)
     openapi_extra={"parameters": RecommendationQuery.openapi_parameters()},
 )
 async def recommendations_for_user(request: Request) -> Response:
-    """Books for one user, best first. Someone unknown is shown popular books."""
+    """Recommend books to one user, best first. Unknown users get popular books."""
     query = RecommendationQuery.of(request)
     recommended = await state_of(request).recommender.recommend(
         query.user_id, query.limit, explain=query.explain, content_weight=query.content_weight

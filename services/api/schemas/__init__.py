@@ -1,1 +1,1 @@
-"""Request and response models, nothing else. They are the OpenAPI document."""
+"""Request and response models. They make up the OpenAPI document."""

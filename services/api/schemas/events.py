@@ -19,7 +19,7 @@ Moment = Annotated[
 class Event(BaseModel):
     """Something a user did with a book. `value` is the rating, 1-5, and belongs to kind `rating` only.
 
-    `user` and `book` are understood as well as `user_id` and `book_id`.
+    `user` and `book` are accepted in place of `user_id` and `book_id`.
     """
 
     model_config = ConfigDict(
@@ -35,13 +35,13 @@ class Event(BaseModel):
         },
     )
 
-    event_id: Text = Field(description="an id of your own making, different for every event of every user")
+    event_id: Text = Field(description="An id you choose, different for every event")
     user_id: Text = Field(validation_alias=AliasChoices("user_id", "user"))
     book_id: Text = Field(validation_alias=AliasChoices("book_id", "book"))
     kind: InteractionKind
     value: float | None = Field(None, ge=1, le=5, allow_inf_nan=False, strict=True)
     time: Moment | None = Field(
-        None, description="ISO 8601 (UTC without a zone), or seconds or milliseconds since 1970; now if left out"
+        None, description="ISO 8601 (UTC without a zone), or seconds or milliseconds since 1970; now by default"
     )
 
     @model_validator(mode="after")
@@ -52,17 +52,17 @@ class Event(BaseModel):
 
 
 class RejectedEvent(BaseModel):
-    """An event that was not taken."""
+    """An event that was not accepted."""
 
-    position: int = Field(description="its place in the batch, from 0")
+    position: int = Field(description="Its position in the batch, from 0")
     where: str
     what: str
     hint: str | None = None
 
 
 class EventsAnswer(BaseModel):
-    """What became of the events sent."""
+    """What happened to the events."""
 
     accepted: int
-    duplicates: int = Field(description="events whose event_id had been taken before; they changed nothing")
+    duplicates: int = Field(description="Events with a known event_id; they change nothing")
     rejected: list[RejectedEvent]

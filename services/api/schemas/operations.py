@@ -19,7 +19,7 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The process can answer."""
+    """The process can serve recommendations."""
 
     status: Literal["ready"]
     generation: str
@@ -38,7 +38,7 @@ class Figure(BaseModel):
 
 
 class GenerationFacts(BaseModel):
-    """A generation that is or was published."""
+    """A published generation, current or earlier."""
 
     id: str
     created_at: datetime
@@ -48,13 +48,13 @@ class GenerationFacts(BaseModel):
     counts: dict[str, int]
     served: bool
     metrics: dict[str, dict[str, Figure]] = Field(
-        description="figures by system and metric, measured the night it came"
+        description="Figures by recommender and metric, from the night that made it"
     )
     gate: GateVerdict | None
 
 
 class RouteLatency(BaseModel):
-    """How long a route takes, in milliseconds, since this process began; null where it takes longer than is counted."""
+    """Latency of a route in milliseconds since the process started; null above the largest bucket."""
 
     route: str
     n_requests: int
@@ -64,36 +64,36 @@ class RouteLatency(BaseModel):
 
 
 class RedisFacts(BaseModel):
-    """How Redis is. What it does not tell is null."""
+    """The state of Redis. Unknown values are null."""
 
     state: Literal["up", "away"]
     round_trip_ms: float | None = None
     version: str | None = None
     used_memory_bytes: int | None = None
-    eviction: str | None = Field(None, description="must be noeviction")
-    waiting_events: int | None = Field(None, description="reported, and not yet stored durably")
+    eviction: str | None = Field(None, description="Must be noeviction")
+    waiting_events: int | None = Field(None, description="Reported events that the next run makes durable")
 
 
 class OperationsAnswer(BaseModel):
-    """What the engine is doing and why."""
+    """What is served, how good it is, and how the service runs."""
 
     served: GenerationFacts | None
-    history: list[GenerationFacts] = Field(description="published generations, newest first")
-    last_run: list[StepRecord] = Field(description="what each step of the last run did, in the order they began")
+    history: list[GenerationFacts] = Field(description="Published generations, newest first")
+    last_run: list[StepRecord] = Field(description="The steps of the last run, in the order they started")
     latency: list[RouteLatency]
     redis: RedisFacts
-    rollback: bool = Field(description="whether an operator key is configured")
-    report: bool = Field(description="whether /report has something to show")
+    rollback: bool = Field(description="Whether an operator key is configured")
+    report: bool = Field(description="Whether /report exists")
 
 
 class RollbackRequest(BaseModel):
-    """Which generation to serve again."""
+    """The generation to serve again."""
 
     to: Text
-    expected: Text = Field(description="the generation served when you decided; if it no longer is, nothing happens")
+    expected: Text = Field(description="The generation you saw served; if another one is served now, nothing happens")
 
 
 class RollbackAnswer(BaseModel):
-    """What is served now."""
+    """The generation served now."""
 
     served: str

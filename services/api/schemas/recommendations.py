@@ -8,20 +8,20 @@ from pydantic import BaseModel, Field
 
 
 class Reason(BaseModel):
-    """A book of the user's own."""
+    """A book from the user's history."""
 
     book_id: str
     title: str
 
 
 class Sources(BaseModel):
-    """The min-max scaled score in each list, null where the list lacks the book."""
+    """The book's min-max scaled score in each list; null if it is not in the list."""
 
-    collaborative: float | None = Field(description="what readers alike liked")
-    content: float | None = Field(description="near a recent book by description")
-    item_transitions: float | None = Field(description="what readers of a recent book went on to read")
-    same_series_author: float | None = Field(description="another volume of a recent book's series, or of its author")
-    trending: float | None = Field(description="liked by many of late")
+    collaborative: float | None = Field(description="Liked by similar readers")
+    content: float | None = Field(description="Description similar to a recent book's")
+    item_transitions: float | None = Field(description="Read next by readers of a recent book")
+    same_series_author: float | None = Field(description="Same series or author as a recent book")
+    trending: float | None = Field(description="Liked by many readers lately")
 
 
 class RecommendedBook(BaseModel):
@@ -40,7 +40,7 @@ class RecommendationAnswer(BaseModel):
 
     user_id: str
     strategy: Literal["hybrid", "collaborative", "content", "popular"]
-    degraded: bool = Field(description="made without Redis: popular books from memory")
+    degraded: bool = Field(description="Made without Redis: popular books from memory")
     generation: str
-    simulated_readers: bool = Field(description="the ratings behind this are simulated (the demo)")
+    simulated_readers: bool = Field(description="The ratings are simulated (the demo)")
     items: list[RecommendedBook]

@@ -1,7 +1,7 @@
-"""The words of a catalogue's titles and authors, and which of them a typed word may mean.
+"""The words of all titles and authors, and the words that a typed word may mean.
 
-The vocabulary is what is searched for typing errors, not the books: it is smaller, and pairs of letters narrow it to a
-few hundred words before a single edit distance is computed (the q-gram lemma; Ukkonen, "Approximate string-matching
+Typing errors are searched in the vocabulary, not in the books: it is smaller, and pairs of letters narrow it to a few
+hundred words before any edit distance is computed (the q-gram lemma; Ukkonen, "Approximate string-matching
 with q-grams and maximal matches", 1992).
 """
 
@@ -21,7 +21,7 @@ Field: TypeAlias = Literal["title", "author"]
 _FIELDS: tuple[Field, ...] = get_args(Field)
 
 _MAX_SHORTLIST = 400  # words an edit distance is computed for
-_LEAST_SIMILARITY = 0.6  # a similarity is 1 less the errors per letter
+_MIN_SIMILARITY = 0.6  # a similarity is 1 minus the errors per letter
 _SHORT = 3  # letters of a word in which one error leaves hardly anything to go by,
 _OF_SHORT_WORDS = 0.9  # so that similarities of such words are scaled by this
 _PAIRS_AN_EDIT_COSTS = 3  # letter pairs that two swapped neighbours destroy; any other single edit destroys two
@@ -37,7 +37,7 @@ class Meaning(NamedTuple):
 
 
 class WordIndex:
-    """Words of titles and authors with the books that have them. Immutable once built, safe to share between threads.
+    """Words of titles and authors with the books that have them. Immutable, safe to share between threads.
 
     Args:
         titles: the words of each book's title, by book number, separated by single spaces; empty to leave a book out.
@@ -83,17 +83,17 @@ class WordIndex:
         return None if number is None else Meaning(number, number + 1, 1.0)
 
     def beginning_with(self, word: str, similarity: float = 1.0) -> Meaning | None:
-        """All words that begin so, the word itself included."""
+        """All words with this beginning, the word itself included."""
         first = bisect_left(self._words, word)
         end = bisect_left(self._words, word + _HIGHEST_CHARACTER, lo=first)
         return Meaning(first, end, similarity) if end > first else None
 
     def similar(self, word: str, *, unfinished: bool = False) -> list[Meaning]:
-        """Words within as many typing errors as their length lets one make, the most similar last.
+        """Words within the number of typing errors allowed for their length, the most similar last.
 
         Args:
             word: as typed.
-            unfinished: the word may go on: compare it with the beginnings of longer words, too.
+            unfinished: the word may go on, so the beginnings of longer words count too.
         """
         n_edits = _edits_allowed(len(word))
         if not n_edits or not self._words:
@@ -122,7 +122,7 @@ class WordIndex:
         )
         lengths = np.clip(self._lengths[candidates], len(word), len(word) + n_edits)
         similarities = np.maximum(1.0 - distances / lengths, 0.0) * (_OF_SHORT_WORDS if len(word) <= _SHORT else 1.0)
-        near = np.flatnonzero((distances <= n_edits) & (similarities >= _LEAST_SIMILARITY))
+        near = np.flatnonzero((distances <= n_edits) & (similarities >= _MIN_SIMILARITY))
         near = near[np.argsort(similarities[near], kind="stable")]
         return [
             Meaning(number, number + 1, similarity)
@@ -136,7 +136,7 @@ class WordIndex:
 
 
 def _edits_allowed(n_letters: int) -> int:
-    """Typing errors that leave a word of this length recognisable."""
+    """The number of typing errors allowed in a word of this length."""
     for n_edits, longest in enumerate((2, 5, 8)):
         if n_letters <= longest:
             return n_edits
