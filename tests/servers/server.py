@@ -1,6 +1,6 @@
-"""The real command as processes, and load on it: what the tests of live serving stand on.
+"""The real command as processes, and load on it, for the tests of serving.
 
-Nothing here waits for a fixed time. Whoever waits asks again until an answer or a deadline comes.
+Nothing here waits for a fixed time: every wait polls until an answer or a deadline.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ COMMAND = Path(sys.executable).with_name("nightshelf")
 START_SECONDS = 300.0  # a demo is built from nothing, on a machine that may be busy
 PICK_UP_SECONDS = 5.0
 READER = "reader-0042"
-_LOOK_AGAIN_SECONDS = 0.01  # leaves the processor to what is waited for
+_POLL_SECONDS = 0.01  # leaves the processor to what is waited for
 Found = TypeVar("Found")
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The surroundings of a command: those of the tests without any setting of Nightshelf's, and `changes`."""
+    """The environment of a command: the tests' own without Nightshelf settings, plus `changes`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     return kept | {"HF_HUB_OFFLINE": "1", "COLUMNS": "80"} | changes
 
@@ -65,22 +65,22 @@ def eventually(look: Callable[[], Found | None], seconds: float, what: str) -> F
         found = look()
         if found is not None and found is not False:
             return found
-        time.sleep(_LOOK_AGAIN_SECONDS)
+        time.sleep(_POLL_SECONDS)
     raise AssertionError(f"not within {seconds} seconds: {what}")
 
 
 def connect(url: str) -> redis.Redis:
-    """A client that says at once when nobody is there."""
+    """A client that fails at once if there is no server."""
     return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0))
 
 
 def embedded_url(data: Path) -> str:
-    """Where the embedded Valkey of a data folder listens while somebody uses it."""
+    """The URL of a data folder's embedded Valkey."""
     return f"unix://{socket_path(DataFolder(data))}"
 
 
 def answers(url: str) -> bool:
-    """Whether a Redis is there."""
+    """Whether a Redis answers."""
     with connect(url) as client:
         try:
             return bool(client.ping())
@@ -89,13 +89,13 @@ def answers(url: str) -> bool:
 
 
 def process_of(url: str) -> int:
-    """The process id of the Redis that answers there."""
+    """The process id of the Redis at this URL."""
     with connect(url) as client:
         return int(client.info("server")["process_id"])
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and not merely waiting to be collected by its parent."""
+    """Whether a process runs and is not a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -134,7 +134,7 @@ class Server:
         )
 
     def wait_for_generation(self, generation: str, seconds: float = PICK_UP_SECONDS) -> None:
-        """Ask again until answers come from this generation."""
+        """Wait until answers come from this generation."""
         with httpx.Client(base_url=self.url, timeout=20) as client:
             eventually(
                 lambda: (
@@ -146,7 +146,7 @@ class Server:
             )
 
     def wait_until_ready(self) -> None:
-        """Return once it serves; fail if it ends instead."""
+        """Wait until it serves; fail if it exits."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -171,7 +171,7 @@ class Server:
 def serving(
     *arguments: str | Path, log: Path, port: int | None = None, command: str = "serve", **changes: str
 ) -> Iterator[Server]:
-    """A server that is ready; on leaving it is stopped if it still runs."""
+    """A server that is ready; stopped at the end if it still runs."""
     port = free_port() if port is None else port
     words = [str(COMMAND), command, "--port", str(port), *map(str, arguments)]
     with log.open("ab") as output:
@@ -220,7 +220,7 @@ class Load:
 
     @property
     def n_requests(self) -> int:
-        """Requests that have come to an end."""
+        """Number of finished requests."""
         return sum(self.outcomes.values())
 
     @property
@@ -229,7 +229,7 @@ class Load:
         return {outcome: n for outcome, n in self.outcomes.items() if outcome[1] != httpx.codes.OK}
 
     def wait_for(self, n_requests: int) -> None:
-        """Let this many more requests come to an end."""
+        """Wait for this many more requests to finish."""
         enough = self.n_requests + n_requests
         eventually(lambda: self.n_requests >= enough, 30, f"{n_requests} requests; {self.outcomes}")
 

@@ -1,7 +1,6 @@
 """One Chromium, one shop with a server, for all tests of the page; a page of its own for each test.
 
-Whatever the page does wrong fails the test it did it in: an error in a script, a request to another host, a refusal by
-the content security policy.
+A test fails if the page has a script error, asks another host, or breaks the content security policy.
 """
 
 from __future__ import annotations

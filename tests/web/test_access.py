@@ -1,4 +1,4 @@
-"""Everybody: axe-core finds nothing on any view, the main path goes by keyboard alone, and nothing is cut at 360 px."""
+"""Accessibility: axe-core finds nothing, the main path works by keyboard, and nothing is cut off at 360 px."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hard times and hard rules: Redis away, nothing published, the content security policy, covers, and what it weighs."""
+"""The page without Redis or generation; its content security policy, its covers and its size."""
 
 from __future__ import annotations
 

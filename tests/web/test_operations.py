@@ -1,4 +1,4 @@
-"""Operations: what the engine is doing and why, and rolling back with the operator key."""
+"""Operations: what is served, how the service runs, and rollback with the operator key."""
 
 from __future__ import annotations
 

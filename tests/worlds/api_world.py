@@ -40,7 +40,7 @@ _ODD_BOOKS: tuple[tuple[str, str, list[str], str | None], ...] = (
     ("%2F", "The Per%2Fcent Sign", ["N. Coder"], "A typesetter chases a sign that means another sign."),
     ("c#4", "C# in Depth", ["Jon Skeet"], "A programming language, feature by feature and version by version."),
     ("x,y", "Commas, and Other Marks", ["Ann Pause"], "On the small marks that make a sentence breathe."),
-    ("\"quoted\"'s", '"Don\'t Read This," Said the Page!', ["Ann Pause"], "A page argues with whoever turns it."),
+    ("\"quoted\"'s", '"Don\'t Read This," Said the Page!', ["Ann Pause"], "A page argues with its reader."),
     ("📚", "The 📚 Club", ["Émile Ωmega"], "Four strangers read one novel aloud in a laundry at night."),
     ("search", "Search", ["Ann Pause"], "A lighthouse keeper looks for the ship that never passed."),
     ("bare", "A Pamphlet Without Anything", [], None),

@@ -1,4 +1,4 @@
-"""Errors over HTTP: always a problem document that says what, where and what to do, and never a fault of ours."""
+"""Errors over HTTP: always a problem document with what, where and a hint, and never a server error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events over HTTP: what is taken, what is refused and why, and what the very next answer makes of it."""
+"""Events over HTTP: what is accepted, what is refused and why, and their effect on the next answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What those who run it look at: health, readiness, metrics, documentation; and service without Redis or generation."""
+"""What operators see: health, readiness, metrics, documentation; and service without Redis or generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page asks the API for besides books and recommendations, over HTTP."""
+"""What the page gets from the API besides books and recommendations."""
 
 from __future__ import annotations
 

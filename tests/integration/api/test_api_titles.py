@@ -1,4 +1,4 @@
-"""Titles as people type them: what is similar, what was meant, what is found, and the original project's endpoint."""
+"""Titles as people type them: similar books, suggestions, search, and the original project's endpoint."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_limit_of_neighbours_holds(api, limit):
 
 
 @pytest.mark.parametrize("typed", ["hary poter", "harry potter", "Harry Poter and the", "potter rowling harry"])
-def test_harry_potter_is_suggested_to_whoever_means_him(api, typed):
+def test_harry_potter_is_suggested_for_misspellings(api, typed):
     titles = suggestions(ask_similar(api, typed))
     assert len(titles) == POTTERS
     assert all(title.startswith("Harry Potter") for title in titles)

@@ -1,4 +1,4 @@
-"""Events from Kafka: taken as over HTTP, once each, whatever is killed, cut or restarted on the way."""
+"""Events from Kafka: accepted as over HTTP, each once, also when something is killed, cut off or restarted."""
 
 from __future__ import annotations
 

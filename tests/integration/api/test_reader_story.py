@@ -1,4 +1,4 @@
-"""One reader over HTTP, from the first visit over a restart to the morning after: what was read never comes back."""
+"""One reader over HTTP, from the first visit through a restart to the next morning; read books never come back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kafka messages: what ids and times their events are given, and that none can bring the consumer down."""
+"""Kafka messages: the ids and times of their events, and that no message stops the consumer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.api.events.event_validation import MOST_EVENTS, accept_all
+from services.api.events.event_validation import MAX_EVENTS, accept_all
 from services.api.events.kafka_client import security_options
 from services.api.events.kafka_message import Refused, encoded, events_of
 from services.api.schemas.text import LONGEST_TEXT
@@ -78,9 +78,9 @@ def test_what_holds_no_events_is_refused(value):
 
 
 def test_a_message_may_hold_as_many_events_as_a_request():
-    assert len(read([{}] * MOST_EVENTS)) == MOST_EVENTS
+    assert len(read([{}] * MAX_EVENTS)) == MAX_EVENTS
     with pytest.raises(InvalidRequestError, match="1001"):
-        read([{}] * (MOST_EVENTS + 1))
+        read([{}] * (MAX_EVENTS + 1))
 
 
 _JSON = st.recursive(
