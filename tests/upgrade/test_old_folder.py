@@ -18,10 +18,11 @@ from fastapi.testclient import TestClient
 
 from services.api.app import create_app
 from services.batch.ingest.event_log import event_files
-from services.batch.night import artifacts
+from services.batch.night import inputs
 from services.batch.night.nightly import NightReport, run_night
-from services.batch.publish.publish import collect, rollback
-from services.batch.runtime.progress import SILENT
+from services.batch.publish.collect import collect
+from services.batch.publish.rollback import rollback
+from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
 from services.batch.tune.record import read_record
 from services.batch.tune.tuned_settings import with_tuned
@@ -66,8 +67,12 @@ class OldInstallation:
     def keys(self) -> Keys:
         return Keys(self.settings.redis_prefix)
 
+    @property
+    def context(self) -> RunContext:
+        return RunContext(self.settings, client=self.client)
+
     def night(self) -> NightReport:
-        return run_night(self.settings, open_folder(self.root / "source"), self.client, SILENT)
+        return run_night(self.context, open_folder(self.root / "source"))
 
     def answers(self) -> dict[str, list[Any]]:
         """What this version answers to what the old one was asked."""
@@ -81,7 +86,7 @@ class OldInstallation:
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OldInstallation]:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, filter="data")
-    monkeypatch.setattr(artifacts, "open_embedder", lambda _name, **_options: NoModel())
+    monkeypatch.setattr(inputs, "open_embedder", lambda _name, **_options: NoModel())
     with embedded_valkey(DataFolder(tmp_path / "data")) as url:
         settings = load_settings(
             data_dir=tmp_path / "data", redis_url=url, batch={"threads": 1},
@@ -104,7 +109,7 @@ def test_both_generations_answer_as_the_old_version_did(old):
     assert current_generation(old.client, old.keys) == second
     assert "reranker" in read_manifest(old.folder, second).artifacts
     assert_same_answers(old.answers(), old.expected["generations"][second])
-    rollback(old.client, old.keys, old.folder, SILENT, to=first)
+    rollback(old.context, to=first)
     assert_same_answers(old.answers(), old.expected["generations"][first])
 
 
@@ -135,9 +140,9 @@ def test_a_night_goes_on_from_there(old):
     assert manifest.tuned == sorted(with_today_names(old))
     assert artifact_folder(old.folder, "content", manifest.artifacts["content"]).parent == old.folder.artifacts
     for earlier in (first, second):
-        rollback(old.client, old.keys, old.folder, SILENT, to=earlier)
+        rollback(old.context, to=earlier)
         assert verify_generation(old.client, old.keys, old.folder, earlier).id == earlier
-    rollback(old.client, old.keys, old.folder, SILENT, to=report.generation_id)
+    rollback(old.context, to=report.generation_id)
 
 
 def report_users(old: OldInstallation) -> list[str]:
@@ -166,13 +171,13 @@ def test_tuned_settings_are_found_under_their_new_names(old):
 
 def test_collecting_removes_old_artifacts_that_nothing_uses_and_no_others(old):
     n_old = len(list(old.folder.retired_artifacts.iterdir()))
-    collect(old.client, old.keys, old.folder, NO_GRACE)
+    collect(old.context, NO_GRACE)
     kept = {path.name for path in old.folder.retired_artifacts.iterdir()}
     assert len(kept) == n_old - 2  # the factors of either night are not part of a generation
     for generation in history(old.client, old.keys):
         verify_generation(old.client, old.keys, old.folder, generation)
     third = old.night().generation_id
-    collect(old.client, old.keys, old.folder, NO_GRACE)
+    collect(old.context, NO_GRACE)
     assert {manifest.id for manifest in manifests(old.folder)} == {third, old.expected["second"]}
     for generation in (third, old.expected["second"]):
         verify_generation(old.client, old.keys, old.folder, generation)
