@@ -14,7 +14,7 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast docs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -54,9 +54,12 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=dags $(BIN)/mypy dags
-	$(BIN)/mypy tests/house
+	$(BIN)/mypy --explicit-package-bases tests/house docs/reference
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/check_house.py
+
+docs: $(VENV)/.dev ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m docs.reference.write
 
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
