@@ -18,7 +18,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from shared.recommend.blend import SOURCES, blend
+from shared.recommend.blend import CANDIDATE_SOURCES, blend
 from shared.recommend.fold_in import FoldIn
 from shared.recommend.reranker import BOOK_METADATA, FEATURES, BookMetadata, Reranker, lightgbm
 from shared.settings import BlendSettings, RerankerSettings
@@ -64,7 +64,7 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
     lists = [
         [
             (chance.permutation(N_BOOKS)[:N_LISTED].astype(np.int32), chance.random(N_LISTED, np.float32))
-            for _ in SOURCES
+            for _ in CANDIDATE_SOURCES
         ]
         for _ in range(ROUNDS)
     ]

@@ -127,7 +127,7 @@ class BlendSettings(Group):
     )
 
     def weights(self, n_recent: int) -> tuple[float, ...]:
-        """For a user with so many recent books, in the order of `shared.recommend.blend.SOURCES`.
+        """For a user with so many recent books, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`.
 
         A new user first sees what is next to the books named; then trending books stands in for what is not known yet.
         """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shared.recommend.neighbor_table import Candidates
 
-SOURCES = (
+CANDIDATE_SOURCES = (
     "collaborative",
     "content",
     "item_transitions",
@@ -51,7 +51,9 @@ class Blended:
         return Blended(self.numbers[:limit], self.scores[:limit], self.own[:, :limit])
 
 
-NOTHING_BLENDED = Blended(np.empty(0, np.int32), np.empty(0, np.float32), np.empty((len(SOURCES), 0), np.float32))
+NOTHING_BLENDED = Blended(
+    np.empty(0, np.int32), np.empty(0, np.float32), np.empty((len(CANDIDATE_SOURCES), 0), np.float32)
+)
 
 
 def blend(

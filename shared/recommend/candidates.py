@@ -34,7 +34,7 @@ class CandidateGenerator:
     def lists(
         self, collaborative: Sequence[Candidates], recents: Sequence[NDArray[np.int32]]
     ) -> tuple[Sequence[Candidates], ...]:
-        """The lists of several users, in the order of `shared.recommend.blend.SOURCES`.
+        """The lists of several users, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`.
 
         Trending books is for those of whom something is known; nobody is shown trending books and nothing else.
 

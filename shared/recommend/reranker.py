@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from shared.deprecated import existing_file
 from shared.errors import ModelError
-from shared.recommend.blend import SOURCES, Blended
+from shared.recommend.blend import CANDIDATE_SOURCES, Blended
 
 HALF_LIVES = (0.1, 0.02, 0.005)  # shares of all likes after which one counts half
 BOOK_METADATA = ("likes", *(f"likes_of_late_{half_life:g}" for half_life in HALF_LIVES), "age", "volume")
 FEATURES = (
-    *SOURCES,
+    *CANDIDATE_SOURCES,
     *BOOK_METADATA,
     "liked_of_author",
     "since_author",

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from shared.recommend.blend import SOURCES
+from shared.recommend.blend import CANDIDATE_SOURCES
 from shared.settings import BlendSettings
 
 
@@ -95,7 +95,7 @@ class TestNewReader:
 
 def assert_ranked_by(chosen, content_weight, *names):
     """The books shown are in the order of these lists alone, weighted; scores are shown to two places."""
-    weights = dict(zip(SOURCES, BlendSettings().with_content_share(content_weight).weights(100), strict=True))
+    weights = dict(zip(CANDIDATE_SOURCES, BlendSettings().with_content_share(content_weight).weights(100), strict=True))
     columns = [[weights[name] * score for score in chosen.scores(name)] for name in names]
     blended = [sum(row) for row in zip(*columns, strict=True)]
     assert any(blended)

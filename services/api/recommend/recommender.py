@@ -17,14 +17,14 @@ from services.api.state.generation_manager import GenerationManager, ServingStat
 from services.api.state.store import REMEMBERED_USERS, Store, UserState
 from shared.artifacts.generation import Generation
 from shared.errors import StoreUnavailableError
-from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended, blend
+from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended, blend
 from shared.recommend.explanations import NO_REASON, reasons_for
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.popularity_backfill import popularity_backfill
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
-_SOURCES_JSON = ",".join(f'"{name}":%s' for name in SOURCES)
+_SOURCES_JSON = ",".join(f'"{name}":%s' for name in CANDIDATE_SOURCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Recommender:
 
 
 def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequence[Candidates], ...]:
-    """The candidate lists of each user, in the order of `shared.recommend.blend.SOURCES`."""
+    """The candidate lists of each user, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`."""
     collaborative = [state.collaborative for state in states]
     live = [row for row, state in enumerate(states) if _is_outweighed(generation, state)]
     if live:

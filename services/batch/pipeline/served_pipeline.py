@@ -22,7 +22,7 @@ from services.batch.models.trending import trending_books
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
 from shared.artifacts.item_transitions import ItemTransitions
-from shared.recommend.blend import SOURCES, Blended, blend
+from shared.recommend.blend import CANDIDATE_SOURCES, Blended, blend
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
@@ -124,7 +124,7 @@ def candidate_generator(
     content: Neighbours | None,
     settings: Settings,
     *,
-    only: Collection[str] = SOURCES,
+    only: Collection[str] = CANDIDATE_SOURCES,
     progress: Progress,
 ) -> CandidateGenerator:
     """What makes lists of recent books as a night after the training part would have left it.

@@ -42,8 +42,8 @@ class Recommendation(_Record):
     """A recommended book and why.
 
     Attributes:
-        lists: the candidate sources of it, see `shared.recommend.blend.SOURCES`; none for a popular book that fills a
-            list.
+        lists: the candidate sources of it, see `shared.recommend.blend.CANDIDATE_SOURCES`; none for a popular book that
+            fills a list.
         because: title of the reader's book that contributes most.
     """
 

@@ -16,7 +16,7 @@ from services.batch.report.document import BookLine, Recommendation, SampleReade
 from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
-from shared.recommend.blend import SOURCES, Blended
+from shared.recommend.blend import CANDIDATE_SOURCES, Blended
 from shared.recommend.explanations import reasons_for
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 from shared.settings import Settings
@@ -99,7 +99,9 @@ def _recommended(catalog: Catalog, books: Blended, because: NDArray[np.int32]) -
         recommended.append(
             Recommendation(
                 book=_line(catalog, number),
-                lists=[name for name, own in zip(SOURCES, books.own[:, place], strict=True) if not np.isnan(own)],
+                lists=[
+                    name for name, own in zip(CANDIDATE_SOURCES, books.own[:, place], strict=True) if not np.isnan(own)
+                ],
                 because=catalog.titles[reason] if reason >= 0 else None,
             )
         )

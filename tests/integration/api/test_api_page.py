@@ -13,7 +13,7 @@ import pytest
 
 from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
-from shared.recommend.blend import SOURCES
+from shared.recommend.blend import CANDIDATE_SOURCES
 from shared.settings import BlendSettings
 from tests.worlds.api_world import ODD_IDS, ODD_READER, serving
 
@@ -158,7 +158,9 @@ class TestWeight:
         items = api.recommend("reader-0042", limit=20, content_weight=weight)["items"]
         assert all(any(item["sources"][name] is not None for name in names) for item in items)
         n_recent = client.zcard(keys.recent("reader-0042"))
-        weights = dict(zip(SOURCES, BlendSettings().with_content_share(weight).weights(n_recent), strict=True))
+        weights = dict(
+            zip(CANDIDATE_SOURCES, BlendSettings().with_content_share(weight).weights(n_recent), strict=True)
+        )
         total = sum(weights[name] for name in names)
         assert total == pytest.approx(sum(weights.values()))
         expected = [sum(weights[name] * (item["sources"][name] or 0) for name in names) / total for item in items]

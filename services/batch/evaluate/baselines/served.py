@@ -15,7 +15,7 @@ from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_ge
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
-from shared.recommend.blend import SOURCES
+from shared.recommend.blend import CANDIDATE_SOURCES
 from shared.settings import Settings
 
 TITLES = {
@@ -58,7 +58,7 @@ class Served:
         """
         settings = self.settings
         factors = neighbours = spread = reranker = None
-        wanted = SOURCES if self.only is None else (self.only,)
+        wanted = CANDIDATE_SOURCES if self.only is None else (self.only,)
         if "collaborative" in wanted:
             factors = fit_factors(
                 settings.collaborative, training.positives, training.histories, threads=threads, progress=progress

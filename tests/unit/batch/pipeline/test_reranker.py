@@ -23,7 +23,7 @@ from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import GenerationManifest
 from shared.errors import ModelError, NightshelfError
-from shared.recommend.blend import NOTHING_BLENDED, SOURCES, Blended
+from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended
 from shared.recommend.reranker import FEATURES, BookMetadata, Reranker
 from shared.settings import BatchSettings, BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
 from tests.worlds.evaluate_world import books, content_artifact, interactions
@@ -34,7 +34,7 @@ CONTEXT = RunContext(Settings(reranker=ON, batch=BatchSettings(threads=1)))
 
 
 def blended(*numbers):
-    own = np.full((len(SOURCES), len(numbers)), NAN, np.float32)
+    own = np.full((len(CANDIDATE_SOURCES), len(numbers)), NAN, np.float32)
     own[0] = np.linspace(1, 0.5, len(numbers))
     return Blended(np.array(numbers, np.int32), np.linspace(0.9, 0.1, len(numbers), dtype=np.float32), own)
 
@@ -93,7 +93,9 @@ class ByNumber:
 
     def predict(self, features, num_threads):
         assert num_threads == 1
-        return np.array([self._scores[int(likes) - 1] if likes > 0 else 1.0 for likes in features[:, len(SOURCES)]])
+        return np.array(
+            [self._scores[int(likes) - 1] if likes > 0 else 1.0 for likes in features[:, len(CANDIDATE_SOURCES)]]
+        )
 
 
 def reranker_of(scores, unliked=()):
