@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from services.api.metrics import DEGRADED
 from services.api.recommend.batching import Batcher
+from services.api.schemas.deprecated import SOURCE_FIELDS
 from services.api.state.generation_manager import GenerationManager, ServingState
 from services.api.state.store import REMEMBERED_USERS, Store, UserState
 from shared.artifacts.generation import Generation
 from shared.errors import StoreUnavailableError
-from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended, blend
+from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
 from shared.recommend.explanations import NO_REASON, reasons_for
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.popularity_backfill import popularity_backfill
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 _NO_BOOKS = np.empty(0, np.int32)
-_SOURCES_JSON = ",".join(f'"{name}":%s' for name in CANDIDATE_SOURCES)
+_SOURCES_JSON = ",".join(f'"{name}":%s' for name in SOURCE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

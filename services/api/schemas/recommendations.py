@@ -6,22 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from services.api.schemas.deprecated import Sources
+
 
 class Reason(BaseModel):
     """A book from the user's history."""
 
     book_id: str
     title: str
-
-
-class Sources(BaseModel):
-    """The book's min-max scaled score in each list; null if it is not in the list."""
-
-    collaborative: float | None = Field(description="Liked by similar readers")
-    content: float | None = Field(description="Description similar to a recent book's")
-    item_transitions: float | None = Field(description="Read next by readers of a recent book")
-    same_series_author: float | None = Field(description="Same series or author as a recent book")
-    trending: float | None = Field(description="Liked by many readers lately")
 
 
 class RecommendedBook(BaseModel):

@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from services.api.schemas.deprecated import SOURCE_FIELDS
 from services.batch.evaluate.evaluation import read_evaluation
 from services.batch.publish import publish
 from services.batch.publish.collect import collect
@@ -22,6 +23,7 @@ from services.batch.report.page import page
 from services.cli.evaluate import evaluate
 from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
+from shared.recommend.blend import CANDIDATE_SOURCES
 
 pytest_plugins = ["tests.worlds.api_fixtures"]
 
@@ -97,7 +99,12 @@ def test_sample_readers_see_what_the_api_answers(api, odd_world, night_page):
             item["because"] and item["because"]["title"] for item in items
         ]
         assert [one.lists for one in reader.recommended] == [
-            [name for name, score in item["sources"].items() if score is not None] for item in items
+            [
+                name
+                for name, field in zip(CANDIDATE_SOURCES, SOURCE_FIELDS, strict=True)
+                if item["sources"][field] is not None
+            ]
+            for item in items
         ]
         assert user not in night_page.read_text()
 

@@ -1,13 +1,8 @@
 /** Numbers, people and reasons as text. */
 
+import { SOURCES } from "./deprecated.js";
+
 const COUNT = new Intl.NumberFormat("en");
-const SOURCES = {
-  collaborative: { name: "Similar readers", reason: "readers with similar taste like it" },
-  content: { name: "Similar description", reason: "its description is similar" },
-  item_transitions: { name: "Read next", reason: "readers of the same books read it next" },
-  same_series_author: { name: "Same series or author", reason: "it has the same series or author" },
-  trending: { name: "Trending", reason: "many readers like it now" },
-};
 
 /** @param {number} n */
 export const count = (n) => COUNT.format(n);
