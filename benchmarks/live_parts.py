@@ -19,6 +19,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 
 from shared.recommend.blend import CANDIDATE_SOURCES, blend
+from shared.recommend.blend_weights import blend_weights
 from shared.recommend.fold_in import FoldIn
 from shared.recommend.reranker import BOOK_METADATA, FEATURES, BookMetadata, Reranker, lightgbm
 from shared.settings import BlendSettings, RerankerSettings
@@ -68,7 +69,7 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
         ]
         for _ in range(ROUNDS)
     ]
-    works, weights = np.arange(N_BOOKS, dtype=np.int32), BlendSettings().weights(N_HISTORY)
+    works, weights = np.arange(N_BOOKS, dtype=np.int32), blend_weights(BlendSettings(), N_HISTORY)
 
     def blended(n: int) -> list[object]:
         kinds = [[one] for one in lists[n]]

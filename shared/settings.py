@@ -126,56 +126,6 @@ class BlendSettings(Group):
         0.25, description="a live list replaces the nightly one when books liked since have this share of the weight"
     )
 
-    def weights(self, n_recent: int) -> tuple[float, ...]:
-        """For a user with so many recent books, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`.
-
-        A new user first sees what is next to the books named; then trending books stands in for what is not known yet.
-        """
-        is_cold_start = n_recent <= self.cold_start_books
-        return (
-            self.collaborative_weight,
-            self.cold_start_content_weight if is_cold_start else self.content_weight,
-            self.item_transitions_weight,
-            self.same_series_author_weight,
-            self.trending_weight + (0.0 if is_cold_start else self.few_books_trending_weight / n_recent),
-        )
-
-    @property
-    def n_recent(self) -> int:
-        """Recent books that any of the lists looks at."""
-        return max(self.recent_books, self.item_transitions_recent_books, self.same_series_author_recent_books)
-
-    @property
-    def content_share(self) -> float:
-        """The share that what is known of the books themselves, content and same series or author, has of the weights, in [0, 1]."""
-        of_books = self.content_weight + self.same_series_author_weight
-        total = of_books + self.collaborative_weight + self.item_transitions_weight + self.trending_weight
-        return of_books / total if total else 0.5
-
-    def with_content_share(self, share: float | None) -> BlendSettings:
-        """The same with another such share; `None` changes nothing.
-
-        New users' content list weighs what everyone's does; trending books of whoever has few books as much more as before.
-        """
-        if share is None:
-            return self
-        of_books = self._scaled(share, "content_weight", "same_series_author_weight")
-        of_readers = self._scaled(1 - share, "collaborative_weight", "item_transitions_weight", "trending_weight")
-        readers = self.collaborative_weight + self.item_transitions_weight + self.trending_weight
-        of_cold_start = {
-            "cold_start_content_weight": of_books["content_weight"],
-            "few_books_trending_weight": self.few_books_trending_weight * (1 - share) / readers if readers else 0.0,
-        }
-        return self.model_copy(update=of_books | of_readers | of_cold_start)
-
-    def _scaled(self, total: float, first: str, *others: str) -> dict[str, float]:
-        """These weights with this sum, as they are to each other; the first alone where they are all 0."""
-        weights: dict[str, float] = {name: getattr(self, name) for name in (first, *others)}
-        present = sum(weights.values())
-        if not present:
-            return dict.fromkeys(weights, 0.0) | {first: total}
-        return {name: weight * total / present for name, weight in weights.items()}
-
 
 class RerankerSettings(Group):
     """The optional reranker behind the blend. The night and the API both need the extra `reranker`."""

@@ -11,8 +11,9 @@ from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from services.api.deprecated import DEPRECATED_PARAMETERS, former_names
 from services.api.page.book_map import MapKeeper
 from services.api.page.demo_readers import DemoReaders
 from services.api.page.web_assets import Assets
@@ -55,10 +56,11 @@ class RecommendationQuery(BaseModel):
     user_id: Text = Field(description="The user's id in the ratings", examples=["reader-0042"])
     limit: int = Field(10, ge=1, le=100, description="Maximum number of books")
     explain: bool = Field(True, description="Whether to include the lists and the book behind each recommendation")
-    content_weight: Annotated[float | None, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})] = Field(
+    content_share: Annotated[float | None, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})] = Field(
         None,
         ge=0,
         le=1,
+        validation_alias=AliasChoices("content_share", *former_names("content_share")),
         description="Share of the content list in the blend; by default the share the generation learned",
     )
 
@@ -83,9 +85,9 @@ class RecommendationQuery(BaseModel):
 
     @classmethod
     def openapi_parameters(cls) -> list[dict[str, object]]:
-        """The same parameters for the OpenAPI document."""
-        return [
-            {
+        """The same parameters for the OpenAPI document, and the deprecated names of some."""
+        parameters: dict[str, dict[str, object]] = {
+            name: {
                 "name": name,
                 "in": "path" if name == "user_id" else "query",
                 "required": name == "user_id",
@@ -93,7 +95,11 @@ class RecommendationQuery(BaseModel):
                 "description": schema.pop("description"),
             }
             for name, schema in cls.model_json_schema()["properties"].items()
-        ]
+        }
+        for old, new in DEPRECATED_PARAMETERS.items():
+            description = f"Former name of `{new}`"
+            parameters[old] = parameters[new] | {"name": old, "deprecated": True, "description": description}
+        return list(parameters.values())
 
 
 async def get_state(request: Request) -> State:

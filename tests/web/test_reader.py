@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from shared.recommend.blend import CANDIDATE_SOURCES
+from services.api.schemas.deprecated import SOURCE_FIELDS
+from shared.recommend.blend_weights import blend_weights, with_content_share
 from shared.settings import BlendSettings
 
 
@@ -93,9 +94,9 @@ class TestNewReader:
         expect(page.locator(".given")).to_have_count(0)
 
 
-def assert_ranked_by(chosen, content_weight, *names):
+def assert_ranked_by(chosen, share, *names):
     """The books shown are in the order of these lists alone, weighted; scores are shown to two places."""
-    weights = dict(zip(CANDIDATE_SOURCES, BlendSettings().with_content_share(content_weight).weights(100), strict=True))
+    weights = dict(zip(SOURCE_FIELDS, blend_weights(with_content_share(BlendSettings(), share), 100), strict=True))
     columns = [[weights[name] * score for score in chosen.scores(name)] for name in names]
     blended = [sum(row) for row in zip(*columns, strict=True)]
     assert any(blended)
@@ -122,9 +123,9 @@ class TestDemoReader:
         slider = chosen.page.get_by_role("slider", name="What counts")
         usual = chosen.books
         by_content = chosen.changes_by(lambda: slider.fill("100"))
-        assert_ranked_by(chosen, 1, "content", "same_series_author")
+        assert_ranked_by(chosen, 1, "content", "kin")
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
-        assert_ranked_by(chosen, 0, "collaborative", "item_transitions", "trending")
+        assert_ranked_by(chosen, 0, "collaborative", "companions", "trend")
         assert by_content != by_readers
         expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % descriptions")
         assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="Reset").click()) == usual
@@ -132,7 +133,7 @@ class TestDemoReader:
     def test_a_list_unknown_to_the_page_still_has_a_name(self, visitor, api):
         def with_another(route):
             answer = route.fetch().json()
-            answer["items"][0]["sources"] = {"item_transitions": 0.9, "night_owls": 0.4, "content": None}
+            answer["items"][0]["sources"] = {"companions": 0.9, "night_owls": 0.4, "content": None}
             route.fulfill(json=answer)
 
         visitor.page.route("**/api/recommendations/**", with_another)

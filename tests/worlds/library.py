@@ -118,7 +118,7 @@ class Library:
 
         assert all(asyncio.run(take()))
 
-    def recommended(self, readers: Sequence[str], limit: int, content_weight: float | None = None) -> list[Blended]:
+    def recommended(self, readers: Sequence[str], limit: int, content_share: float | None = None) -> list[Blended]:
         """What the API recommends to each of these readers, who ask at the same time."""
 
         async def ask() -> list[Blended]:
@@ -128,7 +128,7 @@ class Library:
                 await live.refresh()
                 recommender = Recommender(live, store)
                 asked = [
-                    recommender.recommend(reader, limit, explain=True, content_weight=content_weight)
+                    recommender.recommend(reader, limit, explain=True, content_share=content_share)
                     for reader in readers
                 ]
                 return [answer.items for answer in await asyncio.gather(*asked)]

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from services.api.schemas.page import PageFacts
 from services.api.state.generation_manager import GenerationManager
 from services.api.state.store import Store
+from shared.recommend.blend_weights import content_share
 from shared.settings import BlendSettings, Settings
 
 
@@ -30,7 +31,7 @@ async def page_facts(settings: Settings, live: GenerationManager, store: Store) 
         created_at=manifest.created_at if manifest else None,
         n_books=int(generation.catalog.active.sum()) if generation else 0,
         simulated_readers=manifest.simulated_readers if manifest else False,
-        content_weight=blend.content_share,
+        content_weight=content_share(blend),
         redis="up" if await store.ping() else "away",
         cover_urls=settings.page.cover_urls,
         rollback=settings.page.operator_key is not None,

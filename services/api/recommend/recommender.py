@@ -19,6 +19,7 @@ from services.api.state.store import REMEMBERED_USERS, Store, UserState
 from shared.artifacts.generation import Generation
 from shared.errors import StoreUnavailableError
 from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
+from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
 from shared.recommend.explanations import NO_REASON, reasons_for
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.popularity_backfill import popularity_backfill
@@ -81,31 +82,31 @@ class Recommender:
         self._remembered_of: str | None = None
 
     async def recommend(
-        self, user_id: str, limit: int, *, explain: bool, content_weight: float | None = None
+        self, user_id: str, limit: int, *, explain: bool, content_share: float | None = None
     ) -> Recommended:
         """Recommend to one user; without Redis, popular books from memory.
 
-        `content_weight` is the share of the content list in the blend, in [0, 1]; the others have the rest in their
+        `content_share` is the share of the content list in the blend, in [0, 1]; the others have the rest in their
         usual proportion, and trending books its usual more for whoever has read little. `None` leaves it to the generation.
 
         Raises:
             NoGenerationError: nothing has been published yet.
         """
-        return await self._batcher.ask((user_id, limit, explain, content_weight))
+        return await self._batcher.ask((user_id, limit, explain, content_share))
 
     async def _recommend_all(self, questions: Sequence[tuple[str, int, bool, float | None]]) -> list[Recommended]:
         """Answer a batch: those that agree on the weights, nearly always all, are answered together."""
         groups: dict[float | None, list[int]] = {}
-        for place, (*_, content_weight) in enumerate(questions):
-            groups.setdefault(content_weight, []).append(place)
+        for place, (*_, content_share) in enumerate(questions):
+            groups.setdefault(content_share, []).append(place)
         answers: dict[int, Recommended] = {}
-        for content_weight, places in groups.items():
-            group = await self._recommend_group([questions[place][:3] for place in places], content_weight)
+        for content_share, places in groups.items():
+            group = await self._recommend_group([questions[place][:3] for place in places], content_share)
             answers.update(zip(places, group, strict=True))
         return [answers[place] for place in range(len(questions))]
 
     async def _recommend_group(
-        self, questions: Sequence[tuple[str, int, bool]], content_weight: float | None
+        self, questions: Sequence[tuple[str, int, bool]], content_share: float | None
     ) -> list[Recommended]:
         served = self._live.pin()
         generation = served.generation
@@ -116,10 +117,10 @@ class Recommender:
             states = await self._store.user_states(
                 generation.collaborative_id,
                 [user for user, _, _ in questions],
-                n_recent=max(generation.manifest.blend.n_recent, generation.fold_in.history_books),
+                n_recent=max(max_recent_books(generation.manifest.blend), generation.fold_in.history_books),
                 known_until=generation.fold_in.newest_time,
             )
-            asked = [(*question, content_weight) for question in questions]
+            asked = [(*question, content_share) for question in questions]
             known = [self._remembered.get(question) for question in asked]
             answers = [
                 one.answer if one is not None and one.is_of(state) else None
@@ -127,7 +128,7 @@ class Recommender:
             ]
             rest = [row for row, answer in enumerate(answers) if answer is None]
             made = await self._made(
-                served, [questions[row] for row in rest], [states[row] for row in rest], content_weight
+                served, [questions[row] for row in rest], [states[row] for row in rest], content_share
             )
         except StoreUnavailableError:
             DEGRADED.inc(len(questions))
@@ -145,7 +146,7 @@ class Recommender:
         served: ServingState,
         questions: Sequence[tuple[str, int, bool]],
         states: Sequence[UserState],
-        content_weight: float | None,
+        content_share: float | None,
     ) -> list[Recommended]:
         """Answers made from the lists of users in these states.
 
@@ -155,8 +156,9 @@ class Recommender:
         if not questions:
             return []
         generation = served.generation
-        settings = generation.manifest.blend.with_content_share(content_weight)
-        reranker = generation.reranker if content_weight is None else None  # whoever weighs the lists wants that order
+        settings = with_content_share(generation.manifest.blend, content_share)
+        n_recent = max_recent_books(settings)
+        reranker = generation.reranker if content_share is None else None  # whoever weighs the lists wants that order
         lists = _lists(generation, states)
         seen = [
             await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
@@ -164,7 +166,7 @@ class Recommender:
         ]
         blended = blend(
             lists,
-            weights=[settings.weights(min(len(state.recent), settings.n_recent)) for state in states],
+            weights=[blend_weights(settings, min(len(state.recent), n_recent)) for state in states],
             seen=seen,
             works=generation.catalog.editions,
             limit=max(*(limit for _, limit, _ in questions), 0 if reranker is None else reranker.n_ranked),

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from services.api.deprecated import deprecation_headers
 from services.api.deps import RecommendationQuery, state_of
 from services.api.problems import documented
 from services.api.recommend.recommender import write_json
@@ -36,8 +37,8 @@ async def recommendations_for_user(request: Request) -> Response:
     """Recommend books to one user, best first. Unknown users get popular books."""
     query = RecommendationQuery.of(request)
     recommended = await state_of(request).recommender.recommend(
-        query.user_id, query.limit, explain=query.explain, content_weight=query.content_weight
+        query.user_id, query.limit, explain=query.explain, content_share=query.content_share
     )
     request.scope["strategy"] = recommended.strategy
     answer = write_json(recommended, query.user_id, explain=query.explain)
-    return Response(answer, media_type="application/json")
+    return Response(answer, headers=deprecation_headers(request), media_type="application/json")

@@ -23,6 +23,7 @@ from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
 from shared.artifacts.item_transitions import ItemTransitions
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended, blend
+from shared.recommend.blend_weights import blend_weights, max_recent_books
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
@@ -82,7 +83,7 @@ class ServedPipeline:
                 self._maker.content.warm(np.unique(np.concatenate(recents)))
             blended = blend(
                 self._maker.lists(self._nightly_lists(some), recents),
-                weights=[self._maker.settings.weights(len(recent)) for recent in recents],
+                weights=[blend_weights(self._maker.settings, len(recent)) for recent in recents],
                 seen=seen,
                 works=self._training.works,
                 limit=k if self._reranker is None else max(k, self._reranker.n_ranked),
@@ -115,7 +116,7 @@ class ServedPipeline:
         return [(numbers[place, :n], scores[place, :n]) for place, n in enumerate(n_listed)]
 
     def _recents(self, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-        n = min(self._maker.settings.n_recent, self._training.user_state.max_recent)
+        n = min(max_recent_books(self._maker.settings), self._training.user_state.max_recent)
         return [self._training.recent_of(row, n) for row in rows.tolist()]
 
 

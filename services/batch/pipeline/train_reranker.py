@@ -27,6 +27,7 @@ from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import Neighbours
+from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookMetadata, Reranker, is_liked, lightgbm
 from shared.settings import Settings
 
@@ -145,7 +146,7 @@ def _learned(
 
 def _n_recent(settings: Settings) -> int:
     """Recent books of a reader that the reranker looks at: those that lists are made of."""
-    return min(settings.blend.n_recent, settings.user_state.max_recent)
+    return min(max_recent_books(settings.blend), settings.user_state.max_recent)
 
 
 def _examples(

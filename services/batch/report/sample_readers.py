@@ -17,6 +17,7 @@ from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
+from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.explanations import reasons_for
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 from shared.settings import Settings
@@ -54,7 +55,7 @@ def sample_readers(
         threads=1,
         reranker=generation.reranker,
     )
-    n_recent = max(generation.manifest.blend.n_recent, generation.fold_in.history_books)
+    n_recent = max(max_recent_books(generation.manifest.blend), generation.fold_in.history_books)
     recents = [training.recent_of(row, n_recent) for row in rows.tolist()]
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:

@@ -11,9 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
+from services.api.schemas.deprecated import SOURCE_FIELDS
 from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
-from shared.recommend.blend import CANDIDATE_SOURCES
+from shared.recommend.blend_weights import blend_weights, content_share, with_content_share
 from shared.settings import BlendSettings
 from tests.worlds.api_world import ODD_IDS, ODD_READER, serving
 
@@ -72,7 +73,7 @@ class TestPage:
         assert (facts["generation"], facts["redis"]) == (odd_world.generation_id, "up")
         assert facts["n_books"] == catalog.active.sum()
         assert (facts["simulated_readers"], facts["cover_urls"], facts["rollback"]) == (True, False, False)
-        assert facts["content_weight"] == BlendSettings().content_share
+        assert facts["content_weight"] == content_share(BlendSettings())
 
 
 class TestNeighbours:
@@ -151,15 +152,15 @@ class TestReaders:
 class TestWeight:
     @pytest.mark.parametrize(
         ("weight", "names"),
-        [(1, ("content", "same_series_author")), (0, ("collaborative", "item_transitions", "trending"))],
+        [(1, ("content", "kin")), (0, ("collaborative", "companions", "trend"))],
     )
     def test_all_on_one_side_leaves_the_other_out(self, api, state, weight, names):
         client, keys = state
-        items = api.recommend("reader-0042", limit=20, content_weight=weight)["items"]
+        items = api.recommend("reader-0042", limit=20, content_share=weight)["items"]
         assert all(any(item["sources"][name] is not None for name in names) for item in items)
         n_recent = client.zcard(keys.recent("reader-0042"))
         weights = dict(
-            zip(CANDIDATE_SOURCES, BlendSettings().with_content_share(weight).weights(n_recent), strict=True)
+            zip(SOURCE_FIELDS, blend_weights(with_content_share(BlendSettings(), weight), n_recent), strict=True)
         )
         total = sum(weights[name] for name in names)
         assert total == pytest.approx(sum(weights.values()))
@@ -169,16 +170,16 @@ class TestWeight:
 
     def test_the_generations_own_weight_is_what_is_served_without(self, api):
         usual = api.ok("/api/page")["content_weight"]
-        assert api.recommend("reader-0042", content_weight=usual) == api.recommend("reader-0042")
+        assert api.recommend("reader-0042", content_share=usual) == api.recommend("reader-0042")
 
     @pytest.mark.parametrize("weight", [-0.1, 1.1, "nan", "much"])
     def test_it_is_a_share(self, api, weight):
-        problem_of(api.get("/api/recommendations/user/x", content_weight=weight), 422)
+        problem_of(api.get("/api/recommendations/user/x", content_share=weight), 422)
 
     def test_requests_of_different_weights_that_arrive_together_each_get_their_own(self, api):
         weights = [0, 0.25, 0.5, 1, None] * 8
         alone = {
-            weight: api.recommend(ODD_READER, **({} if weight is None else {"content_weight": weight}))
+            weight: api.recommend(ODD_READER, **({} if weight is None else {"content_share": weight}))
             for weight in set(weights)
         }
 
@@ -186,7 +187,7 @@ class TestWeight:
             async with httpx.AsyncClient(base_url=api.client.base_url, timeout=30) as client:
                 path = f"/api/recommendations/user/{quote(ODD_READER, safe='')}"
                 asked = [
-                    client.get(path, params={} if weight is None else {"content_weight": weight}) for weight in weights
+                    client.get(path, params={} if weight is None else {"content_share": weight}) for weight in weights
                 ]
                 return [response.json() for response in await asyncio.gather(*asked)]
 

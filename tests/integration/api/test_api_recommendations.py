@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+from services.api.schemas.deprecated import SOURCE_FIELDS
 from shared.artifacts.generation import open_generation
 from shared.layout import DataFolder
 from tests.worlds.api_world import ODD_READER
@@ -76,13 +77,7 @@ def test_a_score_lies_between_its_sources(api, readers):
     for reader in readers:
         for item in api.recommend(reader, limit=50)["items"]:
             assert set(item) == EXPLAINED
-            assert list(item["sources"]) == [
-                "collaborative",
-                "content",
-                "item_transitions",
-                "same_series_author",
-                "trending",
-            ]
+            assert tuple(item["sources"]) == SOURCE_FIELDS
             own = [score or 0.0 for score in item["sources"].values()]
             assert min(own) - 1e-3 <= item["score"] <= max(own) + 1e-3
             assert all(0 <= score <= 1 for score in own)
@@ -257,3 +252,21 @@ def test_what_cannot_be_a_user_is_refused(api, user):
     response = api.get(f"/api/recommendations/user/{quote(user, safe='')}")
     assert response.status_code == 422
     assert response.json()["where"] == "path.user_id"
+
+
+class TestDeprecatedParameters:
+    def test_a_former_name_is_accepted_and_the_answer_says_it_is_deprecated(self, api, readers):
+        path = f"/api/recommendations/user/{quote(readers[0], safe='')}"
+        old, new = (api.get(path, **{name: 0.7}) for name in ("content_weight", "content_share"))
+        assert old.json() == new.json() != api.get(path).json()
+        assert old.headers["Deprecation"] == "@1795824000"
+        assert "Deprecation" not in new.headers
+
+    def test_a_former_name_with_a_bad_value_is_named_as_it_was_given(self, api):
+        response = api.get("/api/recommendations/user/x", content_weight=2)
+        assert (response.status_code, response.json()["where"]) == (422, "query.content_weight")
+
+    def test_the_openapi_document_marks_it(self, api):
+        path = api.ok("/openapi.json")["paths"]["/api/recommendations/user/{user_id}"]["get"]
+        deprecated = {one["name"] for one in path["parameters"] if one.get("deprecated")}
+        assert deprecated == {"content_weight"}

@@ -23,6 +23,7 @@ from shared.artifacts.generation import artifact_folder
 from shared.errors import ModelError
 from shared.publication import flip
 from shared.recommend.blend import Blended
+from shared.recommend.blend_weights import blend_weights, with_content_share
 from shared.recommend.reranker import Reranker
 from shared.settings import BlendSettings, CollaborativeSettings, EvaluationSettings, GateSettings, RerankerSettings
 from tests.worlds.library import Library
@@ -60,8 +61,8 @@ def ranked(copy_of):
     return Library(library.root, settings, library.client, library.world)
 
 
-def answers(library, readers, content_weight=None):
-    return library.recommended(readers, 10, content_weight)
+def answers(library, readers, content_share=None):
+    return library.recommended(readers, 10, content_share)
 
 
 def offline(library, reranker):
@@ -99,9 +100,9 @@ def test_readers_get_what_is_measured(ranked):
 
 
 def test_whoever_weighs_the_lists_gets_the_order_of_the_blend(ranked):
-    [found] = answers(ranked, READERS[:1], content_weight=1.0)
+    [found] = answers(ranked, READERS[:1], content_share=1.0)
     assert found.numbers.tolist() != answers(ranked, READERS[:1])[0].numbers.tolist()
-    weights = ranked.settings.blend.with_content_share(1.0).weights(9)
+    weights = blend_weights(with_content_share(ranked.settings.blend, 1.0), 9)
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
     np.testing.assert_allclose(np.array(weights) @ np.nan_to_num(found.own), found.scores, atol=1e-4)
 

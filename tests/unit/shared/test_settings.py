@@ -5,8 +5,7 @@ import pytest
 from shared.deprecated import OTHER_VARIABLES, SETTINGS, setting_now
 from shared.environment import variable_names
 from shared.errors import NightshelfError
-from shared.recommend.blend import CANDIDATE_SOURCES
-from shared.settings import BlendSettings, Settings, load_settings
+from shared.settings import Settings, load_settings
 from tests.paths import ROOT
 
 
@@ -107,14 +106,3 @@ def test_an_operator_key_that_will_not_do_is_refused_and_not_repeated(monkeypatc
     with pytest.raises(NightshelfError, match="NIGHTSHELF_PAGE__OPERATOR_KEY") as refused:
         load_settings()
     assert key not in str(refused.value)
-
-
-def test_weights_follow_from_how_much_someone_has_read():
-    blend = BlendSettings(cold_start_books=2, trending_weight=0.1, few_books_trending_weight=0.9)
-    content, trending = CANDIDATE_SOURCES.index("content"), CANDIDATE_SOURCES.index("trending")
-    by_books = {n: blend.weights(n) for n in (0, 1, 2, 3, 9, 90)}
-    assert [by_books[n][trending] for n in by_books] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.2, 0.11])
-    assert [by_books[n][content] for n in by_books] == pytest.approx([0.6] * 3 + [0.05] * 3)
-    kept = blend.with_content_share(blend.content_share)
-    assert kept.weights(9) == pytest.approx(by_books[9])
-    assert blend.with_content_share(1).weights(9)[trending] == 0

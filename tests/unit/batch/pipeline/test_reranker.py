@@ -24,6 +24,7 @@ from services.batch.runtime.progress import SILENT
 from shared.artifacts.generation import GenerationManifest
 from shared.errors import ModelError, NightshelfError
 from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended
+from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.reranker import FEATURES, BookMetadata, Reranker
 from shared.settings import BatchSettings, BlendSettings, RerankerSettings, Settings, UserStateSettings, load_settings
 from tests.worlds.evaluate_world import books, content_artifact, interactions
@@ -252,7 +253,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
     metadata = build_reranker(folder, books(), interactions(), content, CONTEXT)
     assert metadata["learned"]
     reranker = Reranker.open(folder, metadata)
-    assert (reranker.n_ranked, reranker.n_recent) == (ON.books, Settings().blend.n_recent)
+    assert (reranker.n_ranked, reranker.n_recent) == (ON.books, max_recent_books(Settings().blend))
     assert reranker.books.n_books == len(books())
     chance = np.random.default_rng(7)
     asked = chance.random((50, len(FEATURES)), np.float32)

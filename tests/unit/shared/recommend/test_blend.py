@@ -63,6 +63,7 @@ def works_of(numbers, works):
     return {int(works[number]) for number in numbers if 0 <= number < N_BOOKS}
 
 
+@settings(deadline=None)
 @given(users, several_weights, all_works, limits)
 def test_the_blend_is_what_it_says(of_users, weights, works, limit):
     answers = blend_users(of_users, weights=weights, works=works, limit=limit)
@@ -83,6 +84,7 @@ def test_the_blend_is_what_it_says(of_users, weights, works, limit):
         np.testing.assert_allclose(found.scores, [score_of[number] for number in found.numbers.tolist()], atol=1e-6)
 
 
+@settings(deadline=None)
 @given(users, several_weights, all_works, limits)
 def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, weights, works, limit):
     answers = blend_users(of_users, weights=weights, works=works, limit=limit)

@@ -83,7 +83,7 @@ async function oneReader(id, { facts, signal }) {
   const refresh = async (why) => {
     asked += 1;
     const mine = asked;
-    const shift = weight === null ? "" : `&content_weight=${weight}`;
+    const shift = weight === null ? "" : `&content_share=${weight}`;
     const answer = await get(`api/recommendations/user/${encodeURIComponent(id)}?limit=${LISTED}${shift}`, signal);
     if (mine !== asked) return;
     if (answer.degraded) document.dispatchEvent(new Event("nightshelf:look"));
