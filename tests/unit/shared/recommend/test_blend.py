@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.recommend.blend import blend
@@ -98,6 +98,7 @@ def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, weights, works
         assert len(numbers) == min(limit, len(candidates - works_of(seen.tolist(), works)))  # nothing is lost either
 
 
+@settings(deadline=None)
 @given(users, st.integers(0, 3), st.sampled_from([0.25, 1.0, 8.0, 1024.0]), st.integers(-2000, 2000), st.integers(0, 2))
 def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, shift, which):
     before = blend_users(of_users)
@@ -113,6 +114,7 @@ def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, sh
         np.testing.assert_array_equal(one.own, other.own)
 
 
+@settings(deadline=None)
 @given(users, st.lists(several_weights, min_size=4, max_size=4), all_works)
 def test_users_taken_together_get_what_each_gets_alone_by_weights_of_their_own(of_users, weights, works):
     weights = weights[: len(of_users)]
@@ -125,6 +127,7 @@ def test_users_taken_together_get_what_each_gets_alone_by_weights_of_their_own(o
         np.testing.assert_array_equal(found.own, alone.own)
 
 
+@settings(deadline=None)
 @given(candidate_lists, candidate_lists, several_weights)
 def test_a_kind_of_list_that_nobody_has_changes_nothing(first, second, weights):
     two = blend_one(first, second, weights=weights[:2])
@@ -134,6 +137,7 @@ def test_a_kind_of_list_that_nobody_has_changes_nothing(first, second, weights):
     np.testing.assert_array_equal(two.scores, three.scores)
 
 
+@settings(deadline=None)
 @given(candidate_lists, candidate_lists, weights, weights)
 def test_scores_descend_within_zero_and_one_and_ties_go_by_number(collaborative, content, first, second):
     found = blend_one(collaborative, content, weights=(first, second))
@@ -143,6 +147,7 @@ def test_scores_descend_within_zero_and_one_and_ties_go_by_number(collaborative,
     assert order.tolist() == list(range(len(order)))
 
 
+@settings(deadline=None)
 @given(candidate_lists, candidate_lists, all_works, limits)
 def test_a_shorter_answer_is_the_beginning_of_a_longer_one(collaborative, content, works, limit):
     long = blend_one(collaborative, content, works=works)
