@@ -85,7 +85,7 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
     catalog = generation.catalog
     probes = np.flatnonzero(generation.neighbours.cluster_of >= 0)
     for number in probes[:: max(1, len(probes) // _PROBES)].tolist():
-        neighbours, similarities = generation.neighbours.of(number)
+        neighbours, similarities = generation.neighbours.neighbors(number)
         if not catalog.active[neighbours].all() or not np.isfinite(similarities).all():
             raise ArtifactError(f"The index of {generation_id} names books that are not served, next to book {number}.")
     if not np.isfinite(generation.fold_in.item_factors).all():

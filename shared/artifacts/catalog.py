@@ -2,7 +2,8 @@
 
 Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JSON object), `ids.json`, `titles.json`,
 `authors.json` (lists in order of book number), `editions.npy` (int32, editions of one work share a value),
-`active.npy` (bool; a book its source no longer has is kept, inactive).
+`active.npy` (bool; a book its source no longer has is kept, inactive), `same_series_author.numbers.npy` and
+`same_series_author.scores.npy` (a table of `shared.recommend.neighbor_table`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import orjson
 from numpy.typing import NDArray
 
 from shared.errors import UnknownBookError
+from shared.recommend.neighbor_table import NeighborTable, Rows, open_rows
+from shared.recommend.same_series_author import NAME, same_series_author_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +97,23 @@ class Catalog:
         start, end = self._record_offsets[number : number + 2]
         record: dict[str, Any] = orjson.loads(self._records[start:end].tobytes())
         return record
+
+
+def open_same_series_author(path: Path, catalog: Catalog) -> NeighborTable:
+    """The same-series-or-author table of a catalog artifact's folder.
+
+    Raises:
+        ArtifactError: its files do not belong together.
+    """
+    return NeighborTable(open_rows(path, NAME) or _rows_of_an_older_artifact(catalog), name=NAME)
+
+
+def _rows_of_an_older_artifact(catalog: Catalog) -> Rows:
+    """What the night writes now, computed from the records of an artifact written without it."""
+    records = [catalog.record(number) for number in range(catalog.n_books)]
+    return same_series_author_rows(
+        [record["series"] for record in records],
+        [record["series_position"] for record in records],
+        catalog.authors,
+        catalog.active,
+    )

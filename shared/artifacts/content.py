@@ -1,17 +1,13 @@
-"""The content artifact, opened for serving: who is next to whom by description, and in which cluster.
+"""The content artifact, opened for serving: neighbors by description, and clusters.
 
 Files: `vectors.npy` (float32, (n_books, dim), unit rows; zero rows for inactive books), `index.faiss` (inner product,
-labels are book numbers, active books only), `cluster_of.npy` (int32, -1 for inactive books), `map.npy` (float32,
-(n_books, 2)), `clusters.json` (`[{"cluster", "name", "words", "n_books"}]`).
-
-Evaluation and serving look candidates up here, so that what is measured is what is served.
+labels are item indexes, active books only), `content.numbers.npy` and `content.scores.npy` (a table of
+`shared.recommend.neighbor_table`; scores are cosine similarities), `cluster_of.npy` (int32, -1 for inactive books),
+`map.npy` (float32, (n_books, 2)), `clusters.json` (`[{"cluster", "name", "words", "n_books"}]`).
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -22,9 +18,12 @@ from numpy.typing import NDArray
 
 from shared.deprecated import FIELDS, existing_file, renamed
 from shared.errors import ArtifactError
-from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NeighborTable, Rows, open_rows
 
-_MARGIN = 12  # fetched beyond what is asked for, so that the book itself and its other editions can be left out
+NAME = "content"
+N_NEIGHBORS = 100
+_MARGIN = 12  # fetched in addition, so that the book itself and its other editions can be left out
+_BLOCK = 1024  # books searched at once
 
 
 class Cluster(TypedDict):
@@ -42,90 +41,70 @@ def read_clusters(path: Path) -> list[Cluster]:
     return [cast("Cluster", renamed(cluster, FIELDS)) for cluster in clusters]
 
 
-class Neighbours(NeighbourLists):
-    """Nearest books by description, remembered once looked up. Safe to share between threads.
+def nearest_rows(
+    index: faiss.Index, vectors: NDArray[np.float32], work_id: NDArray[np.int32], n: int = N_NEIGHBORS
+) -> Rows:
+    """The rows of the table: the nearest other works of each book, ties by item index.
+
+    A book without a vector has none. Other editions of the same work are left out.
 
     Args:
-        index: a FAISS index whose labels are book numbers, inner product over unit vectors.
-        vectors: float32, (n_books, dim), unit rows.
-        editions: int32, (n_books,); books with the same value are editions of one work.
-        tribe_of: int32, (n_books,), -1 where a book is in no cluster.
-        clusters: what is known of each cluster.
-        n_neighbours: neighbours looked up for each book.
-        n_remembered: neighbour lists kept, the oldest given up first; and a tenth as many lists of candidates.
+        index: a FAISS index whose labels are item indexes, inner product over unit vectors.
+        vectors: float32, (n_books, dim), unit rows, zero where a book has none.
+        work_id: int32, (n_books,); editions of one work share it.
+        n: neighbors of each book at most.
+    """
+    items = np.full((len(vectors), n), -1, np.int32)
+    scores = np.zeros((len(vectors), n), np.float32)
+    described = np.flatnonzero(vectors.any(axis=1))
+    for start in range(0, len(described), _BLOCK):
+        books = described[start : start + _BLOCK]
+        found, labels = index.search(np.asarray(vectors[books], np.float32), n + _MARGIN)
+        keep = (labels >= 0) & (work_id[labels] != work_id[books, None])
+        order = np.lexsort((labels, -np.where(keep, found, -np.inf)))[:, :n]
+        keep, found, labels = (np.take_along_axis(array, order, axis=1) for array in (keep, found, labels))
+        items[books] = np.where(keep, labels, -1)
+        scores[books] = np.where(keep, found, 0)
+    width = int((items >= 0).sum(axis=1).max(initial=0))
+    return items[:, :width].copy(), scores[:, :width].copy()
+
+
+class Neighbours(NeighborTable):
+    """The content table with the clusters. Safe to share between threads.
+
+    Args:
+        rows: see `shared.recommend.neighbor_table`.
+        cluster_of: int32, (n_books,), -1 where a book is in no cluster.
+        clusters: by number.
     """
 
-    def __init__(
-        self,
-        index: faiss.Index,
-        vectors: NDArray[np.float32],
-        editions: NDArray[np.int32],
-        cluster_of: NDArray[np.int32],
-        clusters: list[Cluster],
-        *,
-        n_neighbours: int = 100,
-        n_remembered: int = 100_000,
-    ) -> None:
-        super().__init__(n_remembered=n_remembered // 10)
-        self.vectors = vectors
+    def __init__(self, rows: Rows, cluster_of: NDArray[np.int32], clusters: list[Cluster]) -> None:
+        super().__init__(rows, name=NAME)
         self.cluster_of = cluster_of
         self.clusters = clusters
-        self.on_search: Callable[[float], None] = lambda _seconds: None
-        self._index = index
-        self._editions = editions
-        self._n_neighbours = n_neighbours
-        self._n_remembered = n_remembered
-        self._remembered: OrderedDict[int, Candidates] = OrderedDict()
 
     @classmethod
-    def open(cls, path: Path, editions: NDArray[np.int32], *, n_remembered: int = 100_000) -> Neighbours:
-        """Open a content artifact's folder; vectors and index stay on disk as far as FAISS and numpy allow.
+    def open(cls, path: Path, work_id: NDArray[np.int32]) -> Neighbours:
+        """Open a content artifact's folder; the rows stay on disk.
 
         Raises:
-            ArtifactError: vectors and index do not belong together.
+            ArtifactError: its files do not belong together.
         """
-        vectors: NDArray[np.float32] = np.asarray(np.load(path / "vectors.npy", mmap_mode="r"))
-        index = faiss.read_index(str(path / "index.faiss"))
-        if index.d != vectors.shape[1]:
-            raise ArtifactError(f"The index has {index.d} dimensions, the vectors {vectors.shape[1]}.", where=str(path))
-        cluster_of = np.load(existing_file(path, "cluster_of.npy"))
-        return cls(index, vectors, editions, cluster_of, read_clusters(path), n_remembered=n_remembered)
+        cluster_of: NDArray[np.int32] = np.load(existing_file(path, "cluster_of.npy"))
+        rows = open_rows(path, NAME) or _rows_of_an_older_artifact(path, work_id)
+        if len(rows[0]) != len(cluster_of):
+            raise ArtifactError(f"{len(cluster_of)} books have {len(rows[0])} rows of neighbors.", where=str(path))
+        return cls(rows, cluster_of, read_clusters(path))
 
-    @property
-    def n_books(self) -> int:
-        """Number of rows, inactive books included."""
-        return len(self.vectors)
 
-    def of(self, number: int) -> Candidates:
-        """Nearest other works of one book: book numbers (int32) and cosine similarities (float32), best first.
+def _rows_of_an_older_artifact(path: Path, work_id: NDArray[np.int32]) -> Rows:
+    """What the night writes now, computed from the vectors and the index of an artifact written without rows.
 
-        Never holds the book itself nor another edition of it. Empty for a book without a vector.
-        """
-        remembered = self._remembered.get(number)
-        if remembered is not None:
-            return remembered
-        vector = np.asarray(self.vectors[number], np.float32)[None]
-        if not vector.any():
-            return NO_CANDIDATES
-        return self._search([number], vector)[0]
-
-    def warm(self, numbers: NDArray[np.int32]) -> None:
-        """Look many books up in one search and remember their neighbours; those remembered already cost nothing."""
-        numbers = np.array([number for number in numbers.tolist() if number not in self._remembered], np.int32)
-        vectors = np.asarray(self.vectors[numbers], np.float32)
-        described = vectors.any(axis=1)
-        if described.any():
-            self._search(numbers[described].tolist(), vectors[described])
-
-    def _search(self, numbers: list[int], vectors: NDArray[np.float32]) -> list[Candidates]:
-        started = time.perf_counter()
-        all_scores, all_labels = self._index.search(vectors, self._n_neighbours + _MARGIN)
-        self.on_search(time.perf_counter() - started)
-        answers = []
-        for number, scores, labels in zip(numbers, all_scores, all_labels.astype(np.int32), strict=True):
-            keep = (labels >= 0) & (self._editions[labels] != self._editions[number])
-            answers.append((labels[keep][: self._n_neighbours], scores[keep][: self._n_neighbours]))
-            self._remembered[number] = answers[-1]
-        while len(self._remembered) > self._n_remembered:
-            self._remembered.popitem(last=False)
-        return answers
+    Raises:
+        ArtifactError: vectors and index do not belong together.
+    """
+    vectors: NDArray[np.float32] = np.asarray(np.load(path / "vectors.npy", mmap_mode="r"))
+    index = faiss.read_index(str(path / "index.faiss"))
+    if index.d != vectors.shape[1]:
+        raise ArtifactError(f"The index has {index.d} dimensions, the vectors {vectors.shape[1]}.", where=str(path))
+    return nearest_rows(index, vectors, work_id)

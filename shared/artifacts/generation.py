@@ -16,18 +16,17 @@ from typing import Literal, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from shared.artifacts.catalog import Catalog
+from shared.artifacts.catalog import Catalog, open_same_series_author
 from shared.artifacts.content import Neighbours
-from shared.artifacts.item_transitions import ItemTransitions, open_trending
+from shared.artifacts.item_transitions import open_item_transitions, open_trending
 from shared.artifacts.popularity import Popularity
 from shared.deprecated import artifact_now, artifact_then, existing_file, generation_now
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.fold_in import FoldIn
-from shared.recommend.neighbor_table import Candidates
+from shared.recommend.neighbor_table import Candidates, NeighborTable
 from shared.recommend.reranker import Reranker
-from shared.recommend.same_series_author import SameSeriesAuthor
 from shared.settings import BlendSettings
 
 ArtifactKind = Literal["catalog", "content", "collaborative", "popularity", "reranker"]
@@ -195,8 +194,8 @@ class Generation:
     catalog: Catalog
     neighbours: Neighbours
     popularity: Popularity
-    item_transitions: ItemTransitions
-    same_series_author: SameSeriesAuthor
+    item_transitions: NeighborTable
+    same_series_author: NeighborTable
     trending: Candidates
     fold_in: FoldIn
     reranker: Reranker | None = None
@@ -244,13 +243,18 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     else:
         neighbours = Neighbours.open(paths["content"], catalog.editions)
     same_series_author = (
-        previous.same_series_author if previous and "catalog" in opened else _same_series_author_of(catalog)
+        previous.same_series_author
+        if previous and "catalog" in opened
+        else open_same_series_author(paths["catalog"], catalog)
     )
     popularity = previous.popularity if previous and "popularity" in opened else Popularity.open(paths["popularity"])
     if previous and "collaborative" in opened:
         item_transitions, trending, fold_in = previous.item_transitions, previous.trending, previous.fold_in
     else:
-        item_transitions, trending = ItemTransitions.open(paths["collaborative"]), open_trending(paths["collaborative"])
+        item_transitions, trending = (
+            open_item_transitions(paths["collaborative"]),
+            open_trending(paths["collaborative"]),
+        )
         fold_in = FoldIn.open(paths["collaborative"], metadata["collaborative"])
     reranker = previous.reranker if previous and "reranker" in opened else None
     if "reranker" in metadata:
@@ -265,7 +269,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
 def _require_fitting(generation: Generation) -> None:
     catalog, reranker = generation.catalog, generation.reranker
     for name, n_rows, exact in (
-        ("vectors", generation.neighbours.n_books, True),
+        ("content neighbors", generation.neighbours.n_books, True),
         ("ratings", generation.popularity.n_books, True),
         ("item factors", generation.fold_in.n_books, False),
         ("item_transitions", generation.item_transitions.n_books, False),
@@ -276,16 +280,6 @@ def _require_fitting(generation: Generation) -> None:
                 f"Generation {generation.id} has {n_rows} rows of {name} for {catalog.n_books} books.",
                 hint="Run `nightshelf nightly` again; it rebuilds what does not fit.",
             )
-
-
-def _same_series_author_of(catalog: Catalog) -> SameSeriesAuthor:
-    records = [catalog.record(number) for number in range(catalog.n_books)]
-    return SameSeriesAuthor(
-        [record["series"] for record in records],
-        [record["series_position"] for record in records],
-        catalog.authors,
-        catalog.active,
-    )
 
 
 def canonical_json(value: object) -> bytes:

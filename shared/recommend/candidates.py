@@ -1,33 +1,53 @@
-"""Which lists are blended for someone, by source: what a request gathers, and what an evaluation does.
+"""The candidate lists of a user, by source: what a request gathers, and what an evaluation does.
 
-Everything but the collaborative list, which is made at night or folded in, follows from the recent books.
+All but the collaborative list, which the night makes or fold-in does, follow from the recent books.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighborTable
 from shared.settings import BlendSettings
+
+
+class _Source(NamedTuple):
+    """A table, and how candidates of recent books are made of it."""
+
+    table: NeighborTable | None
+    n_recent: int
+    max_candidates: int
+    decay: float
+
+    def candidates(self, recent: NDArray[np.int32]) -> Candidates:
+        if self.table is None:
+            return NO_CANDIDATES
+        return self.table.candidates(recent[: self.n_recent], limit=self.max_candidates, decay=self.decay)
+
+    def explanations(self, recent: NDArray[np.int32]) -> dict[int, int]:
+        if self.table is None:
+            return {}
+        return self.table.explanations(recent[: self.n_recent], limit=self.max_candidates, decay=self.decay)
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateGenerator:
-    """Where candidates come from besides the collaborative list; `None` for a source to do without.
+    """The sources of candidates besides the collaborative list; `None` leaves a source out.
 
     Attributes:
-        content, item transitions, same series or author: what is next to a book.
-        trend: what is liked most just now.
+        content, item_transitions, same_series_author: neighbors of each book.
+        trending: item indexes and scores of trending books, the same for every user.
         settings: how many recent books count, how much each, and how many candidates are kept.
     """
 
-    content: NeighbourLists | None
-    item_transitions: NeighbourLists | None
-    same_series_author: NeighbourLists | None
+    content: NeighborTable | None
+    item_transitions: NeighborTable | None
+    same_series_author: NeighborTable | None
     trending: Candidates
     settings: BlendSettings
 
@@ -36,42 +56,51 @@ class CandidateGenerator:
     ) -> tuple[Sequence[Candidates], ...]:
         """The lists of several users, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`.
 
-        Trending books is for those of whom something is known; nobody is shown trending books and nothing else.
+        Users without any other candidate get no trending books.
 
         Args:
             collaborative: of each user.
-            recents: int32, of each user the latest positive books, newest first.
+            recents: int32, the latest positive books of each user, newest first.
         """
         of_recents = [
-            [NO_CANDIDATES if source is None else self._of(source, recent, *how) for recent in recents]
-            for source, how in self._sources
+            [source.candidates(recent) for recent in recents]
+            for source in (self._content, self._item_transitions, self._same_series_author)
         ]
         known = [any(len(kind[row][0]) for kind in (collaborative, *of_recents)) for row in range(len(recents))]
         return (collaborative, *of_recents, [self.trending if is_known else NO_CANDIDATES for is_known in known])
 
-    def reasons(self, recent: NDArray[np.int32]) -> dict[int, int]:
-        """For each candidate of these recent books the one that speaks most for it: as a item transition, same series or author, or content."""
-        found: dict[int, int] = {}
-        for source, (n, limit, decay) in (self._sources[0], self._sources[2], self._sources[1]):
-            if source is not None:
-                found |= source.reasons(recent[:n], limit=limit, decay=decay)
-        return found
+    def explanations(self, recent: NDArray[np.int32]) -> dict[int, int]:
+        """For each candidate of these recent books the one that adds most to its score.
 
-    @property
-    def _sources(self) -> tuple[tuple[NeighbourLists | None, tuple[int, int, float]], ...]:
-        how = self.settings
+        Item transitions explain before same series or author, and those before content.
+        """
         return (
-            (self.content, (how.recent_books, how.content_candidates, how.recency_decay)),
-            (
-                self.item_transitions,
-                (how.item_transitions_recent_books, how.item_transitions_candidates, how.item_transitions_decay),
-            ),
-            (
-                self.same_series_author,
-                (how.same_series_author_recent_books, how.same_series_author_candidates, how.same_series_author_decay),
-            ),
+            self._content.explanations(recent)
+            | self._same_series_author.explanations(recent)
+            | self._item_transitions.explanations(recent)
         )
 
-    @staticmethod
-    def _of(source: NeighbourLists, recent: NDArray[np.int32], n: int, limit: int, decay: float) -> Candidates:
-        return source.candidates(recent[:n], limit=limit, decay=decay)
+    @property
+    def _content(self) -> _Source:
+        how = self.settings
+        return _Source(self.content, how.recent_books, how.content_candidates, how.recency_decay)
+
+    @property
+    def _item_transitions(self) -> _Source:
+        how = self.settings
+        return _Source(
+            self.item_transitions,
+            how.item_transitions_recent_books,
+            how.item_transitions_candidates,
+            how.item_transitions_decay,
+        )
+
+    @property
+    def _same_series_author(self) -> _Source:
+        how = self.settings
+        return _Source(
+            self.same_series_author,
+            how.same_series_author_recent_books,
+            how.same_series_author_candidates,
+            how.same_series_author_decay,
+        )

@@ -1,7 +1,4 @@
-"""Why a book is in a list: which of the reader's own books speaks most for it.
-
-Serving says it with each answer, the report beside its sample readers; both ask here.
-"""
+"""Which of a user's own books adds most to each recommended one: shown with an answer, and in the report."""
 
 from __future__ import annotations
 
@@ -10,41 +7,45 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.artifacts.generation import Generation
 from shared.recommend.blend import Blended
+from shared.recommend.candidates import CandidateGenerator
+from shared.recommend.fold_in import FoldIn
 
-NO_REASON = np.int32(-1)
-_NEWEST = 20  # books that can be a reason in the factor model; older ones have next to no weight there
+NO_EXPLANATION = np.int32(-1)
+_NEWEST = 20  # recent books looked at in the factor model; older ones have next to no weight there
 
 
-def reasons_for(
-    generation: Generation, explained: Sequence[tuple[Blended, NDArray[np.int32]]]
+def explain_all(
+    fold_in: FoldIn, generator: CandidateGenerator, explained: Sequence[tuple[Blended, NDArray[np.int32]]]
 ) -> list[NDArray[np.int32]]:
-    """For each item of each user the recent book that speaks most for it, -1 where none does.
+    """For each item of each user the recent book that adds most to it, int32, (n_items,); -1 where none does.
 
-    Where the collaborative list carried the item and a book speaks for it there, that is the one which adds most to its
-    score in the factor model, `item_factors[item] . fold_in_factors[recent]`; else the one that speaks most for it as
-    `CandidateGenerator.reasons` has it.
+    Where the collaborative list carried the item, that is the book which adds most to its score in the factor model,
+    `item_factors[item] . fold_in_factors[recent]`; without one, or else, the one of `CandidateGenerator.explanations`.
+
+    Args:
+        fold_in: the factor model.
+        generator: made the other lists.
+        explained: of each user the items, and int32, the recent books, newest first.
     """
     n_items = max(len(items.numbers) for items, _ in explained)
     n_recent = min(max(len(recent) for _, recent in explained), _NEWEST)
     if not n_items or not n_recent:
-        return [np.full(len(items.numbers), NO_REASON) for items, _ in explained]
+        return [np.full(len(items.numbers), NO_EXPLANATION) for items, _ in explained]
     numbers = np.zeros((len(explained), n_items), np.int64)
-    recents = np.full((len(explained), n_recent), NO_REASON)
+    recents = np.full((len(explained), n_recent), NO_EXPLANATION)
     for row, (items, recent) in enumerate(explained):
         numbers[row, : len(items.numbers)] = items.numbers
         newest = recent[:_NEWEST]
         recents[row, : len(newest)] = newest
-    fold_in, maker = generation.fold_in, generation.candidate_generator
-    reasons = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
+    explanations = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
     for row, (items, recent) in enumerate(explained):
-        by_model = ~np.isnan(items.own[0]) & (reasons[row, : len(items.numbers)] >= 0)
+        by_model = ~np.isnan(items.own[0]) & (explanations[row, : len(items.numbers)] >= 0)
         others = (~by_model).nonzero()[0]
         if len(others) and len(recent):
-            among = maker.reasons(recent)
-            reasons[row, others] = [among.get(number, -1) for number in items.numbers[others].tolist()]
-    return [reasons[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
+            among = generator.explanations(recent)
+            explanations[row, others] = [among.get(number, -1) for number in items.numbers[others].tolist()]
+    return [explanations[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
 
 
 def _most_alike(
@@ -61,4 +62,4 @@ def _most_alike(
     # What ties up to rounding goes to the newest: rounding depends on who else is in the batch.
     best = (likeness >= likeness.max(axis=2, keepdims=True) * np.float32(1 - 1e-5)).argmax(axis=2)
     reason = np.take_along_axis(recents, best, axis=1)
-    return np.where(np.take_along_axis(likeness, best[:, :, None], axis=2)[:, :, 0] > 0, reason, NO_REASON)
+    return np.where(np.take_along_axis(likeness, best[:, :, None], axis=2)[:, :, 0] > 0, reason, NO_EXPLANATION)

@@ -1,83 +1,63 @@
-"""Same series or author: the other volumes of a book's series and the other books of its authors, from the catalogue alone.
+"""Same series or author: the other volumes of a book's series and the other books of its authors.
 
-The one list that reaches a book on the day it comes in, described or not. A volume further on in the series scores one
-over how much further, one further back `_BACK`, another book of an author `_SAME_AUTHOR`.
+The only table that has a row for a book on the day it arrives, described or not. A later volume of the series scores one
+over its distance, an earlier one 0.2, another book of an author 0.1.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighbourLists
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, Rows, pad_rows
 
-_BACK = 0.2
+NAME = "same_series_author"
+_EARLIER_VOLUME = 0.2
 _SAME_AUTHOR = 0.1
-_MOST = 100
+_MAX_NEIGHBORS = 100
 
 
-class SameSeriesAuthor(NeighbourLists):
-    """The same series or author of each book, put together when first asked for.
+def same_series_author_rows(
+    series: Sequence[str | None],
+    positions: Sequence[float | None],
+    authors: Sequence[Sequence[str]],
+    active: NDArray[np.bool_],
+) -> Rows:
+    """The rows of the table, best first, ties by item index.
 
     Args:
-        series: of each book the name of its series, `None` for none.
-        positions: of each book its place in the series; NaN or `None` where it has none.
-        authors: of each book its authors.
+        series: the name of each book's series, `None` for none.
+        positions: each book's place in its series; NaN or `None` where it has none.
+        authors: of each book.
         active: bool, (n_books,): books that may be listed.
-        n_remembered: lists kept, the oldest given up first.
     """
+    places = np.array([np.nan if place is None else place for place in positions], np.float64)
+    volumes: dict[str, list[int]] = defaultdict(list)
+    books_of: dict[str, list[int]] = defaultdict(list)
+    for book in np.flatnonzero(active).tolist():
+        name = series[book]
+        if name:
+            volumes[name].append(book)
+        for author in authors[book]:
+            books_of[author].append(book)
+    lists = []
+    for book in range(len(places)):
+        scores = {other: _SAME_AUTHOR for author in authors[book] for other in books_of.get(author, ())}
+        name = series[book]
+        of_series = volumes.get(name, []) if name else []
+        for volume, gap in zip(of_series, (places[of_series] - places[book]).tolist(), strict=True):
+            scores[volume] = 1 / max(gap, 1.0) if gap > 0 else _EARLIER_VOLUME
+        scores.pop(book, None)
+        lists.append(_best(scores))
+    return pad_rows(lists)
 
-    def __init__(
-        self,
-        series: Sequence[str | None],
-        positions: Sequence[float | None],
-        authors: Sequence[Sequence[str]],
-        active: NDArray[np.bool_],
-        *,
-        n_remembered: int = 100_000,
-    ) -> None:
-        super().__init__(n_remembered=n_remembered // 10)
-        self._series = list(series)
-        self._positions = np.array([np.nan if place is None else place for place in positions], np.float64)
-        self._authors = [list(names) for names in authors]
-        self._volumes: dict[str, list[int]] = defaultdict(list)
-        self._books_of: dict[str, list[int]] = defaultdict(list)
-        for number in np.flatnonzero(active).tolist():
-            name = self._series[number]
-            if name:
-                self._volumes[name].append(number)
-            for author in self._authors[number]:
-                self._books_of[author].append(number)
-        self._n_remembered = n_remembered
-        self._remembered: OrderedDict[int, Candidates] = OrderedDict()
 
-    @property
-    def n_books(self) -> int:
-        """Books known here."""
-        return len(self._series)
-
-    def of(self, number: int) -> Candidates:
-        """Same series or author of one book, best first, ties by book number."""
-        remembered = self._remembered.get(number)
-        if remembered is None:
-            remembered = self._remembered[number] = self._same_series_author_of(number)
-            if len(self._remembered) > self._n_remembered:
-                self._remembered.popitem(last=False)
-        return remembered
-
-    def _same_series_author_of(self, number: int) -> Candidates:
-        by_author = {other for name in self._authors[number] for other in self._books_of.get(name, ())}
-        scores = dict.fromkeys(by_author, _SAME_AUTHOR)
-        name = self._series[number]
-        volumes = self._volumes.get(name, []) if name else []
-        for volume, gap in zip(volumes, (self._positions[volumes] - self._positions[number]).tolist(), strict=True):
-            scores[volume] = 1 / max(gap, 1.0) if gap > 0 else _BACK
-        scores.pop(number, None)
-        if not scores:
-            return NO_CANDIDATES
-        ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:_MOST]
-        numbers, values = zip(*ranked, strict=True)
-        return np.array(numbers, np.int32), np.array(values, np.float32)
+def _best(scores: dict[int, float]) -> Candidates:
+    if not scores:
+        return NO_CANDIDATES
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NEIGHBORS]
+    items, values = zip(*ranked, strict=True)
+    return np.array(items, np.int32), np.array(values, np.float32)

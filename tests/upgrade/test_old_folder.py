@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 
 from services.api.app import create_app
 from services.batch.ingest.event_log import event_files
+from services.batch.models import collaborative
 from services.batch.night import inputs
 from services.batch.night.nightly import NightReport, run_night
 from services.batch.publish.collect import collect
@@ -188,13 +189,13 @@ def test_an_hourly_run_keeps_the_lists_of_an_old_generation(old):
         old.folder, "collaborative", read_manifest(old.folder, old.expected["second"]).artifacts["collaborative"]
     )
     active = np.ones(80, bool)
-    assert not artifacts.names_withdrawn(path, active)
+    assert not collaborative.names_withdrawn(path, active)
     active[3] = False
-    assert artifacts.names_withdrawn(path, active)
+    assert collaborative.names_withdrawn(path, active)
     made = old.root / "made"
     made.mkdir()
-    artifacts.build_without_withdrawn(made, path, active)
-    assert not artifacts.names_withdrawn(made, active)
+    collaborative.build_without_withdrawn(made, path, active)
+    assert not collaborative.names_withdrawn(made, active)
     assert (made / "item_transitions.numbers.npy").exists()
     assert (made / "trending.scores.npy").exists()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +14,13 @@ from services.api.metrics import DEGRADED
 from services.api.recommend.batching import Batcher
 from services.api.schemas.deprecated import SOURCE_FIELDS
 from services.api.state.generation_manager import GenerationManager, ServingState
-from services.api.state.store import REMEMBERED_USERS, Store, UserState
+from services.api.state.store import MAX_CACHED_USERS, Store, UserState
 from shared.artifacts.generation import Generation
+from shared.cache import Cache
 from shared.errors import StoreUnavailableError
 from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
-from shared.recommend.explanations import NO_REASON, reasons_for
+from shared.recommend.explanations import NO_EXPLANATION, explain_all
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.popularity_backfill import popularity_backfill
 
@@ -49,7 +49,7 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
+class _CachedAnswer:
     """An answer, and the user state it followed from."""
 
     state: UserState
@@ -78,8 +78,8 @@ class Recommender:
         self._live = live
         self._store = store
         self._batcher = Batcher(self._recommend_all)
-        self._remembered: OrderedDict[tuple[str, int, bool, float | None], _Remembered] = OrderedDict()
-        self._remembered_of: str | None = None
+        self._cache: Cache[tuple[str, int, bool, float | None], _CachedAnswer] = Cache("answers", MAX_CACHED_USERS)
+        self._cached_generation: str | None = None
 
     async def recommend(
         self, user_id: str, limit: int, *, explain: bool, content_share: float | None = None
@@ -110,9 +110,9 @@ class Recommender:
     ) -> list[Recommended]:
         served = self._live.pin()
         generation = served.generation
-        if self._remembered_of != generation.id:
-            self._remembered.clear()
-            self._remembered_of = generation.id
+        if self._cached_generation != generation.id:
+            self._cache.clear()
+            self._cached_generation = generation.id
         try:
             states = await self._store.user_states(
                 generation.collaborative_id,
@@ -121,7 +121,7 @@ class Recommender:
                 known_until=generation.fold_in.newest_time,
             )
             asked = [(*question, content_share) for question in questions]
-            known = [self._remembered.get(question) for question in asked]
+            known = [self._cache.get(question) for question in asked]
             answers = [
                 one.answer if one is not None and one.is_of(state) else None
                 for one, state in zip(known, states, strict=True)
@@ -135,10 +135,8 @@ class Recommender:
             return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
         for row, answer in zip(rest, made, strict=True):
             answers[row] = answer
-            if self._remembered_of == generation.id:
-                self._remembered[asked[row]] = _Remembered(states[row], answer)
-        while len(self._remembered) > REMEMBERED_USERS:
-            self._remembered.popitem(last=False)
+            if self._cached_generation == generation.id:
+                self._cache.put(asked[row], _CachedAnswer(states[row], answer))
         return [answer for answer in answers if answer is not None]
 
     async def _made(
@@ -178,13 +176,13 @@ class Recommender:
             (books, state.recent if explain else _NO_BOOKS)
             for books, state, (_, _, explain) in zip(items, states, questions, strict=True)
         ]
-        reasons = reasons_for(generation, explained)
+        explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
         return [
             Recommended(served, strategy, degraded=False, items=books, because=because)
             if len(books.numbers) == limit
             else _filled(served, strategy, books, because, known, limit)
             for (_, limit, _), strategy, books, because, known in zip(
-                questions, _strategies(lists), items, reasons, seen, strict=True
+                questions, _strategies(lists), items, explanations, seen, strict=True
             )
         ]
 
@@ -255,13 +253,13 @@ def _filled(
     if not len(items.numbers):
         return _popular(served, seen, limit, degraded=False)
     filled = popularity_backfill(items, served.spread, served.generation.catalog.editions, seen, limit)
-    because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_REASON)))
+    because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_EXPLANATION)))
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
 def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
     items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
-    because = np.full(len(items.numbers), NO_REASON)
+    because = np.full(len(items.numbers), NO_EXPLANATION)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)
 
 

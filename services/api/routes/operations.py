@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.api.deps import JSON_ONLY, ServingDep, StateDep
+from services.api.metrics import CACHE_METRICS
 from services.api.operations.latency import registry
 from services.api.operations.overview import overview
 from services.api.operations.rollback import roll_back
@@ -43,6 +44,7 @@ async def readiness(state: StateDep, served: ServingDep) -> Readiness:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics() -> Response:
     """Get the metrics in the Prometheus text format, summed over all workers."""
+    CACHE_METRICS.update()
     return Response(generate_latest(registry()), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

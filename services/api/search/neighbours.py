@@ -12,7 +12,7 @@ from shared.artifacts.generation import Generation
 
 def similar_books(generation: Generation, number: int, limit: int) -> list[SimilarBook]:
     """Books with the most similar descriptions, most similar first."""
-    item_index, similarities = generation.neighbours.of(number)
+    item_index, similarities = generation.neighbours.neighbors(number)
     found = _one_per_work(generation, set(), item_index.tolist(), similarities.tolist(), limit)
     return [
         SimilarBook(**rated(generation, neighbour).model_dump(), similarity=min(1.0, round(similarity, 4)))
@@ -46,7 +46,7 @@ def alike_by_readers(generation: Generation, number: int, limit: int) -> list[Al
     transitions = generation.item_transitions
     if number >= transitions.n_books:
         return []
-    item_index, scores = transitions.of(number)
+    item_index, scores = transitions.neighbors(number)
     own = {int(generation.catalog.editions[number])}
     found = _one_per_work(generation, own, item_index.tolist(), scores.tolist(), limit)
     return [

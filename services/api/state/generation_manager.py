@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.api.metrics import (
-    FAISS_SECONDS,
+    CACHE_METRICS,
     GENERATION,
     GENERATION_AGE,
     GENERATION_CREATED,
@@ -35,7 +35,6 @@ from shared.layout import DataFolder
 from shared.log import get_logger
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 
-_WARMED_BOOKS = 4096
 _RETRY_REFUSED_SECONDS = 30.0
 
 
@@ -64,8 +63,6 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
     """
     generation = open_generation(folder, generation_id, previous=replaced.generation if replaced else None)
     catalog, popularity = generation.catalog, generation.popularity
-    generation.neighbours.warm(np.argsort(-popularity.n_ratings, kind="stable")[:_WARMED_BOOKS].astype(np.int32))
-    generation.neighbours.on_search = FAISS_SECONDS.observe
     return ServingState(
         generation=generation,
         titles=TitleIndex(
@@ -175,6 +172,7 @@ class GenerationManager:
     def _tell(self) -> None:
         """Keep this process's gauges true: any one of several workers is scraped for all of them."""
         REDIS_UP.set(self._store.reachable)
+        CACHE_METRICS.update()
         if self._served is not None:
             GENERATION_AGE.set(time.time() - self._served.generation.manifest.created_at.timestamp())
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from services.api.metrics import REDIS_SECONDS, REDIS_UP
 from services.api.schemas.operations import RedisFacts
 from services.api.state.scripts import READ, TAKE_EVENTS
+from shared.cache import Cache
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
 from shared.log import get_logger
@@ -30,7 +30,7 @@ from shared.redis import UNAVAILABLE, connect_for_serving
 from shared.settings import InteractionKind, Settings
 
 LONGEST_SEEN = 1000  # a longer seen set is not fetched; the candidates are looked up in it instead
-REMEMBERED_USERS = 10_000
+MAX_CACHED_USERS = 10_000
 _NO_BOOKS = np.empty(0, np.int32)
 _NO_SEEN = (-1, _NO_BOOKS)
 
@@ -76,7 +76,7 @@ class Store:
         self._settings = settings
         self._redis = connect_for_serving(url, settings.redis)
         self._shas = {script: hashlib.sha1(script.encode()).hexdigest() for script in (READ, TAKE_EVENTS)}  # noqa: S324
-        self._seen: OrderedDict[str, tuple[int, NDArray[np.int32]]] = OrderedDict()
+        self._seen: Cache[str, tuple[int, NDArray[np.int32]]] = Cache("seen", MAX_CACHED_USERS)
         self._down_until = 0.0
         self._down = False
 
@@ -154,7 +154,7 @@ class Store:
         keys: list[str] = []
         newer = "+inf" if known_until is None else f"({known_until!r}"
         arguments: list[int | str] = [n_recent, LONGEST_SEEN, newer]
-        remembered = [self._seen.get(user_id, _NO_SEEN) for user_id in user_ids]
+        remembered = [self._seen.get(user_id) or _NO_SEEN for user_id in user_ids]
         for user_id, (n_seen, _) in zip(user_ids, remembered, strict=True):
             keys += (
                 self.keys.collaborative_list(artifact_id, user_id),
@@ -175,9 +175,7 @@ class Store:
 
     def _remember_seen(self, user_id: str, n_seen: int, seen: NDArray[np.int32]) -> None:
         if n_seen < self._settings.user_state.max_seen:
-            self._seen[user_id] = (n_seen, seen)
-            if len(self._seen) > REMEMBERED_USERS:
-                self._seen.popitem(last=False)
+            self._seen.put(user_id, (n_seen, seen))
 
     async def seen_among(self, user_id: str, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which of these book numbers a user with a very long history has seen.

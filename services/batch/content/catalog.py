@@ -10,6 +10,8 @@ import orjson
 import pandas as pd
 
 from services.batch.runtime.artifact_builder import Metadata
+from shared.recommend.neighbor_table import save_rows
+from shared.recommend.same_series_author import NAME, same_series_author_rows
 from shared.work_id import edition_groups
 
 RECORD_FIELDS = (
@@ -30,6 +32,10 @@ def build_catalog(folder: Path, books: pd.DataFrame) -> Metadata:
     active = books["active"].to_numpy(bool)
     np.save(folder / "editions.npy", editions)
     np.save(folder / "active.npy", active)
+    series, positions, authors = (
+        [record[name] for record in records] for name in ("series", "series_position", "authors")
+    )
+    save_rows(folder, NAME, same_series_author_rows(series, positions, authors, active))
     return {"books": len(books), "active_books": int(active.sum()), "works": len(np.unique(editions))}
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from services.batch.content.cluster_names import name_clusters
 from services.batch.content.clusters import find_clusters
+from services.batch.content.neighbors import save_content_neighbors
 from services.batch.content.projection import project
 from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.progress import Progress
@@ -87,6 +88,7 @@ def build_content(
         positions = np.zeros((len(vectors), 2), np.float32)
         positions[numbers] = project(vectors, numbers, 2)
         advance(1)
+        save_content_neighbors(folder, chosen.index, vectors, books)
     np.save(folder / "vectors.npy", vectors)
     np.save(folder / "cluster_of.npy", cluster_of)
     np.save(folder / "map.npy", positions)

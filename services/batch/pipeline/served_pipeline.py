@@ -21,14 +21,13 @@ from services.batch.models.top_n import top_n
 from services.batch.models.trending import trending_books
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import Neighbours
-from shared.artifacts.item_transitions import ItemTransitions
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books
 from shared.recommend.candidates import CandidateGenerator
-from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
+from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighborTable
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
 from shared.recommend.reranker import Reranker
-from shared.recommend.same_series_author import SameSeriesAuthor
+from shared.recommend.same_series_author import same_series_author_rows
 from shared.settings import Settings
 
 _USERS_AT_ONCE = 256
@@ -79,8 +78,6 @@ class ServedPipeline:
             some = rows[first : first + _USERS_AT_ONCE]
             seen = [self._training.seen_of(row) for row in some.tolist()]
             recents = self._recents(some)
-            if isinstance(self._maker.content, Neighbours):
-                self._maker.content.warm(np.unique(np.concatenate(recents)))
             blended = blend(
                 self._maker.lists(self._nightly_lists(some), recents),
                 weights=[blend_weights(self._maker.settings, len(recent)) for recent in recents],
@@ -141,11 +138,12 @@ def candidate_generator(
     trending = NO_CANDIDATES
     if "item_transitions" in only:
         found = item_transitions_of(training.histories, settings.item_transitions, progress=progress)
-        item_transitions = ItemTransitions(*without_withdrawn(training.active, 0, *found))
+        item_transitions = NeighborTable(without_withdrawn(training.active, 0, *found), name="item_transitions")
     if "same_series_author" in only and "series" in training.books:
         books = training.books
         series, positions, authors = (books[name].tolist() for name in ("series", "series_position", "authors"))
-        same_series_author = SameSeriesAuthor(series, positions, authors, training.active)
+        rows = same_series_author_rows(series, positions, authors, training.active)
+        same_series_author = NeighborTable(rows, name="same_series_author")
     if "trending" in only:
         numbers, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)
         trending = numbers[training.active[numbers]], scores[training.active[numbers]]

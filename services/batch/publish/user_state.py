@@ -26,7 +26,6 @@ from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import content_id
-from shared.feedback import is_positive, is_seen
 from shared.keys import Keys
 from shared.settings import UserStateSettings
 

@@ -18,7 +18,7 @@ from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
 from shared.recommend.blend_weights import max_recent_books
-from shared.recommend.explanations import reasons_for
+from shared.recommend.explanations import explain_all
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 from shared.settings import Settings
 
@@ -60,14 +60,16 @@ def sample_readers(
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:
         return []
-    reasons = reasons_for(generation, list(zip(answers, recents, strict=True)))
+    explanations = explain_all(
+        generation.fold_in, generation.candidate_generator, list(zip(answers, recents, strict=True))
+    )
     readers = {
         str(training.users[row]): SampleReader(
             n_liked=int(training.positives[row].nnz),
             liked=[_line(catalog, number) for number in training.recent_of(row, N_LIKED).tolist()],
             recommended=_recommended(catalog, books, because),
         )
-        for row, books, because in zip(rows.tolist(), answers, reasons, strict=True)
+        for row, books, because in zip(rows.tolist(), answers, explanations, strict=True)
     }
     return [readers[user] for user in users if user in readers]
 

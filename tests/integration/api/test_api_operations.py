@@ -8,7 +8,6 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.api.state import generation_manager as live
 from services.embedded import embedded_valkey, socket_path
 from shared.layout import DataFolder
 from shared.settings import RedisSettings
@@ -85,15 +84,17 @@ class TestMetrics:
         after = [self.sample(api, "nightshelf_redis_seconds_count", what=what) for what in ("read", "events")]
         assert after == [before[0] + 1, before[1] + 1]
 
-    def test_faiss_is_timed_when_it_has_to_search(self, odd_world, monkeypatch):
-        monkeypatch.setattr(live, "_WARMED_BOOKS", 0)
-        with serving(odd_world.settings) as cold:
-            counts = []
-            for title in (None, "Dune", "Dune", "Emma"):
-                if title:
-                    cold.similar(title)
-                counts.append(self.sample(cold, "nightshelf_faiss_seconds_count"))
-        assert [count - counts[0] for count in counts] == [0, 1, 1, 2], "what is remembered is not searched again"
+    def test_lookups_of_each_cache_are_counted(self, odd_world):
+        with serving(odd_world.settings) as fresh:
+            fresh.recommend("reader-0042", limit=37)
+            before = [
+                self.sample(fresh, f"nightshelf_cache_{what}_total", cache="answers") for what in ("hits", "misses")
+            ]
+            fresh.recommend("reader-0042", limit=37)
+            after = [
+                self.sample(fresh, f"nightshelf_cache_{what}_total", cache="answers") for what in ("hits", "misses")
+            ]
+        assert after == [before[0] + 1, before[1]]
 
     def test_the_generation_is_named_with_its_age(self, api, odd_world):
         assert self.sample(api, "nightshelf_generation_info", generation=odd_world.generation_id) == 1

@@ -22,7 +22,6 @@ from services.batch.publish.collect import collect
 from services.batch.publish.rollback import rollback
 from services.batch.publish.user_state import replay_events, seed_user_state
 from services.batch.runtime.context import RunContext
-from services.batch.runtime.progress import SILENT
 from shared.keys import Keys
 from shared.settings import Settings, UserStateSettings
 

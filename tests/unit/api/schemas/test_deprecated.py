@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.api.schemas.recommendations import RecommendedBook
 from services.api.schemas.deprecated import SOURCE_FIELDS
+from services.api.schemas.recommendations import RecommendedBook
 from shared.recommend.blend import CANDIDATE_SOURCES
 
 OUTWARD = {

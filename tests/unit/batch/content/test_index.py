@@ -16,7 +16,15 @@ from shared.errors import ArtifactError
 from shared.settings import ContentSettings
 
 DIMENSIONS = 24
-FILES = {"vectors.npy", "index.faiss", "cluster_of.npy", "map.npy", "clusters.json"}
+FILES = {
+    "vectors.npy",
+    "index.faiss",
+    "content.numbers.npy",
+    "content.scores.npy",
+    "cluster_of.npy",
+    "map.npy",
+    "clusters.json",
+}
 
 
 def unit_vectors(n, seed=0, dimensions=DIMENSIONS):
@@ -55,10 +63,10 @@ def test_neighbours_are_those_of_brute_force_and_never_inactive(tmp_path):
     similarity[:, sorted(inactive)] = -np.inf
     np.fill_diagonal(similarity, -np.inf)
     for number in (1, 100, 298):
-        numbers, scores = neighbours.of(number)
+        numbers, scores = neighbours.neighbors(number)
         assert numbers.tolist() == (-similarity[number]).argsort(kind="stable")[:100].tolist()
         np.testing.assert_allclose(scores, similarity[number][numbers], atol=1e-6)
-    assert neighbours.of(17)[0].tolist() == []
+    assert neighbours.neighbors(17)[0].tolist() == []
     assert neighbours.cluster_of[sorted(inactive)].tolist() == [-1, -1, -1]
     assert neighbours.cluster_of[1] >= 0
     assert sum(cluster["n_books"] for cluster in neighbours.clusters) == 297
@@ -69,7 +77,7 @@ def test_tiny_catalogues_are_whole(tmp_path, n):
     metadata, neighbours = build(tmp_path / "artifact", unit_vectors(n), make_books(n))
 
     assert metadata["n_indexed"] == neighbours.n_books == n
-    assert [len(neighbours.of(number)[0]) for number in range(n)] == [n - 1] * n
+    assert [len(neighbours.neighbors(number)[0]) for number in range(n)] == [n - 1] * n
     assert np.load(tmp_path / "artifact" / "map.npy").shape == (n, 2)
     assert sum(cluster["n_books"] for cluster in neighbours.clusters) == n
 
@@ -79,7 +87,7 @@ def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, b
     metadata, neighbours = build(tmp_path / "artifact", np.zeros((6, DIMENSIONS), np.float32), books)
 
     assert metadata["n_indexed"] == metadata["n_clusters"] == 0
-    assert neighbours.of(3)[0].tolist() == []
+    assert neighbours.neighbors(3)[0].tolist() == []
     assert set(neighbours.cluster_of.tolist()) == {-1}
 
 
@@ -89,7 +97,7 @@ def test_books_that_are_all_alike_are_one_tribe(tmp_path):
     _, neighbours = build(tmp_path / "artifact", vectors, make_books(40))
 
     assert [cluster["n_books"] for cluster in neighbours.clusters] == [40]
-    assert len(neighbours.of(0)[0]) == 39
+    assert len(neighbours.neighbors(0)[0]) == 39
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
@@ -149,9 +157,11 @@ def test_beyond_the_exact_size_the_index_reaches_the_recall_asked_for(tmp_path, 
     assert metadata["query_us"] > 0
     truth = (-(vectors @ vectors.T)).argsort(axis=1)[:, :101]
     rows = range(0, 3000, 30)
-    found = np.mean([len({number, *neighbours.of(number)[0].tolist()} & set(truth[number])) / 101 for number in rows])
+    found = np.mean(
+        [len({number, *neighbours.neighbors(number)[0].tolist()} & set(truth[number])) / 101 for number in rows]
+    )
     assert found >= 0.93  # other queries than it was measured with
-    assert all(number not in neighbours.of(number)[0] for number in rows)
+    assert all(number not in neighbours.neighbors(number)[0] for number in rows)
 
 
 def test_when_no_approximate_index_is_good_enough_the_exact_one_is_kept(clustered, monkeypatch):

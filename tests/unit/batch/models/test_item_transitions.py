@@ -11,7 +11,7 @@ from services.batch.ingest.histories import Histories
 from services.batch.models import item_transitions
 from services.batch.models.item_transitions import item_transitions_of
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.item_transitions import FILES, ItemTransitions
+from shared.artifacts.item_transitions import FILES, open_item_transitions
 from shared.errors import ArtifactError
 from shared.settings import ItemTransitionSettings
 
@@ -92,17 +92,17 @@ def test_nobody_liked_anything():
 def test_they_are_served_as_they_were_found(tmp_path):
     for name, array in zip(FILES, found([[0, 1, 2], [0, 2]]), strict=True):
         np.save(tmp_path / name, array)
-    opened = ItemTransitions.open(tmp_path)
-    assert opened.of(0)[0].tolist() == [2, 1]
+    opened = open_item_transitions(tmp_path)
+    assert opened.neighbors(0)[0].tolist() == [2, 1]
     candidates, scores = opened.candidates(np.array([1, 0, 99, -1], np.int32), limit=5, decay=0.5)
     assert candidates.tolist() == [2, 1]
-    assert scores[0] == pytest.approx(opened.of(1)[1][0] + 0.5 * opened.of(0)[1][0])
-    assert opened.reasons(np.array([1, 0], np.int32), limit=5, decay=0.01) == {2: 1, 1: 0}
+    assert scores[0] == pytest.approx(opened.neighbors(1)[1][0] + 0.5 * opened.neighbors(0)[1][0])
+    assert opened.explanations(np.array([1, 0], np.int32), limit=5, decay=0.01) == {2: 1, 1: 0}
 
 
 def test_a_part_of_before_has_none_and_halves_of_two_are_refused(tmp_path):
-    assert ItemTransitions.open(tmp_path).candidates(np.array([0], np.int32), limit=5, decay=0.5)[0].tolist() == []
+    assert open_item_transitions(tmp_path).candidates(np.array([0], np.int32), limit=5, decay=0.5)[0].tolist() == []
     np.save(tmp_path / FILES[0], np.zeros((3, 2), np.int32))
     np.save(tmp_path / FILES[1], np.zeros((3, 1), np.float32))
     with pytest.raises(ArtifactError, match="do not belong together"):
-        ItemTransitions.open(tmp_path)
+        open_item_transitions(tmp_path)

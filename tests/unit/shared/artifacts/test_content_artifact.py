@@ -6,11 +6,12 @@ import faiss
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import NAME, Neighbours, nearest_rows
 from shared.errors import ArtifactError
+from shared.recommend.neighbor_table import save_rows
 
 N_BOOKS = 60
 
@@ -20,28 +21,18 @@ def unit_vectors(n=N_BOOKS, dimensions=6, seed=0):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-class CountingIndex:
-    """A FAISS index that counts how many searches it was asked for."""
-
-    def __init__(self, index):
-        self.index, self.d, self.n_searches = index, index.d, 0
-
-    def search(self, vectors, k):
-        self.n_searches += 1
-        return self.index.search(vectors, k)
-
-
-def make(vectors, editions=None, **options):
+def make(vectors, editions=None, n=100):
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
     described = np.flatnonzero(vectors.any(axis=1))
     index.add_with_ids(vectors[described], described)
     editions = np.arange(len(vectors), dtype=np.int32) if editions is None else np.asarray(editions, np.int32)
-    return Neighbours(CountingIndex(index), vectors, editions, np.full(len(vectors), -1, np.int32), [], **options)
+    rows = nearest_rows(index, vectors, editions, n)
+    return Neighbours(rows, np.full(len(vectors), -1, np.int32), [])
 
 
 def test_neighbours_are_the_nearest_best_first():
     vectors = unit_vectors()
-    numbers, scores = make(vectors, n_neighbours=10).of(7)
+    numbers, scores = make(vectors, n=10).neighbors(7)
 
     similarity = vectors @ vectors[7]
     similarity[7] = -np.inf
@@ -56,7 +47,7 @@ def test_neither_the_book_nor_an_edition_of_it_is_its_neighbour():
     editions = np.arange(N_BOOKS)
     editions[20:28] = 7
 
-    numbers, _ = make(vectors, editions, n_neighbours=10).of(7)
+    numbers, _ = make(vectors, editions, n=10).neighbors(7)
 
     assert len(numbers) == 10
     assert not {7, *range(20, 28)} & set(numbers.tolist())
@@ -67,53 +58,26 @@ def test_a_book_without_a_vector_has_no_neighbours_and_is_nobodys():
     vectors[5] = 0
     neighbours = make(vectors)
 
-    assert neighbours.of(5)[0].tolist() == []
-    assert all(5 not in neighbours.of(number)[0] for number in range(N_BOOKS))
+    assert neighbours.neighbors(5)[0].tolist() == []
+    assert all(5 not in neighbours.neighbors(number)[0] for number in range(N_BOOKS))
     assert neighbours.candidates(np.array([5], np.int32), limit=10, decay=0.9)[0].tolist() == []
 
 
-def test_a_neighbour_list_is_looked_up_once_while_it_is_remembered():
-    neighbours = make(unit_vectors(), n_remembered=2)
-    seconds = []
-    neighbours.on_search = seconds.append
-
-    first = neighbours.of(1)
-    assert neighbours.of(1) is first
-    assert neighbours._index.n_searches == len(seconds) == 1
-    neighbours.of(2)
-    neighbours.of(3)  # 1 is given up
-    np.testing.assert_array_equal(neighbours.of(1)[0], first[0])
-    assert neighbours._index.n_searches == 4
-
-
-def test_warming_looks_all_books_up_in_one_search():
-    vectors = unit_vectors()
-    vectors[4] = 0
-    neighbours, cold = make(vectors), make(vectors)
-
-    neighbours.warm(np.array([1, 4, 9], np.int32))
-    neighbours.warm(np.array([9, 1], np.int32))
-
-    for number in (1, 4, 9):
-        np.testing.assert_array_equal(neighbours.of(number)[0], cold.of(number)[0])
-        np.testing.assert_allclose(neighbours.of(number)[1], cold.of(number)[1], atol=1e-6)
-    assert neighbours._index.n_searches == 1
-
-
+@settings(deadline=None)
 @given(
     recent=st.lists(st.integers(-3, N_BOOKS + 10), unique=True, max_size=12),
     decay=st.sampled_from([0.5, 0.85, 1.0]),
     limit=st.integers(1, 80),
 )
 def test_candidates_are_the_decayed_sum_over_known_recent_books(recent, decay, limit):
-    neighbours = make(unit_vectors(), n_neighbours=15)
+    neighbours = make(unit_vectors(), n=15)
 
     numbers, scores = neighbours.candidates(np.array(recent, np.int32), limit=limit, decay=decay)
 
     expected = {}
     for place, book in enumerate(recent):
         if 0 <= book < N_BOOKS:
-            for number, score in zip(*(artifact.tolist() for artifact in neighbours.of(book)), strict=True):
+            for number, score in zip(*(artifact.tolist() for artifact in neighbours.neighbors(book)), strict=True):
                 expected[number] = expected.get(number, 0.0) + score * decay**place
     assert len(numbers) == min(limit, len(expected)) == len(set(numbers.tolist()))
     np.testing.assert_allclose(scores, [expected[number] for number in numbers.tolist()], atol=1e-5)
@@ -137,3 +101,31 @@ def test_an_index_of_other_dimensions_is_refused(tmp_path):
 
     with pytest.raises(ArtifactError, match="5 dimensions"):
         Neighbours.open(tmp_path, np.arange(4, dtype=np.int32))
+
+
+def test_an_artifact_without_rows_is_opened_with_the_same_neighbors(tmp_path):
+    vectors = unit_vectors(40)
+    vectors[5] = 0
+    np.save(tmp_path / "vectors.npy", vectors)
+    np.save(tmp_path / "cluster_of.npy", np.zeros(40, np.int32))
+    (tmp_path / "clusters.json").write_bytes(orjson.dumps([]))
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(6))
+    index.add_with_ids(vectors[vectors.any(axis=1)], np.flatnonzero(vectors.any(axis=1)))
+    faiss.write_index(index, str(tmp_path / "index.faiss"))
+    work_id = np.arange(40, dtype=np.int32) // 2
+
+    older = Neighbours.open(tmp_path, work_id)
+    save_rows(tmp_path, NAME, nearest_rows(index, vectors, work_id))
+    newer = Neighbours.open(tmp_path, work_id)
+
+    for book in range(40):
+        np.testing.assert_array_equal(older.neighbors(book)[0], newer.neighbors(book)[0])
+        np.testing.assert_array_equal(older.neighbors(book)[1], newer.neighbors(book)[1])
+
+
+def test_rows_that_are_not_of_these_books_are_refused(tmp_path):
+    np.save(tmp_path / "cluster_of.npy", np.zeros(3, np.int32))
+    (tmp_path / "clusters.json").write_bytes(orjson.dumps([]))
+    save_rows(tmp_path, NAME, (np.full((2, 1), -1, np.int32), np.zeros((2, 1), np.float32)))
+    with pytest.raises(ArtifactError, match="3 books have 2 rows"):
+        Neighbours.open(tmp_path, np.arange(3, dtype=np.int32))
