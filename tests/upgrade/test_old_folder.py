@@ -18,9 +18,11 @@ from fastapi.testclient import TestClient
 
 from services.api.app import create_app
 from services.batch.ingest.event_log import event_files
-from services.batch.models import collaborative
+from services.batch.models.collaborative import build_without_withdrawn, names_withdrawn
 from services.batch.night import inputs
 from services.batch.night.nightly import NightReport, run_night
+from services.batch.night.step_table import STEPS
+from services.batch.night.steps import PublishOrder, StepsOfRun
 from services.batch.publish.collect import collect
 from services.batch.publish.rollback import rollback
 from services.batch.runtime.context import RunContext
@@ -110,7 +112,7 @@ def test_both_generations_answer_as_the_old_version_did(old):
     assert current_generation(old.client, old.keys) == second
     assert "reranker" in read_manifest(old.folder, second).artifacts
     assert_same_answers(old.answers(), old.expected["generations"][second])
-    rollback(old.context, to=first)
+    rollback(old.context, first)
     assert_same_answers(old.answers(), old.expected["generations"][first])
 
 
@@ -141,9 +143,9 @@ def test_a_night_goes_on_from_there(old):
     assert manifest.tuned == sorted(with_today_names(old))
     assert artifact_folder(old.folder, "content", manifest.artifacts["content"]).parent == old.folder.artifacts
     for earlier in (first, second):
-        rollback(old.context, to=earlier)
+        rollback(old.context, earlier)
         assert verify_generation(old.client, old.keys, old.folder, earlier).id == earlier
-    rollback(old.context, to=report.generation_id)
+    rollback(old.context, report.generation_id)
 
 
 def report_users(old: OldInstallation) -> list[str]:
@@ -185,17 +187,31 @@ def test_collecting_removes_old_artifacts_that_nothing_uses_and_no_others(old):
 
 
 def test_an_hourly_run_keeps_the_lists_of_an_old_generation(old):
-    path = artifact_folder(
-        old.folder, "collaborative", read_manifest(old.folder, old.expected["second"]).artifacts["collaborative"]
-    )
+    second = read_manifest(old.folder, old.expected["second"])
+    run = StepsOfRun("hourly", old.context)
+    begun = run.ingest(lambda: open_folder(old.root / "source"), night=None, fresh=False)
+    for step in STEPS:
+        if step.name in {"embed", "index"}:
+            run.make(step, begun["snapshot"])
+    order = PublishOrder(begun["snapshot"], begun["generation"], begun["served"], keep_collaborative=True)
+    assert run.publish(order)["published"]
+    made = verify_generation(old.client, old.keys, old.folder, begun["generation"]).manifest
+    kept = ("collaborative", "reranker")
+    assert [made.artifacts[kind] for kind in kept] == [second.artifacts[kind] for kind in kept]
+    assert (made.evaluation, made.blend, made.tuned) == (second.evaluation, second.blend, second.tuned)
+
+
+def test_withdrawn_books_leave_old_lists(old):
+    lists = read_manifest(old.folder, old.expected["second"]).artifacts["collaborative"]
+    path = artifact_folder(old.folder, "collaborative", lists)
     active = np.ones(80, bool)
-    assert not collaborative.names_withdrawn(path, active)
+    assert not names_withdrawn(path, active)
     active[3] = False
-    assert collaborative.names_withdrawn(path, active)
+    assert names_withdrawn(path, active)
     made = old.root / "made"
     made.mkdir()
-    collaborative.build_without_withdrawn(made, path, active)
-    assert not collaborative.names_withdrawn(made, active)
+    build_without_withdrawn(made, path, active)
+    assert not names_withdrawn(made, active)
     assert (made / "item_transitions.numbers.npy").exists()
     assert (made / "trending.scores.npy").exists()
 

@@ -22,6 +22,7 @@ _NOT_SHAPING = frozenset(
     {
         "services.batch.runtime",
         "shared.artifacts.generation",
+        "shared.deprecated",
         "shared.errors",
         "shared.keys",
         "shared.layout",

@@ -1,9 +1,12 @@
-"""Names of earlier versions: translated where they are on disk."""
+"""Names of earlier versions: refused in the environment, translated where they are on disk."""
 
 import pytest
 
 from shared import deprecated
 from shared.deprecated import artifact_now, artifact_then, existing_file, generation_now, setting_now, tuning_now
+from shared.environment import variable_names
+from shared.errors import NightshelfError
+from shared.settings import Settings, load_settings
 from tests.paths import ROOT
 
 
@@ -72,3 +75,31 @@ def test_the_glossary_lists_every_retired_setting_and_file():
         assert f"| `{rows[0]}` | `{rows[1]}` |" in glossary
     for now, retired in deprecated.FILES.items():
         assert f"| `{retired}` | `{now}` |" in glossary
+
+
+def test_all_unknown_variables_are_in_one_error(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_COMPANIONS__WINDOW", "20")
+    monkeypatch.setenv("NIGHTSHELF_BLEND__KIN_WEIGHT", "1")
+    monkeypatch.setenv("nightshelf_xylophone", "1")
+    with pytest.raises(NightshelfError) as refused:
+        load_settings()
+    assert refused.value.what == (
+        "These variables are no setting of Nightshelf: "
+        "NIGHTSHELF_BLEND__KIN_WEIGHT is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_WEIGHT; "
+        "NIGHTSHELF_COMPANIONS__WINDOW is now NIGHTSHELF_ITEM_TRANSITIONS__WINDOW; NIGHTSHELF_XYLOPHONE."
+    )
+
+
+def test_a_retired_name_inside_a_group_given_as_json_is_refused_with_its_successor(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_BLEND", '{"newcomer_books": 1, "kin_decay": 0.5}')
+    with pytest.raises(NightshelfError) as refused:
+        load_settings()
+    assert "NIGHTSHELF_BLEND__NEWCOMER_BOOKS is now NIGHTSHELF_BLEND__COLD_START_BOOKS" in str(refused.value)
+    assert "NIGHTSHELF_BLEND__KIN_DECAY is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_DECAY" in str(refused.value)
+
+
+@pytest.mark.parametrize("retired", deprecated.SETTINGS)
+def test_every_retired_setting_has_a_successor_that_is_a_setting(retired):
+    known = set(variable_names(Settings))
+    assert f"NIGHTSHELF_{setting_now(retired).replace('.', '__').upper()}" in known
+    assert f"NIGHTSHELF_{retired.replace('.', '__').upper()}" not in known

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from shared.deprecated import OTHER_VARIABLES, SETTINGS, setting_now
+from shared.deprecated import OTHER_VARIABLES
 from shared.environment import variable_names
 from shared.errors import NightshelfError
 from shared.settings import Settings, load_settings
@@ -28,27 +28,6 @@ def test_a_misspelt_variable_is_refused_with_the_closest_name(monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RNAK", "8")
     with pytest.raises(NightshelfError, match=r"did you mean NIGHTSHELF_COLLABORATIVE__RANK\?"):
         load_settings()
-
-
-def test_all_unknown_variables_are_in_one_error(monkeypatch):
-    monkeypatch.setenv("NIGHTSHELF_COMPANIONS__WINDOW", "20")
-    monkeypatch.setenv("NIGHTSHELF_BLEND__KIN_WEIGHT", "1")
-    monkeypatch.setenv("nightshelf_xylophone", "1")
-    with pytest.raises(NightshelfError) as refused:
-        load_settings()
-    assert refused.value.what == (
-        "These variables are no setting of Nightshelf: "
-        "NIGHTSHELF_BLEND__KIN_WEIGHT is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_WEIGHT; "
-        "NIGHTSHELF_COMPANIONS__WINDOW is now NIGHTSHELF_ITEM_TRANSITIONS__WINDOW; NIGHTSHELF_XYLOPHONE."
-    )
-
-
-def test_a_retired_name_inside_a_group_given_as_json_is_refused_with_its_successor(monkeypatch):
-    monkeypatch.setenv("NIGHTSHELF_BLEND", '{"newcomer_books": 1, "kin_decay": 0.5}')
-    with pytest.raises(NightshelfError) as refused:
-        load_settings()
-    assert "NIGHTSHELF_BLEND__NEWCOMER_BOOKS is now NIGHTSHELF_BLEND__COLD_START_BOOKS" in str(refused.value)
-    assert "NIGHTSHELF_BLEND__KIN_DECAY is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_DECAY" in str(refused.value)
 
 
 def test_a_group_that_is_not_json_is_named(monkeypatch):
@@ -85,13 +64,6 @@ def test_variables_that_are_no_setting_are_exactly_those_in_use():
     text = "\n".join(path.read_text() for path in files)
     named = set(re.findall(r"NIGHTSHELF_[A-Z0-9_]*[A-Z0-9]", text))
     assert named - set(variable_names(Settings)) == OTHER_VARIABLES
-
-
-@pytest.mark.parametrize("retired", SETTINGS)
-def test_every_retired_setting_has_a_successor_that_is_a_setting(retired):
-    known = set(variable_names(Settings))
-    assert f"NIGHTSHELF_{setting_now(retired).replace('.', '__').upper()}" in known
-    assert f"NIGHTSHELF_{retired.replace('.', '__').upper()}" not in known
 
 
 def test_settings_are_frozen():
