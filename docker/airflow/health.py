@@ -2,7 +2,8 @@
 """Exit code 0 if Airflow's API server says that the component named on the command line is healthy.
 
 `python health.py scheduler` (or `dag_processor`, `triggerer`, `metadatabase`); every component is asked for where the
-API server is, NIGHTSHELF_AIRFLOW_URL. Asking it costs a hundredth of `airflow jobs check`, which starts Airflow anew.
+API server is, NIGHTSHELF_AIRFLOW_URL. Asking it costs a hundredth of `airflow jobs check`, which
+starts Airflow each time.
 """
 
 from __future__ import annotations
