@@ -26,6 +26,7 @@ from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
 from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import content_id
+from shared.feedback import is_positive, is_seen
 from shared.keys import Keys
 from shared.settings import UserStateSettings
 
@@ -77,9 +78,9 @@ def seed_user_state(context: RunContext, interactions: Interactions) -> int:
             rows_of = {str(users[user]): slice(starts[user], starts[user + 1]) for user in chunk}
             pipeline = client.pipeline(transaction=False)
             for user, rows in rows_of.items():
-                is_positive = positive[rows]
+                liked = positive[rows]
                 recent = dict(
-                    zip(item_index[rows][is_positive].tolist(), times[rows][is_positive].tolist(), strict=True)
+                    zip(item_index[rows][liked].tolist(), times[rows][liked].tolist(), strict=True)
                 )
                 pipeline.sadd(keys.seen(user), *item_index[rows][: settings.max_seen].tolist())
                 _merge_recent(pipeline, keys.recent(user), recent, settings.max_recent)
@@ -131,10 +132,10 @@ def _replay(
     except (KeyError, ValueError):
         return
     index = index_of.get(book)
-    if index is None or kind not in settings.seen_kinds or not math.isfinite(seconds):
+    if index is None or not is_seen(kind, settings) or not math.isfinite(seconds):
         return
     pipeline.eval(_ADD_SEEN, 1, keys.seen(user), index, settings.max_seen)
-    if kind in settings.positive_kinds and (stars is None or stars >= settings.positive_rating):
+    if is_positive(kind, stars, settings):
         _merge_recent(pipeline, keys.recent(user), {index: seconds}, settings.max_recent)
     else:
         pipeline.zrem(keys.recent(user), index)
