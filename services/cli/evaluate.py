@@ -1,4 +1,4 @@
-"""`nightshelf evaluate`: how good the recommendations are, beside what a sceptic would try instead."""
+"""`nightshelf evaluate`: the quality of the recommendations beside baselines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def evaluate(
     train: Annotated[
         Path | None, typer.Option(help="With --test: a given split, one user a line.", show_default=False)
     ] = None,
-    test: Annotated[Path | None, typer.Option(help="What is to be foreseen.", show_default=False)] = None,
+    test: Annotated[Path | None, typer.Option(help="The interactions to predict.", show_default=False)] = None,
     split: Annotated[
         list[SplitName] | None,
         typer.Option(help="May be given several times."),
@@ -59,7 +59,7 @@ def evaluate(
         bool, typer.Option(help="Write a page beside the figures; of a generation also where /report serves it.")
     ] = True,
 ) -> None:
-    """Score what is served beside its halves and the usual baselines, on data they have not seen."""
+    """Score what is served beside its parts and the usual baselines, on data they have not seen."""
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
     from services.batch.evaluate.evaluate import evaluate_files
     from services.batch.evaluate.evaluation import write_evaluation
@@ -90,7 +90,7 @@ def evaluate(
 
 
 def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) -> list[Path]:
-    """The page beside the figures; that of a generation also into the data folder. Returns where they are."""
+    """Write the page beside the figures, and that of a generation also into the data folder; returns the paths."""
     from services.batch.report.document import Report
     from services.batch.report.page import page
     from services.batch.report.write_report import report_of_generation, write_report
@@ -110,7 +110,7 @@ def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) ->
 
 
 def _settings(data_dir: Path | None, generation: str | None) -> Settings:
-    """Those of the next night, or of a generation."""
+    """The settings of the next night, or of a generation."""
     from services.batch.tune.tuned_settings import with_tuned
     from shared.artifacts.generation import read_manifest
     from shared.settings import CollaborativeSettings
@@ -129,7 +129,7 @@ def _settings(data_dir: Path | None, generation: str | None) -> Settings:
 def _evaluated(
     settings: Settings, source: str | None, generation: str | None, progress: Progress
 ) -> Iterator[Evaluated]:
-    """What is to be evaluated; a source is taken in beside the data folder, whose vectors it shares."""
+    """The data to evaluate. A source is ingested into a temporary data folder that shares the stored vectors."""
     folder = DataFolder(settings.data_dir)
     if source is None:
         yield _of_folder(folder, settings, generation, progress)

@@ -1,4 +1,4 @@
-"""What an evaluation found, as a table on a terminal."""
+"""An evaluation as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LISTS = (
 
 
 def evaluation_screen(evaluation: Evaluation) -> RenderableType:
-    """For each split what was found, what the lists are like, and notes."""
+    """Accuracy, properties of the lists, and notes of each split."""
     pieces: list[RenderableType] = []
     if evaluation.simulated_readers:
         pieces.append(Text("The readers are simulated: figures say how the model does on them, not on people."))
     for split in evaluation.splits:
-        title = f"{evaluation.source}: {split.title} ({split.n_users:,} users, {split.n_test_books:,} books to foresee)"
+        title = f"{evaluation.source}: {split.title} ({split.n_users:,} users, {split.n_test_books:,} books to predict)"
         pieces += [Text(f"\n{title}", style="bold"), _accuracy(evaluation, split), _lists(evaluation, split)]
         pieces += _notes(split)
     return Group(*pieces)
@@ -82,7 +82,7 @@ def _values(system: RecommenderResult, names: tuple[str, ...]) -> list[str]:
 
 
 def _difference(system: RecommenderResult, metric: str) -> str:
-    """The difference and its interval, a star where that leaves out 0."""
+    """The difference and its interval, with a star if that does not hold 0."""
     if metric not in system.served_minus:
         return ""
     found = system.served_minus[metric]

@@ -1,4 +1,4 @@
-"""`nightshelf tune`: look for better settings within a time budget; show what is tuned; go back to the defaults."""
+"""`nightshelf tune`: search for better settings, show what is tuned, or go back to the defaults."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def tune(
     seed: Annotated[int, typer.Option(help="The same seed gives the same trials in the same order.", min=0)] = 7,
     data_dir: DataDir = None,
     *,
-    show: Annotated[bool, typer.Option("--show", help="Show what is tuned and what the search was like.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show what is tuned and how the search went.")] = False,
     reset: Annotated[bool, typer.Option("--reset", help="Forget what is tuned: back to the defaults.")] = False,
 ) -> None:
-    """Look for better settings on the data taken in last; the next night uses them if they are clearly better."""
+    """Search for better settings on the latest data; the next night uses them if they are clearly better."""
     from services.batch.tune.record import read_record
     from services.cli.tuning_tables import tuning_screen
 

@@ -1,4 +1,4 @@
-"""A search on a terminal: how far it is, and what it found."""
+"""A search on a terminal: its progress and its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.batch.tune.record import Trial, TuningRecord, Value
 
 @contextmanager
 def showing_trials(console: Console, seconds: float) -> Iterator[Callable[[Trial, float], None]]:
-    """A bar that fills with the time; one line for each better trial where output is not a terminal."""
+    """A progress bar, or a line for each better trial where output is not a terminal."""
     started, n_trials, shown = time.monotonic(), 0, 0.0
     columns = (TextColumn("Tuning"), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -34,7 +34,7 @@ def showing_trials(console: Console, seconds: float) -> Iterator[Callable[[Trial
 
 
 def tuning_screen(record: TuningRecord) -> RenderableType:
-    """Before and after, and the settings that nights use from now on."""
+    """NDCG before and after, and the settings that nights use from now on."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("Setting", "before", "found", "tuned now"):
         table.add_column(head, justify="left" if head == "Setting" else "right", no_wrap=True)

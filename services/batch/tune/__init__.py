@@ -1,1 +1,1 @@
-"""Looking for better settings of factor model and blend, on data that evaluation does not use."""
+"""The search for better settings of factor model and blend, on data that no evaluation tests on."""

@@ -1,4 +1,4 @@
-"""`tuned.json`: what a search for better settings found, and the values that the next night takes from it."""
+"""`tuned.json`: the result of a search for better settings, and the values that nights use."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class _Record(BaseModel):
 
 
 class Trial(_Record):
-    """One choice of settings and what came of it.
+    """One choice of settings and its score.
 
     Attributes:
-        settings: dotted names and values of everything searched.
+        settings: all searched settings by dotted name.
         value: mean NDCG@10 of the users it was scored on.
-        n_users: how many they were.
-        pruned: whether it was given up before all users were scored.
-        seconds: it took.
+        n_users: the number of these users.
+        pruned: whether it stopped before all users were scored.
+        seconds: of the trial.
     """
 
     settings: dict[str, Value]
@@ -48,15 +48,14 @@ class TuningRecord(_Record):
     Attributes:
         source, snapshot: the data.
         minutes: the budget; seed: of the search.
-        n_training_interactions, n_validation_interactions, n_unseen_interactions: what trials learned from, were asked
-            about, and did not load.
-        n_search_users, n_check_users: test users that trials were compared on, and those kept for the check alone.
-        left_out: settings that were not searched because they are set explicitly.
-        present, found: the settings before, and the best of the search.
-        before, after: NDCG@10 with them on the users kept for the check; difference: user by user.
+        n_training_interactions, n_validation_interactions, n_unseen_interactions: what trials trained on, were tested
+            on, and did not load.
+        n_search_users, n_check_users: test users of the trials, and of the check.
+        left_out: settings not searched because they are explicit.
+        present, found: the settings before, and the best trial.
+        before, after: NDCG@10 with them on the users of the check; difference: paired by user.
         better: whether the whole interval of the difference lies above 0.
-        chosen: dotted names and values that nights use from now on: those found if they are better, else what was
-            tuned before.
+        chosen: what nights use from now on, by dotted name: `found` if it is better, else what was tuned before.
         trials: in their order; the first has the present settings.
     """
 

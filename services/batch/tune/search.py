@@ -1,7 +1,7 @@
-"""The search: a tree-structured Parzen estimator (Optuna) proposes settings, hopeless ones are given up early.
+"""The search: a tree-structured Parzen estimator (Optuna) proposes settings; hopeless ones are pruned.
 
-Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS 2011. Two trials of three keep factors and
-item transitions of the best so far and vary the blend alone, which costs nothing new.
+Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS 2011. Two of three trials keep the factors and item
+transitions of the best so far and vary the blend alone, which needs no new factors.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     import optuna
 
-N_PARTS = 3  # users are scored in so many parts, and a trial may be given up after each
-_TRIALS_WITH_ONE_CHOICE_OF_FACTORS = 3
-_FEWEST_TO_GIVE_UP_BY = 50
-_MARGIN = 0.02  # of the best: many trials are looked at, and some of them have bad luck
-_MOST_REPEATS = 100
-_SEED_OF_INTERVALS = 7
+N_PARTS = 3  # of the users; a trial may be pruned after each
+_TRIALS_PER_CHOICE_OF_FACTORS = 3
+_MIN_USERS_TO_PRUNE = 50
+_MARGIN = 0.02  # of the best: among many trials some are unlucky
+_MAX_REPEATS = 100
+_INTERVAL_SEED = 7
 
 Score = Callable[[Mapping[str, Value]], Iterator[NDArray[np.float64]]]
 
@@ -50,16 +50,16 @@ def search(
     seed: int,
     on_trial: Callable[[Trial, float], None],
 ) -> Found:
-    """Try the present settings, then others until the time is up.
+    """Score the present settings, then others until the time is up.
 
     Args:
         space: ranges by dotted name.
         present: values of the same names.
-        score: scores of the test users under such values, part by part.
+        score: yields the scores of the test users under these values, float64, (n,), part by part.
         seconds: no trial begins later.
         max_trials: tried at most.
-        seed: the same gives the same trials in the same order.
-        on_trial: told each trial and the best value so far.
+        seed: the same one gives the same trials in the same order.
+        on_trial: called with each trial and the best value so far.
 
     Raises:
         ModelError: Optuna is not installed.
@@ -68,14 +68,14 @@ def search(
     run = _Run(space, score, seed)
     run.try_present(present)
     on_trial(run.trials[0], run.best_value)
-    while time.monotonic() - started < seconds and len(run.trials) < max_trials and run.n_repeats < _MOST_REPEATS:
+    while time.monotonic() - started < seconds and len(run.trials) < max_trials and run.n_repeats < _MAX_REPEATS:
         if run.try_another():
             on_trial(run.trials[-1], run.best_value)
     return Found(run.trials, run.best)
 
 
 class _Run:
-    """A search under way."""
+    """The state of a search."""
 
     def __init__(self, space: Mapping[str, Range], score: Score, seed: int) -> None:
         self._optuna = _optuna()
@@ -92,12 +92,12 @@ class _Run:
 
     @property
     def best_value(self) -> float:
-        """Of the best trial so far."""
+        """The mean score of the best trial so far."""
         return 0.0 if self._scores_of_best is None else float(self._scores_of_best.mean())
 
     def try_present(self, present: Mapping[str, Value]) -> None:
-        """Score what there is, which may lie outside the ranges; the search learns from it if it does not."""
-        trial = self._tell(dict(present))
+        """Score the present settings; the sampler learns from them if they lie within the ranges."""
+        trial = self._score_trial(dict(present))
         within = all(
             isinstance(value, int | float) and self._space[name].low <= value <= self._space[name].high
             for name, value in present.items()
@@ -109,15 +109,15 @@ class _Run:
             self._study.add_trial(known)
 
     def try_another(self) -> bool:
-        """Score one more choice; returns whether it was a new one."""
-        if len(self.trials) % _TRIALS_WITH_ONE_CHOICE_OF_FACTORS:
+        """Score one more choice; returns whether it is new."""
+        if len(self.trials) % _TRIALS_PER_CHOICE_OF_FACTORS:
             kept = {name: value for name, value in self.best.items() if name.startswith(FACTOR_SETTINGS)}
             if kept and len(kept) < len(self.best) and self._are_within(kept):
                 self._study.enqueue_trial(kept)
         asked = self._study.ask(dict(self._distributions))
         settings: dict[str, Value] = {name: _plain(asked.params[name]) for name in self._space}
         before = self._tried.get(tuple(settings.values()))
-        trial = before or self._tell(settings)
+        trial = before or self._score_trial(settings)
         if trial.pruned:
             asked.report(trial.value, step=trial.n_users)
             self._study.tell(asked, state=self._optuna.trial.TrialState.PRUNED)
@@ -132,8 +132,8 @@ class _Run:
             for name, value in values.items()
         )
 
-    def _tell(self, settings: dict[str, Value]) -> Trial:
-        """Score these settings until they are clearly worse than the best so far."""
+    def _score_trial(self, settings: dict[str, Value]) -> Trial:
+        """Score these settings; stop when they are clearly worse than the best so far."""
         started = time.perf_counter()
         scores, pruned, n_parts = np.empty(0), False, 0
         for part in self._score(settings):
@@ -155,17 +155,17 @@ class _Run:
         return trial
 
     def _is_hopeless(self, scores: NDArray[np.float64]) -> bool:
-        """Whether the best so far is better on these users, beyond chance and by more than a little."""
+        """Whether the best so far is significantly better on these users, by more than the margin."""
         best = self._scores_of_best
-        if best is None or len(scores) < _FEWEST_TO_GIVE_UP_BY:
+        if best is None or len(scores) < _MIN_USERS_TO_PRUNE:
             return False
         of_best = best[: len(scores)]
-        difference = paired_difference(scores, of_best, seed=_SEED_OF_INTERVALS, n_resamples=500)
+        difference = paired_difference(scores, of_best, seed=_INTERVAL_SEED, n_resamples=500)
         return bool(difference.high < -_MARGIN * of_best.mean())
 
 
 def _plain(value: object) -> Value:
-    """Without the digits that floating point adds to steps of a hundredth."""
+    """Without the digits that floating point adds to steps of 0.01."""
     return round(value, 6) if isinstance(value, float) else value  # type: ignore[return-value]
 
 
@@ -180,7 +180,7 @@ def _distribution(library: Any, one: Range) -> optuna.distributions.BaseDistribu
 
 
 def require_library() -> None:
-    """Say at once, before any data is read, if a search cannot be made.
+    """Fail before any data is read if there can be no search.
 
     Raises:
         ModelError: Optuna is not installed.

@@ -1,4 +1,4 @@
-"""What is searched: settings by dotted name, and the range of each. To have another one tuned, add its line."""
+"""What is searched: settings by dotted name, with the range of each. To tune another one, add its line."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Range:
 
     Attributes:
         low, high: the bounds.
-        log: whether half and double are as far from each other as double and fourfold.
-        step: between neighbouring values of a range that is not logarithmic.
+        log: whether the range is logarithmic.
+        step: between values of a linear range.
     """
 
     low: float
@@ -22,11 +22,11 @@ class Range:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is one of whole numbers."""
+        """Whether it holds whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
-# Weights of the blend count relative to each other: with one of them fixed, the others say it all.
+# Only the ratios of the blend's weights matter, so one of them stays fixed.
 SPACE: dict[str, Range] = {
     "collaborative.rank": Range(16, 512, log=True),
     "collaborative.user_exponent": Range(0.0, 0.6),
@@ -48,4 +48,4 @@ SPACE: dict[str, Range] = {
     "blend.same_series_author_recent_books": Range(1, 60, log=True),
 }
 FACTOR_SETTINGS = ("collaborative.", "item_transitions.")
-"""Settings that a change of which takes new factors or item transitions begin with one of these."""
+"""Prefixes of the settings that need new factors or item transitions when they change."""

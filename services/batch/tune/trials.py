@@ -1,4 +1,4 @@
-"""Scores of the served pipeline under other settings; factors are kept while trials differ in the blend alone."""
+"""Scores of the served pipeline under other settings; trials that differ in the blend alone share factors."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class TrialScores:
     """NDCG@10 of test users under any settings.
 
     Args:
-        split: gives the training part; the test users may be those of any split with the same one.
-        content_artifact: folder of the content part.
-        threads: to work with.
+        split: gives the training part; test users may come from any split with the same one.
+        content_artifact: folder of the content artifact.
+        threads: of the processor.
     """
 
     def __init__(self, split: Split, content_artifact: Path, *, threads: int) -> None:
@@ -45,10 +45,7 @@ class TrialScores:
         self.n_factored = 0
 
     def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
-        """NDCG@10 of each test user, float64, (n,), in so many parts one after the other.
-
-        The order of the users is drawn by lot, the same one each time.
-        """
+        """NDCG@10 of each test user, float64, (n,), in `n_parts` parts; the users are shuffled, always the same way."""
         pipeline = ServedPipeline(
             self._training,
             self._factors_for(settings.collaborative),
@@ -57,7 +54,7 @@ class TrialScores:
             list_length=settings.collaborative.list_length,
             threads=self._threads,
         )
-        # Rows are in the order in which readers came: a part in that order would be of old readers alone.
+        # Rows are in order of first interaction: without a shuffle a part would hold old users alone.
         order = np.random.default_rng(_SEED).permutation(len(split.rows))
         for places in np.array_split(order, n_parts):
             yield ndcg_at(pipeline.rank(split.rows[places], K), split.relevant[places], K)
@@ -76,7 +73,7 @@ class TrialScores:
         return self._factors[key]
 
     def _maker_for(self, settings: Settings) -> CandidateGenerator:
-        """What is next to a book is the same under any blend; only with other item transitions is it found anew."""
+        """The neighbours of books do not depend on the blend; other item transitions need new ones."""
         if self._maker is None or self._maker[0] != settings.item_transitions:
             maker = candidate_generator(self._training, self._neighbours, settings, progress=SILENT)
             self._maker = (settings.item_transitions, maker)

@@ -20,7 +20,7 @@ from services.batch.tune.search import N_PARTS, search
 from services.batch.tune.space import SPACE, Range
 from services.batch.tune.trials import TrialScores
 from services.batch.tune.tuned_settings import is_explicit, reason_of, value_of, with_tuned, with_values
-from services.batch.tune.tuning_split import KnownData, tuning_split
+from services.batch.tune.tuning_split import TuningSplit, tuning_split
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.settings import Settings
@@ -103,7 +103,7 @@ def tune(
     )
 
 
-def _data(snapshot: Snapshot, known: KnownData) -> dict[str, Any]:
+def _data(snapshot: Snapshot, known: TuningSplit) -> dict[str, Any]:
     """The fields of a record that say what was searched on."""
     return {
         "source": snapshot.manifest.source.name,

@@ -1,7 +1,7 @@
-"""What a search may know: everything but the test part of an evaluation, split once more by time.
+"""The data of a search: all but the test part of an evaluation, split by time.
 
-With a test share of a tenth, trials learn from the first 80 % of the rows and are asked about the next 10 %; the last
-10 % are not loaded.
+With a test share of a tenth, trials train on the first 80 % of the rows and are tested on the next 10 %; the last 10 %
+are not loaded.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from shared.settings import Settings
 
 
 @dataclass(frozen=True)
-class KnownData:
-    """The split trials are scored on.
+class TuningSplit:
+    """The split that trials are scored on.
 
     Attributes:
-        search: with the test users that trials are compared on.
-        check: with those kept until the search is over.
-        n_unseen: interactions that were not loaded.
+        search: with the test users of the trials.
+        check: with the test users of the final check.
+        n_unseen: interactions that are not loaded.
     """
 
     search: Split
@@ -30,11 +30,11 @@ class KnownData:
     n_unseen: int
 
 
-def tuning_split(snapshot: Snapshot, settings: Settings) -> KnownData:
-    """Load what may be known of a snapshot, and divide the test users in two halves by their ids.
+def tuning_split(snapshot: Snapshot, settings: Settings) -> TuningSplit:
+    """Load the known part of a snapshot and divide its test users into two halves by their ids.
 
     Raises:
-        ArtifactError: there are too few test users to choose settings by.
+        ArtifactError: there are too few test users.
     """
     share = settings.evaluation.test_share
     n_all = snapshot.manifest.counts.interactions
@@ -47,13 +47,13 @@ def tuning_split(snapshot: Snapshot, settings: Settings) -> KnownData:
         test_share=min(0.5, share / (1 - share)),
         any_history=True,
     )
-    n_users, n_least = len(split.rows), 2 * settings.evaluation.min_users
-    if n_users < n_least:
+    n_users, n_required = len(split.rows), 2 * settings.evaluation.min_users
+    if n_users < n_required:
         raise ArtifactError(
-            f"Only {n_users} readers came to like something new in the part to choose settings by; {n_least} are "
+            f"Only {n_users} readers came to like something new in the part to choose settings by; {n_required} are "
             "needed.",
             hint="Tune when there are more ratings; until then the defaults are the better choice.",
         )
     seed = settings.evaluation.seed
     search = split.sample(n_users // 2, seed=seed)
-    return KnownData(search, split.without(search.rows), n_all - n_known)
+    return TuningSplit(search, split.without(search.rows), n_all - n_known)
