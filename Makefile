@@ -14,7 +14,7 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast docs
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast docs coverage
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -57,6 +57,12 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the house rules
 	$(BIN)/mypy --explicit-package-bases tests/house docs/reference
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/check_house.py
+
+coverage: $(VENV)/.dev ## run all tests and hold the coverage: shared/ 100 %, everything 95 %, lines and branches
+	$(BIN)/python -m coverage erase
+	$(PYTEST) --cov --cov-report= $(TESTS)
+	$(BIN)/python -m coverage report --include='shared/*' --fail-under=100
+	$(BIN)/python -m coverage report --fail-under=95
 
 docs: $(VENV)/.dev ## write the pages of docs/ that are made from the code
 	$(BIN)/python -m docs.reference.write

@@ -37,11 +37,9 @@ def words_of(schema: Schema) -> str:
         return code(schema["const"])
     if schema.get("type") == "array":
         return f"list of {words_of(schema['items'])}" if "items" in schema else "list"
+    kind: str = "path" if schema.get("format") == "path" else schema.get("type", "any")
     named = {"number": "number", "integer": "whole number", "string": "text", "boolean": "true or false"}
-    words: str = named.get(schema.get("type", ""), schema.get("type", "any"))
-    if schema.get("format") == "path":
-        words = "path"
-    return ", ".join([words, *_bounds(schema)])
+    return ", ".join([named.get(kind, kind), *_bounds(schema)])
 
 
 def _bounds(schema: Schema) -> list[str]:
