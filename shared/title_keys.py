@@ -221,7 +221,7 @@ def title_key(title: str) -> str:
     """The key by which titles are compared.
 
     Case, accents, punctuation, a leading or trailing article and a series suffix do not count; subtitle and volume do
-    (whoever types less is served by `ParsedTitle.heads`). Idempotent. Text without a single letter or digit is its own
+    (`ParsedTitle.heads` serves users who type less). Idempotent. Text without a single letter or digit is its own
     key; only text without a visible character has the key `""`.
     """
     return parse_title(title).full
