@@ -108,7 +108,7 @@ bench-nightly: $(VENV)/.dev ## a second night on unchanged data against the firs
 dag-steps: $(VENV)/.run ## write the steps of a night for the DAGs (after a change of the table of steps)
 	$(BIN)/python -m services.batch.night.step_table dags/nightshelf_steps.json
 
-pictures: $(VENV)/.dev ## take the pictures of the page in docs/pictures anew; needs Chromium
+pictures: $(VENV)/.dev ## take the pictures of the page in docs/pictures again; needs Chromium
 	$(BIN)/python docs/pictures/take.py
 
 compose-test: $(VENV)/.dev ## build the Compose system and walk through it; needs a Docker engine, or root and Debian
@@ -117,7 +117,7 @@ compose-test: $(VENV)/.dev ## build the Compose system and walk through it; need
 image-report: $(VENV)/.dev ## what the API image installs: nothing of the night; its size and start-up time
 	$(BIN)/python tests/compose/image_report.py
 
-constraints: ## pin every dependency anew, from an empty environment
+constraints: ## pin every dependency, from an empty environment
 	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0'
 	.venv-constraints/bin/python -m pip install --quiet 'torch==2.13.0' -e '.[$(EXTRAS)]'

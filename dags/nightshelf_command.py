@@ -112,7 +112,7 @@ def _dying_with_its_parent() -> list[str]:
 
 @contextmanager
 def _raising_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM an exception, once: whoever ends a step must not be interrupted by the next one."""
+    """Make SIGTERM an exception, once: the next one must not interrupt ending the step."""
 
     def stop(_signal: int, _frame: object) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

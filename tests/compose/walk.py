@@ -34,7 +34,7 @@ from waiting import eventually
 NAME = "nightshelf-test"
 LOG = PROJECT / "build" / "compose-test.log"
 READER = "reader-0042"
-NEWCOMER = "walk-cold_start_user"
+NEW_READER = "walk-new-reader"
 NIGHT = "nightly_recommendations"
 PERSONAL = ("hybrid", "collaborative")
 
@@ -170,9 +170,9 @@ def lose_valkey(project: Project, gateway: httpx.Client, before: dict[str, Any])
 
 def second_night(project: Project, gateway: httpx.Client, airflow: Airflow, before: dict[str, Any]) -> None:
     """New ratings in the shop's database, another night: lists change, and a new user is known."""
-    assert recommended(gateway, NEWCOMER)["strategy"] == "popular", "The new user is known before the second night."
+    assert recommended(gateway, NEW_READER)["strategy"] == "popular", "The new user is known before the second night."
     liked = books_of(before)[:5]
-    rows = ", ".join(f"('{reader}', '{book}', 5)" for reader in (READER, NEWCOMER) for book in liked)
+    rows = ", ".join(f"('{reader}', '{book}', 5)" for reader in (READER, NEW_READER) for book in liked)
     project.compose(
         *("exec", "-T", "postgres", "psql", "--username", "postgres", "--dbname", "shop", "--set", "ON_ERROR_STOP=1"),
         *("--command", f"INSERT INTO shop.ratings (reader_id, book_id, stars) VALUES {rows}"),
@@ -188,7 +188,7 @@ def second_night(project: Project, gateway: httpx.Client, airflow: Airflow, befo
     assert books_of(after) != books_of(before), f"The list of {READER} did not change."
     assert not set(books_of(after)) & set(liked), f"{READER} is offered books rated meanwhile."
     assert after["strategy"] in PERSONAL, after["strategy"]
-    cold_start_user = recommended(gateway, NEWCOMER)
+    cold_start_user = recommended(gateway, NEW_READER)
     assert cold_start_user["strategy"] != "popular", "The new user's ratings had no effect."
     print(f"  {READER}: {', '.join(books_of(after)[:3])}; the new user: {cold_start_user['strategy']}", flush=True)
 
