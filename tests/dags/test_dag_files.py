@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from services.batch.night.step_table import STEPS
+
 NIGHT = {
-    "ingest": ["embed", "factor"],
-    "embed": ["index"],
-    "factor": ["top_n"],
-    "top_n": ["index"],
-    "index": ["evaluate"],
-    "evaluate": ["gate"],
-    "gate": ["publish"],
-    "publish": ["collect"],
-    "collect": [],
+    step.name.replace("-", "_"): sorted(later.name.replace("-", "_") for later in STEPS if step.name in later.after)
+    for step in STEPS
 }
 EDGES = {
     "nightly_recommendations": NIGHT,

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from services.batch.night.step_table import STEPS
+
 pytestmark = pytest.mark.slow
-NIGHT = ["ingest", "embed", "factor", "top-n", "index", "evaluate", "gate", "publish", "collect", "release"]
+NIGHT = [*(step.name for step in STEPS), "release"]
 
 
 @pytest.fixture

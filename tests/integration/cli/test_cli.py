@@ -4,68 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import signal
-import socket
-import sys
-from dataclasses import dataclass
 
 import pytest
 import typer
 from rich.cells import cell_len
 
 from services.batch.night.step_table import STEP_NAMES
-from services.batch.runtime.lease import only_run
 from services.cli import main as cli
-from services.cli import options
-from shared.layout import DataFolder
-from tests.servers.server import READER, copy_of, demo_folder, free_port
+from tests.servers.server import READER, copy_of
 
 pytestmark = pytest.mark.slow
 WIDTH = 80
 GENERATION = r"\d{8}T\d{12}Z-[0-9a-f]{6}"
-
-
-@dataclass
-class Said:
-    """What one command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def nightshelf(monkeypatch, capsys):
-    """Run a command in this process as the shell would, in a terminal of 80 columns.
-
-    What would serve gets a port of its own: on the usual one somebody may be serving while the tests run.
-    """
-    for name in ("NIGHTSHELF_DATA_DIR", "NIGHTSHELF_REDIS_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", str(WIDTH))
-    for console in (options.out, options.err):
-        monkeypatch.setattr(console, "width", WIDTH)
-    terminated = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments):
-        if arguments[:1] in {("serve",), ("demo",)} and "--port" not in arguments:
-            arguments = (*arguments, "--port", free_port())
-        monkeypatch.setattr(sys, "argv", ["nightshelf", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    yield run
-    signal.signal(signal.SIGTERM, terminated)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """The demo's data folder."""
-    return copy_of(demo_folder(tmp_path_factory.getbasetemp()), tmp_path_factory.mktemp("cli") / "data")
 
 
 def fits(text):
@@ -237,124 +187,3 @@ def test_generations_are_listed_shown_rolled_back_and_collected(nightshelf, demo
     assert first not in left
     assert second in left
     assert len(left) == 2
-
-
-@pytest.fixture
-def busy_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
-
-
-def refusal(said, code=1):
-    """The first line of an error that is told as it should be: what is wrong, what to do, and nothing else."""
-    assert said.code == code
-    first, *more = said.err.splitlines()
-    assert first.startswith("Error: ")
-    assert any(line.startswith("  what to do: ") for line in more), said.err
-    assert all(line.startswith(("  what to do: ", "  where: ")) for line in more), said.err
-    assert "Traceback" not in said.out + said.err
-    return first
-
-
-@pytest.mark.parametrize(
-    ("arguments", "what"),
-    [
-        (("nightly",), "nothing to ingest from"),
-        (("ingest",), "nothing to ingest from"),
-        (("ingest", "--source", "{tmp}/nowhere"), "There is no folder"),
-        (("nightly", "--source", "{tmp}"), "in no format Nightshelf knows"),
-        (("recommend", "u"), "Nothing has been published yet"),
-        (("similar", "x"), "Nothing has been published yet"),
-        (("serve",), "No Redis is configured"),
-        (("generations", "show", "nope"), "no generation 'nope'"),
-        (("generations", "rollback", "--to", "nope"), "no generation 'nope'"),
-        (("generations", "rollback"), "no earlier generation"),
-        (("generate", "--out", "{tmp}"), "not empty"),
-        (("generate", "--out", "{tmp}/new", "--books", "1"), "1 is not possible here"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_what_cannot_be_done_is_told_in_one_clear_line(nightshelf, tmp_path, monkeypatch, arguments, what):
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("NIGHTSHELF_DATA_DIR", str(tmp_path / "data"))
-    assert what in refusal(nightshelf(*(word.format(tmp=tmp_path) for word in arguments)))
-
-
-@pytest.mark.parametrize("command", [("serve", "--embedded"), ("demo",)])
-def test_a_busy_port_is_found_out_before_any_work(nightshelf, tmp_path, busy_port, command):
-    said = nightshelf(*command, "--data-dir", tmp_path / "data", "--port", busy_port)
-    assert f"Cannot listen on 127.0.0.1:{busy_port}" in refusal(said)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_redis_that_is_not_there_is_named(nightshelf, tmp_path, monkeypatch):
-    url = f"unix://{tmp_path}/nobody.sock"
-    monkeypatch.setenv("NIGHTSHELF_REDIS_URL", url)
-    for command in (("nightly",), ("ingest",), ("generations", "list"), ("generations", "collect")):
-        assert url in refusal(nightshelf(*command, "--data-dir", tmp_path))
-
-
-@pytest.mark.parametrize("command", [("nightly",), ("recommend", "u"), ("serve",)])
-def test_a_redis_url_that_is_none_is_told(nightshelf, tmp_path, monkeypatch, command):
-    monkeypatch.setenv("NIGHTSHELF_REDIS_URL", "localhost:6379")
-    assert "'localhost:6379' is not a Redis URL" in refusal(nightshelf(*command, "--data-dir", tmp_path))
-
-
-def test_recommend_without_redis_is_popular_and_says_so(nightshelf, demo, tmp_path, monkeypatch):
-    monkeypatch.setenv("NIGHTSHELF_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
-    said = nightshelf("recommend", READER, "--data-dir", demo)
-    assert said.code == 0
-    assert "popular, Redis away" in said.out
-
-
-def test_two_runs_do_not_meet(nightshelf, tmp_path):
-    with only_run(DataFolder(tmp_path), lease_minutes=60):
-        for command in (("ingest",), ("nightly",), ("generations", "rollback"), ("generations", "collect")):
-            assert "Another run is active" in refusal(nightshelf(*command, "--data-dir", tmp_path), code=75)
-
-
-def test_a_setting_that_is_not_allowed_is_named(nightshelf, tmp_path, monkeypatch):
-    monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RANK", "1")
-    said = nightshelf("generations", "list", "--data-dir", tmp_path)
-    assert "NIGHTSHELF_COLLABORATIVE__RANK = '1'" in refusal(said)
-
-
-def test_a_data_folder_that_is_a_file_is_told(nightshelf, tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-    assert "data folder cannot be made" in refusal(nightshelf("ingest", "--data-dir", tmp_path / "file"))
-
-
-def test_a_failing_disk_is_told_without_a_traceback(nightshelf, demo, tmp_path):
-    data = copy_of(demo, tmp_path / "data")
-    shutil.rmtree(data / "snapshots")
-    (data / "snapshots").write_text("in the way")
-    assert "Error: " in refusal(nightshelf("ingest", "--data-dir", data))
-
-
-def test_a_demo_does_not_bury_other_data(nightshelf, tmp_path):
-    shelf, data = tmp_path / "shelf", tmp_path / "data"
-    shelf.mkdir()
-    (shelf / "books.csv").write_text("book_id,title\n1,One\n2,Two\n")
-    (shelf / "ratings.csv").write_text("user_id,book_id,rating\nu,1,5\nv,2,4\n")
-    assert nightshelf("ingest", "--source", shelf, "--data-dir", data).code == 0
-    assert "holds 'shelf', not the demo" in refusal(nightshelf("demo", "--data-dir", data))
-
-
-def test_a_damaged_generation_is_told_from_none(nightshelf, demo, tmp_path):
-    data = copy_of(demo, tmp_path / "data")
-    for path in (data / "artifacts").glob("content-*"):
-        shutil.rmtree(path)
-    said = nightshelf("recommend", READER, "--data-dir", data)
-    assert said.code == 1
-    assert re.search(rf"Error: The published generation {GENERATION} cannot be loaded", said.err)
-    assert "Traceback" not in said.err
-
-
-def test_words_that_are_no_command_or_option_are_a_question_of_usage(nightshelf):
-    for arguments in (("sevre",), ("serve", "--prot", "1"), ("serve", "--port", "0"), ("recommend",)):
-        said = nightshelf(*arguments)
-        assert said.code == 2
-        assert "Usage: nightshelf" in said.err
-        assert "Traceback" not in said.err

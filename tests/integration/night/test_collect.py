@@ -60,7 +60,7 @@ def is_marked(library, manifest):
 def test_current_and_previous_stay_and_the_rest_goes(after_four_nights):
     library, (first, second, third, fourth) = after_four_nights
     before = library.served()
-    # Of the first two: two collaborative, popularity and evaluation artifacts, the catalog and content artifact they shared;
+    # Of the first two: two collaborative, popularity and evaluation artifacts, the catalog and content they shared;
     # and the factors of all four, which no generation needs once its lists are made.
     assert collected(library) == {"generations": 2, "artifacts": 12, "snapshots": 2, "lists": 240}
     assert kept(library) == [fourth.id, third.id]
@@ -105,7 +105,7 @@ def test_parts_that_a_kept_generation_shares_stay(library):
         library.world.rate("r000", book, 5)
         library.night()
     assert library.manifest.artifacts["content"] == first.artifacts["content"]
-    # Collaborative, popularity and evaluation artifact, and three factors. Catalog and content are those of the ones kept.
+    # Collaborative, popularity and evaluation, and three factors. Catalog and content are those of the kept ones.
     assert collected(library) == {"generations": 1, "artifacts": 6, "snapshots": 1, "lists": 120}
     assert library.verified().id == library.pointer
 

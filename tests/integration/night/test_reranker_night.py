@@ -1,4 +1,4 @@
-"""Nights with the reranker on: a artifact of the generation, the order that readers see, and the order that was measured."""
+"""Nights with the reranker on: its artifact, the order that readers see, and the order that was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from services.api.state.generation_manager import Live, open_served
+from services.api.state.generation_manager import GenerationManager, open_serving_state
 from services.api.state.store import Store
 from services.batch.evaluate.evaluation import SplitResult
 from services.batch.ingest.training_data import Training
@@ -127,8 +127,8 @@ def test_it_is_made_once_and_gone_when_it_is_off(ranked):
     assert ranked.manifest.artifacts == {
         kind: artifact for kind, artifact in first.artifacts.items() if kind != "reranker"
     }
-    before = open_served(ranked.folder, first.id)
-    after = open_served(ranked.folder, ranked.pointer, before)
+    before = open_serving_state(ranked.folder, first.id)
+    after = open_serving_state(ranked.folder, ranked.pointer, before)
     assert (before.generation.reranker is not None, after.generation.reranker) == (True, None)
 
 
@@ -164,7 +164,7 @@ def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ra
 
     async def follow():
         store = Store(ranked.settings, ranked.settings.redis_url)
-        live = Live(ranked.folder, store, ranked.settings.serve.poll_seconds)
+        live = GenerationManager(ranked.folder, store, ranked.settings.serve.poll_seconds)
         try:
             await live.refresh()
             monkeypatch.setitem(sys.modules, "lightgbm", None)
