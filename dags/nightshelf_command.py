@@ -1,8 +1,7 @@
 """Runs `nightshelf step …` in the batch environment, as a process group of its own.
 
-What the command writes to its error output is handed on line by line; the last line of its standard output is the
-account of the step, a JSON object. Nothing is imported but the standard library. `NIGHTSHELF_BIN` says where the
-command is; by default it is looked for on the path.
+Its error output goes to the log line by line; the last line of its standard output is the account of the step, a JSON
+object. Imports the standard library alone. `NIGHTSHELF_BIN` names the command; the default is `nightshelf` on the path.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ _NOT_HANDED_ON = ("AIRFLOW", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV")
 
 
 class StepFailedError(Exception):
-    """The step did not do its work; it may be run again."""
+    """The step failed; it may be run again."""
 
 
 class GateRefusedError(StepFailedError):
-    """The quality gate refused; running it again would change nothing."""
+    """The quality gate refused; running again would change nothing."""
 
 
 class RunActiveError(StepFailedError):
@@ -36,11 +35,11 @@ class RunActiveError(StepFailedError):
 
 
 class CommandMissingError(StepFailedError):
-    """The command is not where it should be."""
+    """The command does not exist."""
 
 
 class StepStoppedError(StepFailedError):
-    """This process was told to stop, and the step with it."""
+    """This process received SIGTERM and stopped the step."""
 
 
 _ERRORS: dict[int, type[StepFailedError]] = {3: GateRefusedError, 75: RunActiveError}
@@ -55,7 +54,7 @@ def run_step(name: str, *options: str, log: Callable[[str], None]) -> dict[str, 
     Args:
         name: the step, for instance `top-n`.
         options: its options.
-        log: told each line of its error output as it comes.
+        log: called with each line of its error output as it comes.
 
     Raises:
         GateRefusedError, RunActiveError, StepFailedError: by its exit code, with the last lines it wrote; the last
@@ -99,24 +98,24 @@ def _command() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The surroundings of this process without Airflow's secrets and without what would bend the other Python."""
+    """The environment without Airflow's secrets and without variables that would change the other Python."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 def _dying_with_its_parent() -> list[str]:
-    """Where the system has `setpriv`: words that have a command terminated when this process is killed outright."""
+    """Where the system has `setpriv`: a prefix that ends the command when this process is killed."""
     setpriv = shutil.which("setpriv")
     return [] if setpriv is None else [setpriv, "--pdeathsig", "TERM", "--"]
 
 
 @contextmanager
 def _raising_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM an exception, once: the next one must not interrupt ending the step."""
+    """Make SIGTERM an exception, once: a second one must not interrupt ending the step."""
 
     def stop(_signal: int, _frame: object) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise StepStoppedError("Told to stop by SIGTERM; the step was ended.")
+        raise StepStoppedError("Stopped by SIGTERM; the step was ended.")
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
@@ -135,7 +134,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ask the whole group to end; kill what is left of it after a while."""
+    """Ask the whole group to end; kill what is left after the grace period."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):

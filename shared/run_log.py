@@ -1,7 +1,7 @@
-"""What each step of the last run did: written by the steps themselves, read by the API for the page.
+"""What each step of the last run did: written by the steps, read by the API for the page.
 
-One file a step, so that steps beside each other do not wait for one another. Files of an earlier run stay until the
-same step runs again; the last run is the one whose step began last.
+One file a step, so that parallel steps do not wait for each other. Files of an earlier run stay until the same step
+runs again; the last run is the one whose step began last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Fact = str | int | float | bool | None
 class StepRecord(BaseModel):
     """One step of a run.
 
-    `seconds` and `error` are known when it has ended. A step that was killed says `running` for ever.
+    `seconds` and `error` are set when it has ended. A step that was killed stays `running`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,19 +32,19 @@ class StepRecord(BaseModel):
     facts: dict[str, Fact] = {}
 
 
-def write_record(folder: DataFolder, account: StepRecord) -> None:
-    """Keep what a step says of itself, instead of what it said before."""
-    name = account.step.replace(" ", "-")
-    write_durably(folder.last_run / f"{name}.json", account.model_dump_json(indent=2).encode())
+def write_record(folder: DataFolder, record: StepRecord) -> None:
+    """Write the record of a step; it replaces the one before."""
+    name = record.step.replace(" ", "-")
+    write_durably(folder.last_run / f"{name}.json", record.model_dump_json(indent=2).encode())
 
 
 def read_last_run(folder: DataFolder) -> list[StepRecord]:
-    """The steps of the last run in the order they began; empty before the first. What cannot be read is left out."""
-    accounts = []
+    """The steps of the last run in the order they began; empty before the first. Unreadable files are skipped."""
+    records = []
     for path in folder.last_run.glob("*.json"):
         try:
-            accounts.append(StepRecord.model_validate_json(path.read_bytes()))
+            records.append(StepRecord.model_validate_json(path.read_bytes()))
         except (OSError, ValidationError):
             continue
-    accounts.sort(key=lambda account: account.began_at)
-    return [account for account in accounts if account.run == accounts[-1].run]
+    records.sort(key=lambda record: record.began_at)
+    return [record for record in records if record.run == records[-1].run]

@@ -156,7 +156,7 @@ def _answer(request: dict) -> dict:
     with patch.dict(os.environ, request["environment"]):
         try:
             return {"result": globals()[request["call"]](**request["arguments"])}
-        except Exception:  # noqa: BLE001 - whoever asked is told
+        except Exception:  # noqa: BLE001 - the answer carries it
             return {"error": traceback.format_exc()}
 
 

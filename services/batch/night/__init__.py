@@ -1,1 +1,1 @@
-"""A night: which artifacts a snapshot needs, and the steps that make them, whole or one by one."""
+"""A night: the table of steps and artifacts, and running it whole or step by step."""

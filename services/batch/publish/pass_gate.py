@@ -68,7 +68,7 @@ def pass_gate_by_books(
 
 
 def _accepted(verdict: GateVerdict, accept: str | None, *, where: str) -> GateVerdict:
-    """The verdict with the reason why somebody accepted it."""
+    """The verdict with the reason to accept it; refuses if there is none."""
     if accept is None:
         raise GateRefusedError(
             f"The quality gate refused: {verdict.reason}",

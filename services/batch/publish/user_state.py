@@ -79,9 +79,7 @@ def seed_user_state(context: RunContext, interactions: Interactions) -> int:
             pipeline = client.pipeline(transaction=False)
             for user, rows in rows_of.items():
                 liked = positive[rows]
-                recent = dict(
-                    zip(item_index[rows][liked].tolist(), times[rows][liked].tolist(), strict=True)
-                )
+                recent = dict(zip(item_index[rows][liked].tolist(), times[rows][liked].tolist(), strict=True))
                 pipeline.sadd(keys.seen(user), *item_index[rows][: settings.max_seen].tolist())
                 _merge_recent(pipeline, keys.recent(user), recent, settings.max_recent)
             pipeline.execute()

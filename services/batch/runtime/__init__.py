@@ -1,1 +1,1 @@
-"""What every run stands on: the lease, progress, threads, the run log, and the writing of artifacts."""
+"""What every run uses: context, lease, progress, threads, run log, and the writing of artifacts."""

@@ -1,4 +1,4 @@
-"""What every step of a run is given, in one object instead of parameters that travel untouched."""
+"""The context of a run: settings, progress and connections in one object, passed to every step."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class RunContext:
     """One run of the night, or of one of its steps.
 
     Attributes:
-        settings: everything that can be chosen.
-        progress: told how far long work is.
-        client: a patient connection to Redis; `None` for work that needs none.
+        settings: all settings.
+        progress: reports how far long work is.
+        client: a connection to Redis with long timeouts; `None` for work that needs none.
     """
 
     settings: Settings
@@ -47,7 +47,7 @@ class RunContext:
         """The connection to Redis.
 
         Raises:
-            StoreUnavailableError: this run was given none.
+            StoreUnavailableError: the run has none.
         """
         if self.client is None:
             raise StoreUnavailableError("This step was started without a connection to Redis.")

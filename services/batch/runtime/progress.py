@@ -1,4 +1,4 @@
-"""How long work says how far it is. Steps take a `Progress`; the command passes a rich one, tests a silent one."""
+"""Progress of long work. Steps take a `Progress`; the command passes a rich one, tests a silent one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Advance = Callable[[int], None]
 
 
 class Progress:
-    """Says nothing. The base for `ConsoleProgress` and what steps use when nobody is watching."""
+    """Shows nothing. The base of `ConsoleProgress`, and the default of steps."""
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Advance]:  # noqa: ARG002
-        """Open a task of `total` units (`None`: unknown); call what it yields with the units done since last time."""
+        """Open a task of `total` units (`None`: unknown); call what it yields with the number of units just done."""
         yield lambda _n: None
 
 

@@ -1,4 +1,4 @@
-"""Keeps account of a step while it runs, for whoever looks at the page: that it began, and how it ended."""
+"""Recording a step in the run log: that it began, and how it ended. The page shows it."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from shared.run_log import Fact, StepRecord, write_record
 
 @contextmanager
 def run_log(folder: DataFolder, run: str, step: str) -> Iterator[dict[str, Fact]]:
-    """Write down that this step of this run began, and how it ended; put what is worth telling into what this yields.
+    """Record that this step of this run began, and how it ended; put facts worth showing into what this yields.
 
-    An account that cannot be written is no reason to stop a run.
+    A record that cannot be written does not stop the run.
     """
     facts: dict[str, Fact] = {}
-    account = StepRecord(run=run, step=step, status="running", began_at=datetime.now(UTC))
+    record = StepRecord(run=run, step=step, status="running", began_at=datetime.now(UTC))
     started = time.perf_counter()
 
-    def tell(status: str, error: str | None = None) -> None:
+    def end(status: str, error: str | None = None) -> None:
         ended = {"status": status, "error": error, "facts": facts, "seconds": round(time.perf_counter() - started, 3)}
-        _write(folder, account.model_copy(update=ended))
+        _write(folder, record.model_copy(update=ended))
 
-    _write(folder, account)
+    _write(folder, record)
     try:
         yield facts
     except BaseException as error:
-        tell("failed", error.what if isinstance(error, NightshelfError) else f"{type(error).__name__}: {error}")
+        end("failed", error.what if isinstance(error, NightshelfError) else f"{type(error).__name__}: {error}")
         raise
-    tell("done")
+    end("done")
 
 
-def _write(folder: DataFolder, account: StepRecord) -> None:
+def _write(folder: DataFolder, record: StepRecord) -> None:
     try:
-        write_record(folder, account)
+        write_record(folder, record)
     except OSError as error:
-        get_logger().warning("account.not_written", step=account.step, error=str(error))
+        get_logger().warning("account.not_written", step=record.step, error=str(error))

@@ -1,4 +1,4 @@
-"""What goes wrong under a run, whatever step it is in, said in plain words."""
+"""Errors of Redis and of the disk during a run, translated into the project's own."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ import redis
 from shared.errors import ArtifactError, StoreUnavailableError
 from shared.layout import DataFolder
 
-_WORDS_OF_A_FULL_DISK = ("No space left on device", "Not enough free space", " requested and ")
+_FULL_DISK_MESSAGES = ("No space left on device", "Not enough free space", " requested and ")
 
 
 @contextmanager
 def translate_errors(folder: DataFolder) -> Iterator[None]:
-    """Say what happened when the ground is pulled away under a run: no Redis, no room."""
+    """Translate errors of Redis and of a full disk, whatever step they come from.
+
+    Raises:
+        StoreUnavailableError: Redis failed.
+        ArtifactError: the disk is full.
+    """
     try:
         yield
     except redis.RedisError as error:
         raise StoreUnavailableError(
-            f"Redis failed during the run: {error}", hint="See to it and run again; what is finished is reused."
+            f"Redis failed during the run: {error}", hint="Check Redis and run again; finished work is reused."
         ) from error
     except (OSError, RuntimeError) as error:
-        if not _is_of_a_full_disk(error):
+        if not _is_full_disk(error):
             raise
         raise ArtifactError(
             "The disk is full.",
             where=str(getattr(error, "filename", None) or folder.root),
-            hint="What is served is whole. Free some space (`nightshelf generations collect`) and run again.",
+            hint="What is served is complete. Free some space (`nightshelf generations collect`) and run again.",
         ) from error
 
 
-def _is_of_a_full_disk(error: OSError | RuntimeError) -> bool:
-    """By the system's number, or by the words of numpy and FAISS, which do not hand the number on."""
+def _is_full_disk(error: OSError | RuntimeError) -> bool:
+    """By the error number, or by the message: numpy and FAISS do not pass the number on."""
     number = getattr(error, "errno", None)
     if number is not None:
         return number in (errno.ENOSPC, errno.EDQUOT)
-    return any(words in str(error) for words in _WORDS_OF_A_FULL_DISK)
+    return any(words in str(error) for words in _FULL_DISK_MESSAGES)

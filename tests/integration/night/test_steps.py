@@ -212,6 +212,7 @@ def lose_half(world):
 def test_what_is_worse_is_refused_until_somebody_says_why_not(
     measured, processes, run_of, client, prefix, tmp_path, harm_and_metric
 ):
+    harm, metric = harm_and_metric
     library = measured.cloned(tmp_path, prefix, client)
     before = library.served()
     harm(library.world)
