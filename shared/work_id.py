@@ -1,7 +1,7 @@
 """Which books are editions of one work: told from titles and authors alone.
 
 Two mistakes are possible and not equally bad: two works taken for one are hidden behind each other, an edition taken
-for a work of its own is merely shown beside the other. So whatever looks like another volume, a item transition or an
+for a work of its own is merely shown beside the other. So whatever looks like another volume, a companion volume or an
 adaptation stays apart.
 """
 
@@ -31,7 +31,7 @@ _PRINTING_NOUNS = re.compile(
 # A subtitle with one of these names something made from the work, or more or less than the work.
 _OTHER_WORK = re.compile(
     r"\b(?:activity|adaptation|anthology|art|audio drama|book|books|box|boxed|boxset|bundle|chronicles|coloring|"
-    r"colouring|collection|comic|comics|item transition|compendium|complete series|cookbook|diary|dramatization|dvd|"
+    r"colouring|collection|comic|comics|companion|compendium|complete series|cookbook|diary|dramatization|dvd|"
     r"encyclopedia|episode|graphic|guide|handbook|introduction to|issue|journal|libretto|making of|manga|"
     r"music|musical|notes|omnibus|part|parts|pictures|planner|play|poster|prequel|quiz|quotes|saga|sampler|score|"
     r"screenplay|script|season|sequel|set|sketchbook|soundtrack|stories|story of|summary|teacher|teachers|trilogy|"
@@ -60,7 +60,7 @@ def edition_groups(titles: Sequence[str], authors: Sequence[Sequence[str]]) -> N
     Two books are editions of one work if they share the first author's last name and the title up to the first break,
     are not different volumes (in the title or of one series), and their subtitles say nothing else: equal, one the
     beginning of the other, describing a printing, or only one of them in the catalogue with a subtitle that does not
-    speak of a item transition, a part or an adaptation. A book without an author is grouped by its whole title.
+    speak of a companion, a part or an adaptation. A book without an author is grouped by its whole title.
 
     Args:
         titles: by book number.

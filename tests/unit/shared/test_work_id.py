@@ -31,6 +31,9 @@ class TestEditions:
             ("Batman: The Dark Knight Returns (Deluxe Edition)", "Frank Miller"),
         ) == [0, 1, 1]
 
+    def test_a_companion_is_a_work_of_its_own(self) -> None:
+        assert self.groups(("Sapiens", "Y. Harari"), ("Sapiens: The Companion", "Y. Harari")) == [0, 1]
+
     def test_volumes_are_never_merged(self) -> None:
         assert self.groups(
             ("Naruto, Vol. 1", "Masashi Kishimoto"),
