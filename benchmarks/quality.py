@@ -1,4 +1,4 @@
-"""The figures of docs/quality.md: what is served, ranked anew, beside all other systems, some tuned as it was.
+"""The figures of docs/quality.md: what is served, reranked, beside all baselines, some tuned as it was.
 
     python benchmarks/quality.py goodbooks              on the test split
     python benchmarks/quality.py goodbooks --validate   on the split that everything was tuned on
@@ -7,7 +7,7 @@
     python benchmarks/quality.py amazon --steps         the same for Amazon-Book, under benchmarks/amazon-book.env
 
 The last tenth of the rows is the test split. For validation it is left out altogether, and the tenth before it is
-foreseen. Data comes from NIGHTSHELF_DATASETS. `--no-content` does without descriptions, which take minutes to embed.
+predicted. Data comes from NIGHTSHELF_DATASETS. `--no-content` does without descriptions, which take minutes to embed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from services.batch.metrics.published_split import read_given_split
 from services.batch.metrics.splits import Split, split_by_time
 from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.runtime.context import RunContext
-from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
 from services.cli.options import open_source
 from shared.layout import DataFolder
@@ -103,9 +102,8 @@ def report(
     found = compare("time", split, systems, metadata, RunContext(settings), max_users=max_users)
     tell(found, shown)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        f"{len(systems)} systems in {time.perf_counter() - started:.0f} s on {n_threads(settings.batch.threads)} threads; at most {peak:.1f} GiB"
-    )
+    seconds, threads = time.perf_counter() - started, n_threads(settings.batch.threads)
+    print(f"{len(systems)} systems in {seconds:.0f} s on {threads} threads; at most {peak:.1f} GiB")
 
 
 def taken_in(settings: Settings) -> Snapshot:
@@ -195,7 +193,7 @@ def _with(settings: Settings, **groups: Group) -> Settings:
 
 
 def amazon_split(settings: Settings) -> Split:
-    """A fifth of each line of the training file, drawn at random, is foreseen from the rest."""
+    """A fifth of each line of the training file, drawn at random, is predicted from the rest."""
     chance = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "four fifths", Path(folder) / "a fifth"
@@ -221,7 +219,7 @@ def amazon_steps(settings: Settings) -> list[Recommender]:
 
 def tell(found: SplitResult, shown: tuple[str, ...]) -> None:
     """One line for each system."""
-    print(f"{found.title}: {found.n_users} users, {found.n_test_books} books to foresee")
+    print(f"{found.title}: {found.n_users} users, {found.n_test_books} books to predict")
     for title, system in found.systems.items():
         figures = [getattr(figure := system.figures[name], "value", figure) for name in shown]
         ahead = system.served_minus.get(shown[0])

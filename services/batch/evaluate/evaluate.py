@@ -1,4 +1,4 @@
-"""A whole evaluation: data in, splits made, systems compared on each, one document out."""
+"""A whole evaluation: make the splits of a snapshot, compare the recommenders on each, return one document."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ COLD_USER_SHARE = 0.25  # the others remain the community that these come into
 COLD_HISTORIES: tuple[tuple[int | None, bool], ...] = (
     (1, False), (3, False), (5, False), (3, True), (None, False),
 )  # fmt: skip
-# What is left out where it is beside the point: a history of a few books says nothing of these.
+# Compared for cold users; a history of a few books says nothing about the other baselines.
 _SERVED_ALONE = (
-    "served", "served-blend", "served-collaborative", "served-item_transitions", "served-same_series_author", "served-content", "popularity",
+    "served", "served-blend", "served-collaborative", "served-item_transitions", "served-same_series_author",
+    "served-content", "popularity",
 )  # fmt: skip
 
 

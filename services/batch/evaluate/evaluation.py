@@ -1,7 +1,7 @@
-"""`evaluation.json`: what an evaluation found, one document with everything the report page and a reader need.
+"""`evaluation.json`: the results of an evaluation, with everything that the report page shows.
 
 A *figure* is `{"value", "low", "high"}`: a mean over users and its 95 % bootstrap interval. Metrics are keyed as in
-`metrics`, systems as in `systems`; the first system is the served pipeline, which the others are held against.
+`metrics`, recommenders as in `systems`; the first is the served pipeline, with which the others are compared.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class MetricMetadata(_Record):
 
 
 class GroupFacts(_Record):
-    """A group of users by how much they had read, or of test books by how popular they were.
+    """A group of users by the length of their history, or of test books by popularity.
 
     Attributes:
         title: as a person reads it.
-        low, high: the bounds, both included: positive opinions of a user, or of a book, in the training part.
+        low, high: the bounds, both included: positive books of a user, or users who like a book, in the training part.
         n: test users in it, or pairs of a test user and a test book.
     """
 
@@ -56,7 +56,7 @@ class GroupFacts(_Record):
 
 
 class RecommenderResult(_Record):
-    """A system's figures on one split.
+    """The figures of a recommender on one split.
 
     Attributes:
         title: as a person reads it.
@@ -83,14 +83,14 @@ class RecommenderResult(_Record):
 
 
 class SplitResult(_Record):
-    """One split and what came of it.
+    """One split and its results.
 
     Attributes:
         kind: which sort of split, for programs.
         title: for people.
         n_training_interactions, n_test_interactions: rows on either side.
-        n_test_users: users there were to ask about; `n_users` of them were.
-        n_test_books: books asked for, over the users scored, counting a book once for each.
+        n_test_users: all test users; `n_users` of them were scored.
+        n_test_books: test books of the users scored, a book counting once for each user.
         chance_recall_at_50: recall@50 of lists drawn at random from the active books.
         activity_groups, popularity_groups: see `GroupFacts`.
         systems: by name, the served pipeline first.

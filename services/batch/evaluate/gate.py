@@ -1,10 +1,10 @@
 """The gate: is a night's evaluation significantly worse than that of the generation being served?
 
-Two nights ask about different days, so their figures differ by chance and by what the readers did. Worse is therefore
-only what lies outside chance *and* outside a tolerance. What a single figure would not show is looked at beside it:
+Two nights test on different days, so their figures differ by chance and by what users did. A night is worse only if
+the difference lies outside chance *and* outside a tolerance. Two more checks cover what one figure does not show:
 
-- A night that lost much of its data is worse, whatever its figures say: whoever is left may be as easy to foresee.
-- A half that collapsed is broken even where the other half carries it: books with another book's description, say.
+- A night that lost much of its data is worse whatever its figures: the remaining users may be as easy to predict.
+- A candidate source that collapsed is broken even if the others make up for it, for instance with wrong descriptions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.settings import GateSettings
 
 METRIC = "ndcg_at_10"
 _HALVES = ("collaborative_ndcg_at_10", "content_ndcg_at_10")
-_TOLERANCE_OF_A_HALF = 0.3  # how the halves divide the work may change from night to night, but not so far
+_TOLERANCE_OF_A_HALF = 0.3  # the shares of the halves may change from night to night, but not so far
 _SEED = 7
 _ENOUGH_SHARED = 0.5  # share of either night's users that both must have for a comparison user by user
 

@@ -1,4 +1,4 @@
-"""Test users by how much they had read, and test books by how popular they were."""
+"""Test users by the length of their history, and test books by popularity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHARES = (0.01, 0.1, 0.5, 1.0)  # of the books anyone liked, the most popular f
 
 
 def activity_groups(split: Split) -> tuple[list[GroupFacts], list[NDArray[np.bool_]]]:
-    """Four groups about equal in size, by positive opinions, or fewer; and a mask of each, bool, (n_users,)."""
+    """At most four groups of about equal size, by positive books; and a mask of each, bool, (n_users,)."""
     n_liked = np.diff(split.training.positives.indptr)[split.rows]
     bounds = np.unique(np.quantile(n_liked, np.linspace(0, 1, _N_ACTIVITY_GROUPS + 1), method="nearest"))
     lows = [int(bounds[0]), *(int(bound) + 1 for bound in bounds[1:-1])]
@@ -28,7 +28,7 @@ def activity_groups(split: Split) -> tuple[list[GroupFacts], list[NDArray[np.boo
 
 
 def popularity_groups(split: Split) -> tuple[list[GroupFacts], list[csr_matrix]]:
-    """Test books: the most popular 1 %, up to 10 %, up to 50 %, the rest, and those nobody liked before.
+    """Test books: the most popular 1 %, up to 10 %, up to 50 %, the rest, and those without a like before.
 
     With the part of `split.relevant` that falls into each.
     """

@@ -55,9 +55,9 @@ def take_events(
 
     Args:
         folder: where the files are.
-        client: a patient connection, replies as bytes.
+        client: a batch connection to Redis, replies as bytes.
         stream: the stream's key.
-        advance: told how many entries have been read.
+        advance: called with the number of entries read.
         entries_per_page: entries in one reply of Redis.
         entries_per_file: entries held in memory and put into one file.
 
@@ -149,7 +149,7 @@ def _store(folder: Path, entries: list[Entry]) -> int:
     columns: dict[str, list[str]] = {"stream_id": [stream_id.decode() for stream_id, _ in entries]}
     for name, field in _FIELDS.items():
         columns[name] = [fields.get(field, b"").decode("utf-8", "replace") for _, fields in entries]
-    # Whoever writes to the stream without an event id still gets each entry counted once.
+    # Entries without an event id still count once each.
     pairs = zip(columns["event_id"], columns["stream_id"], strict=True)
     columns["event_id"] = [event_id or f"stream:{stream_id}" for event_id, stream_id in pairs]
     table = pa.table(columns, schema=_SCHEMA)

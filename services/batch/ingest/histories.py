@@ -1,6 +1,6 @@
-"""What each user liked, newest first: the order that the store keeps recent books in, for whoever works at night.
+"""The books each user liked, newest first, in the order in which Redis keeps recent books.
 
-Time decides; what has the same time goes by book number written out, the last one first, as in a sorted set of Redis.
+Books with the same time are sorted by book number as text, the last one first, as in a sorted set of Redis.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Histories:
 
     Attributes:
         books: int32, (n,), one user's after the other's, the newest first.
-        ages: float64, (n,): of each, the share of all likes that are newer.
+        ages: float64, (n,): for each, the share of all likes that are newer.
         starts: int64, (n_users + 1,): where each user's begin.
         n_books: book numbers there are.
     """
@@ -38,7 +38,7 @@ class Histories:
         n_users: int,
         n_books: int,
     ) -> Histories:
-        """Put opinions in order: for each its user's row, the book's number, and when."""
+        """Sort positive feedback: for each entry the user's row, the book's number and the time."""
         place = np.empty(n_books, np.int64)
         place[np.argsort(np.arange(n_books).astype("S10"))] = np.arange(n_books)
         order = np.lexsort((-place[numbers], -times, rows))
@@ -50,7 +50,7 @@ class Histories:
         return self.books[self.starts[row] : min(self.starts[row] + n, self.starts[row + 1])]
 
     def recency(self, half_life: float | None) -> NDArray[np.float64]:
-        """float64, (n,): what each like still counts: half at the age `half_life`; 1 whatever the age for `None`."""
+        """float64, (n,): the weight of each like: a half at the age `half_life`; 1 for all if `None`."""
         return np.ones(len(self.books)) if half_life is None else 0.5 ** (self.ages / half_life)
 
     @property

@@ -42,7 +42,7 @@ class Interactions:
         kinds = table["kind"].astype("category").cat
         codes = [KINDS.index(kind) if kind in KINDS else -1 for kind in kinds.categories]
         return cls(
-            user_codes=users.codes.to_numpy(np.int32),
+            user_codes=users.codes.to_numpy().astype(np.int32),
             user_ids=users.categories.to_numpy(object),
             item_index=table["book_number"].to_numpy(np.int32),
             kinds=np.array([*codes, -1], np.int8)[kinds.codes.to_numpy()],

@@ -1,9 +1,8 @@
-"""Splits of a snapshot's interactions into what a system may learn from and what it is asked to foresee.
+"""Splits of a snapshot's interactions into a training part and held-out books to predict.
 
-A *test book* of a user is one the user comes to like in the test part and has not seen in the training part; a *test
-user* has a test book and a positive opinion in the training part (or any opinion, where `any_history`). Only active
-books are asked for: no other can be recommended. Time is the order of the snapshot's rows: sources without a clock have
-their own order there.
+A *test book* of a user is one the user likes in the test part and has not seen in the training part; a *test user* has
+a test book and a positive interaction in the training part (any seen book, with `any_history`). Test books are active
+books only, because no other can be recommended. Time is the order of the snapshot's rows.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from shared.settings import UserStateSettings
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A training part, and for each test user the books to foresee.
+    """A training part, and for each test user the held-out books to predict.
 
     Attributes:
         name: how it was made, in words.
-        training: what systems may know.
+        training: what recommenders may know.
         rows: int64, (n,), the test users as rows of the training part, ascending.
         relevant: int8, (n, n_books), sparse, 1 for each user's test books; at least one in each row.
-        n_test_interactions: rows of the test part, those that ask for nothing included.
+        n_test_interactions: rows of the test part, also those without a test book.
     """
 
     name: str
@@ -48,7 +47,7 @@ class Split:
     def sample(self, n: int, *, seed: int) -> Split:
         """At most `n` of the test users.
 
-        Who is drawn depends on user id and seed alone: samples of two nights hold mostly the same users.
+        The draw depends on user id and seed alone, so that samples of two nights share most users.
         """
         if len(self.rows) <= n:
             return self
@@ -68,14 +67,14 @@ def split_by_time(
     test_share: float,
     any_history: bool = False,
 ) -> Split:
-    """Train on what came before a moment, test on what came after: nothing from the future is known.
+    """Train on the interactions before a moment, test on those after it: the future stays unknown.
 
     Args:
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
         user_state: which interactions count as seen and as positive.
         test_share: share of the interactions in the test part, the last ones.
-        any_history: whether users who liked nothing before are asked about as well.
+        any_history: whether users without a positive interaction before are test users as well.
     """
     n_training = int(len(interactions) * (1 - test_share))
     training = Training(books, interactions.take(slice(n_training)), user_state)
@@ -88,7 +87,7 @@ def split_last_of_each_user(
 ) -> Split:
     """Hold out the last `n_last` interactions of each user who has more than that.
 
-    Every user is asked about, but what others did later is known: figures come out higher than of a split by time.
+    Later interactions of other users are known, so figures are higher than for a split by time.
     """
     codes = interactions.user_codes
     n_of_user = np.bincount(codes, minlength=len(interactions.user_ids))
@@ -103,7 +102,7 @@ def split_last_of_each_user(
 def split_cold_books(
     books: pd.DataFrame, interactions: Interactions, user_state: UserStateSettings, *, book_share: float, seed: int
 ) -> Split:
-    """Hold out everything about a share of the books: they are as if they had come in today, and are all asked for."""
+    """Hold out all interactions with a share of the books, as if these books were new today."""
     active = np.flatnonzero(books["active"].to_numpy(bool))
     cold = np.random.default_rng(seed).permutation(active)[: round(len(active) * book_share)]
     is_test = np.isin(interactions.item_index, cold)
@@ -112,26 +111,26 @@ def split_cold_books(
 
 
 def split_cold_users(
-    split: Split, *, n_known: int | None, latest: bool = False, user_share: float, seed: int, at_least: int = 5
+    split: Split, *, n_known: int | None, latest: bool = False, user_share: float, seed: int, min_positive: int = 5
 ) -> Split:
-    """Forget all but the beginning, or the end, of the history of a share of the test users; ask about them alone.
+    """Drop all but the beginning, or the end, of the history of a share of the test users, and test on these alone.
 
-    What was forgotten is not known to any system, but stays masked: it was read, and is not what is asked for. For
-    each `n_known` the same users are asked the same.
+    Dropped books stay masked: they are not recommended and not test books. Each `n_known` has the same test users and
+    test books.
 
     Args:
         split: a split by time.
-        n_known: positive opinions kept of each, the first ones, with whatever came before the last of them; `None`
+        n_known: positive books kept of each user, the first ones, with everything before the last of them; `None`
             keeps everything, for comparison.
-        latest: keep the last ones instead, with whatever came after the first of them: what someone new has told of is
-            what they read now.
+        latest: keep the last ones instead, with everything after the first of them: new users name what they read
+            now.
         user_share: share of the test users that are made cold.
-        seed: who they are depends on user id and this alone.
-        at_least: positive opinions a user must have to be among them.
+        seed: which users depends on user id and this alone.
+        min_positive: positive books a user must have to be among them.
     """
     whole = split.training
     n_positive = np.diff(whole.positives.indptr)[split.rows]
-    long_enough = np.flatnonzero(n_positive >= at_least)
+    long_enough = np.flatnonzero(n_positive >= min_positive)
     chosen = _subset(split, long_enough).sample(max(1, round(len(long_enough) * user_share)), seed=seed)
     if n_known is None:
         return replace(chosen, name="cold users, all of their past known")
@@ -152,7 +151,7 @@ def _forgotten(known: UserItemFeedback, rows: NDArray[np.int64], n_known: int, *
     """What users at these rows did after their first `n_known` positive books, or before their last ones."""
     order = np.lexsort((-known.times if latest else known.times, known.rows))
     positive = known.positive[order]
-    liked_before = np.cumsum(positive) - positive
+    liked_before: NDArray[np.int64] = np.cumsum(positive) - positive
     firsts = np.searchsorted(known.rows[order], known.rows[order])
     forgotten = np.zeros(len(known), np.bool_)
     forgotten[order] = liked_before - liked_before[firsts] >= n_known

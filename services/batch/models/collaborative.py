@@ -4,8 +4,9 @@ Files, in a folder made by the caller:
 
 - `item_factors.npy`: float32, (n_books, rank). Rows of books without positives are zeros.
 - `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
-  `history_decay`^r, is the user's factor, so that a list can be made for someone the night did not know.
-- `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `shared.artifacts.item_transitions`; active books only.
+  `history_decay`^r, is the user's factor: a list for a user who is not among those below.
+- `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `shared.artifacts.item_transitions`; active books
+  only.
 - `trending.numbers.npy`, `trending.scores.npy`: see `services.batch.models.trending`; active books only.
 - `users.json`: ids of the users with a list, in the order of the rows below.
 - `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
@@ -51,7 +52,7 @@ def build_collaborative(
 
     Args:
         folder: where to write; exists.
-        factors: a finished folder of `services.batch.models.factors`; may be older than the catalogue and have fewer books.
+        factors: a finished folder of `services.batch.models.factors`; it may have fewer books than the catalogue.
         active: bool, (n_books,): whether the source has the book now.
         context: of the run.
     """
@@ -80,7 +81,7 @@ def build_collaborative(
 
 
 def names_withdrawn(artifact: Path, active: NDArray[np.bool_]) -> bool:
-    """Whether a list of this part holds a book that is not active any more."""
+    """Whether a list of this artifact holds a book that is not active any more."""
     numbers = [existing_file(artifact, name) for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0])]
     withdrawn = np.flatnonzero(~active)
     return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers if path.exists())
@@ -89,7 +90,7 @@ def names_withdrawn(artifact: Path, active: NDArray[np.bool_]) -> bool:
 def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.bool_]) -> Metadata:
     """Write a collaborative artifact again, its lists without the books that are not active any more.
 
-    For a run that takes in books but does not factor. Returns the facts of the artifact it is made from.
+    For a run that takes in books but does not factor. Returns the metadata of the artifact it is made from.
 
     Args:
         folder: where to write; exists.

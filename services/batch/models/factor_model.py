@@ -1,7 +1,7 @@
 """The interface of a factor model: a matrix of positive interactions in, factors of users and books out.
 
-`services.batch.models.svd` is the default, `services.batch.models.als` the second implementation; both pass one contract suite. To
-add another, write a class with `factorize` and name it in `services.batch.models.registry`.
+`services.batch.models.svd` is the default, `services.batch.models.als` the second implementation; both pass one
+contract suite. To add another, write a class with `factorize` and name it in `services.batch.models.registry`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Factors:
         user_factors: float32, (n_users, rank).
         item_factors: float32, (n_books, rank).
         fold_in_factors: float32, (n_books, rank). The sum of the rows of a user's positive books is that user's
-            factor, up to rounding: so someone the night did not know gets the list the night would have made. Books
-            may be weighed in that sum, see `services.batch.models.factors.fit_factors`.
+            factor, up to rounding, so that a new user gets the list the night would have made. The books in that sum
+            may be weighted, see `services.batch.models.factors.fit_factors`.
     """
 
     user_factors: NDArray[np.float32]

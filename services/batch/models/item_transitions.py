@@ -1,10 +1,9 @@
 """Item transitions: for each book the books that its readers went on to read.
 
-Every pair of books that a user liked counts, the more the nearer they stand in the order of liking: a pair that is
-d places apart adds n_u^-c · d^-e · 2^-(age / h), n_u being how many books the user liked and the age the share of all
-likes that are newer than the later book's: what readers do now counts more than what they did long ago. The book that
-came later is a item transition of the one before; the other way round a pair counts `backward` as much. Sums are dampened by
-how popular both books are:
+Every pair of books that a user liked counts, near pairs more than far ones: a pair that is d places apart in the user's
+history adds n_u^-c · d^-e · 2^-(age / h), where n_u is the number of books the user liked and the age is the share of
+all likes that are newer than the later book's. The later book is an item transition of the earlier one; in the other
+direction a pair counts `backward` as much. Sums are dampened by the popularity of both books:
 
     item transition score (i -> j) = n_i^-a · n_j^-b · sum over users of their pairs
 

@@ -1,6 +1,7 @@
-"""Trending books: what is liked most just now, each like counting half as much after a short half-life.
+"""Trending books: what is liked most just now. A like counts half as much after a short half-life.
 
-Files, in the collaborative artifact: `trending.numbers.npy`, int32, (n,), best first, and `trending.scores.npy`, float32, (n,).
+Files, in the collaborative artifact: `trending.numbers.npy`, int32, (n,), best first, and `trending.scores.npy`,
+float32, (n,).
 """
 
 from __future__ import annotations

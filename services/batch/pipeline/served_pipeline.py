@@ -1,9 +1,9 @@
 """The served pipeline, answering many users at once without Redis: what is measured is what is served.
 
-Nightly lists come from the factors by `services.batch.models.top_n`, the other lists from `shared.recommend.candidates`,
-`shared.recommend.blend` makes one list of them, `shared.recommend.reranker` puts that into order if it is on, and `shared.recommend.popularity_backfill` fills
-it up, as for a request.
-Lists folded in by day are those of the night (`shared.recommend.fold_in`), so there is nothing of theirs to measure apart.
+As for a request, collaborative lists come from the factors (`services.batch.models.top_n`), the other lists from
+`shared.recommend.candidates`; `shared.recommend.blend` sums them, `shared.recommend.reranker` sorts the first books if
+it is on, and `shared.recommend.popularity_backfill` fills up short lists. Lists folded in by day equal those of the
+night (`shared.recommend.fold_in`), so they need no measure of their own.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def candidate_generator(
 
 
 def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """int32: the books popular in the training part, spread over clusters, as the API makes them of the popularity artifact.
+    """int32: the books popular in the training part, spread over clusters as by the API.
 
     Averages that a source publishes of a book count here as there, where two books are liked equally often.
 

@@ -1,9 +1,9 @@
-"""The reranker is learned here: from what readers came to like, and what the blend would have offered them before.
+"""Train the reranker: from books that users liked, and what the blend would have shown them before.
 
-The last interactions known are cut into windows. For each, everything is made as the night before it would have left it
-(factors, item transitions, trend), and the books that readers came to like in it are what the reranker should put first. A
-window is like the split by time of an evaluation, one step earlier; an evaluation learns from what its training part
-knows alone. The files are described in `shared.recommend.reranker`.
+The last interactions are cut into windows. For each window, factors, item transitions and trending books are computed
+from the interactions before it, and the books that users like in it are the ones to rank first. A window is a split by
+time inside the training part, so an evaluation never learns from its test part. `shared.recommend.reranker` describes
+the files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookMetadata, Reranker, is_liked, lightgbm
 from shared.settings import Settings
 
-_LEAST_LIKED = 100  # books that readers came to like, below which there is nothing to learn
+_MIN_LIKED = 100  # positive examples; with fewer there is nothing to learn
 _NO_GROUP = -1
 
 
@@ -120,7 +120,7 @@ def _learned(
             advance(1)
         features = np.concatenate([one.features for one in windows])
         liked = np.concatenate([one.liked for one in windows])
-        if liked.sum() < _LEAST_LIKED:
+        if liked.sum() < _MIN_LIKED:
             return None, len(liked)
         parameters = {
             "objective": "binary",

@@ -117,7 +117,7 @@ def with_another_future(everything):
     return filled.reset_index(drop=True)
 
 
-def foresees(make_system):
+def knows_the_future(make_system):
     """Whether a system's lists change with what is yet to come: then it has seen it. The test against leaks."""
     answers = []
     for everything in (interactions(), Interactions.from_table(with_another_future(table_of_interactions()))):
@@ -129,7 +129,7 @@ def foresees(make_system):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_system_knows_the_future(name, content):
-    assert not foresees(lambda _everything: system_of(name, content))
+    assert not knows_the_future(lambda _everything: system_of(name, content))
 
 
 class Leaking:
@@ -145,7 +145,7 @@ class Leaking:
 
 
 def test_a_leaking_system_is_caught():
-    assert foresees(Leaking)
+    assert knows_the_future(Leaking)
 
 
 def test_a_training_part_without_a_user_or_a_positive_is_no_trouble(content):

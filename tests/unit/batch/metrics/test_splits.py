@@ -82,7 +82,7 @@ def test_what_was_seen_before_or_is_gone_is_not_asked_for():
     assert relevant_of(split) == {"ann": {4}}
 
 
-def test_the_latest_opinion_of_the_test_part_decides():
+def test_the_latest_feedback_of_the_test_part_decides():
     split = split_by_time(
         books_of(4),
         interactions_of(

@@ -1,4 +1,4 @@
-"""Opinions, and the collaborative artifact made of them."""
+"""User-item feedback, and the collaborative artifact made of them."""
 
 import json
 
@@ -24,7 +24,7 @@ def interactions_of(*rows):
     return Interactions.from_table(frame)
 
 
-def opinion_of(*rows):
+def feedback_of(*rows):
     known = user_item_feedback(interactions_of(*rows), UserStateSettings())
     columns = (known.users[known.rows], known.item_index, known.positive, known.times)
     return list(zip(*(column.tolist() for column in columns), strict=True))
@@ -42,35 +42,35 @@ def opinion_of(*rows):
     ],
 )
 def test_what_counts_as_positive(kind, value, positive):
-    assert opinion_of(("ann", 3, kind, value, 10.0)) == [("ann", 3, positive, 10.0)]
+    assert feedback_of(("ann", 3, kind, value, 10.0)) == [("ann", 3, positive, 10.0)]
 
 
 @pytest.mark.parametrize("kind", ["view", "click"])
-def test_looking_is_no_opinion(kind):
-    assert opinion_of(("ann", 3, kind, None, 10.0)) == []
+def test_looking_is_no_feedback(kind):
+    assert feedback_of(("ann", 3, kind, None, 10.0)) == []
 
 
 def test_the_latest_interaction_decides():
-    assert opinion_of(("ann", 3, "rating", 5.0, 10.0), ("ann", 3, "dismiss", None, 11.0)) == [("ann", 3, False, 11.0)]
-    assert opinion_of(("ann", 3, "dismiss", None, 11.0), ("ann", 3, "rating", 5.0, 12.0)) == [("ann", 3, True, 12.0)]
-    assert opinion_of(("ann", 3, "rating", 2.0, 13.0), ("ann", 3, "read", None, 12.0)) == [("ann", 3, False, 13.0)]
+    assert feedback_of(("ann", 3, "rating", 5.0, 10.0), ("ann", 3, "dismiss", None, 11.0)) == [("ann", 3, False, 11.0)]
+    assert feedback_of(("ann", 3, "dismiss", None, 11.0), ("ann", 3, "rating", 5.0, 12.0)) == [("ann", 3, True, 12.0)]
+    assert feedback_of(("ann", 3, "rating", 2.0, 13.0), ("ann", 3, "read", None, 12.0)) == [("ann", 3, False, 13.0)]
 
 
 def test_at_the_same_time_a_rating_decides():
     rating, read = ("ann", 3, "rating", 1.0, 10.0), ("ann", 3, "read", None, 10.0)
-    assert opinion_of(rating, read) == opinion_of(read, rating) == [("ann", 3, False, 10.0)]
+    assert feedback_of(rating, read) == feedback_of(read, rating) == [("ann", 3, False, 10.0)]
 
 
 def test_a_look_afterwards_changes_nothing():
-    assert opinion_of(("ann", 3, "rating", 5.0, 10.0), ("ann", 3, "view", None, 99.0)) == [("ann", 3, True, 10.0)]
+    assert feedback_of(("ann", 3, "rating", 5.0, 10.0), ("ann", 3, "view", None, 99.0)) == [("ann", 3, True, 10.0)]
 
 
-def test_opinions_of_different_users_and_books_are_kept_apart():
+def test_feedback_of_different_users_and_books_are_kept_apart():
     rows = [("ann", 0, "read", None, 1.0), ("bob", 0, "read", None, 2.0), ("ann", 1, "rating", 1.0, 3.0)]
-    assert opinion_of(*rows) == [("ann", 0, True, 1.0), ("bob", 0, True, 2.0), ("ann", 1, False, 3.0)]
+    assert feedback_of(*rows) == [("ann", 0, True, 1.0), ("bob", 0, True, 2.0), ("ann", 1, False, 3.0)]
 
 
-def test_no_interactions_give_no_opinions_of_the_same_types():
+def test_no_interactions_give_no_feedback_of_the_same_types():
     none = user_item_feedback(interactions_of(), UserStateSettings())
     some = user_item_feedback(interactions_of(("ann", 0, "read", None, 1.0)), UserStateSettings())
     assert len(none) == 0
@@ -121,8 +121,8 @@ def build(tmp_path, rows, *, active=None, **chosen):
         context,
     )
     names = (
-        "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "item_transitions.numbers", "item_transitions.scores",
-        "trending.numbers", "trending.scores",
+        "item_factors", "fold_in_factors", "lists.numbers", "lists.scores", "item_transitions.numbers",
+        "item_transitions.scores",        "trending.numbers", "trending.scores",
     )  # fmt: skip
     arrays = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in names}
     assert {path.name for path in tmp_path.iterdir()} == {"users.json", *(f"{name}.npy" for name in names)}
