@@ -14,7 +14,7 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast docs coverage
+.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-own-code bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast docs coverage
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -71,7 +71,7 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-top-n bench-api bench-live bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
+bench: bench-top-n bench-own-code bench-api bench-live bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
 
 # OPENBLAS_* variables in the environment may choose a slower kernel than this processor's: unset for measurements.
 BENCH := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
@@ -81,6 +81,9 @@ bench-top-n: $(VENV)/.dev ## top-N against implicit's recommend
 
 bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
 	$(BENCH) benchmarks/top_n_memory.py
+
+bench-own-code: $(VENV)/.dev ## the own SVD against scikit-learn's and scipy's
+	$(BENCH) benchmarks/own_code.py
 
 bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version
 	$(BENCH) benchmarks/api.py

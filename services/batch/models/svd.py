@@ -8,14 +8,18 @@ With A the positives (n_users, n_books), D_u and D_b the diagonal matrices of po
 
 Since B V = U S, a row of scores is the row of the best rank-k approximation of B (Eckart and Young, 1936) times the
 user's own D_u^a: a positive factor that leaves the ranking alone, so it is left out, and a user's scores depend on
-nothing but the books of that user. That makes fold-in exact: whoever has the same books gets the same scores.
+nothing but the books of that user. That makes fold-in exact: the same books give the same scores.
 
 The scaling keeps frequent readers (a) and popular books (b) from taking up the leading singular vectors; a = b = 1/2 is
 the normalised adjacency of spectral graph methods, a = b = 0 is PureSVD (Cremonesi, Koren and Turrin, "Performance of
 recommender algorithms on top-N recommendation tasks", RecSys 2010). V comes from randomized subspace iteration (Halko,
 Martinsson and Tropp, "Finding structure with randomness", SIAM Review 53, 2011, algorithm 4.4), where bases are made
-orthonormal by the eigenvectors of their small Gram matrix in float64: many times faster than QR of a tall matrix, and
-a basis that lacks rank is noticed and cut.
+orthonormal by the eigenvectors of their small Gram matrix in float64, which also shows and cuts a basis that lacks rank.
+
+Own code, because on 50,000 users, 10,000 books and rank 128 scikit-learn's `randomized_svd` takes 1.5 times the
+processor time with its LU normalizer and 2.7 times with QR, `scipy.sparse.linalg.svds` 3.4 times. Made-up data without
+structure is the hardest case for accuracy: there `randomized_svd` captures 1 % more of the squared norm, `svds` 4 %
+(`make bench-own-code`).
 """
 
 from __future__ import annotations
@@ -29,8 +33,8 @@ from scipy.sparse import csr_matrix
 from services.batch.models.factor_model import Factors, checked, no_factors
 from services.batch.runtime.progress import Progress
 
-_OVERSAMPLING = 32  # columns beyond the rank, cut at the end: they make the last directions wanted accurate
-_ITERATIONS = 4
+OVERSAMPLING = 32  # columns beyond the rank, cut at the end: they make the last directions wanted accurate
+ITERATIONS = 4
 _ROWS_AT_ONCE = 16_384  # rows turned to float64 at a time
 # Singular values below this share of the largest are rounding: sums of float32 products are good to about 1e-6.
 _NEGLIGIBLE = 1e-5
@@ -80,10 +84,10 @@ def right_singular_vectors(matrix: csr_matrix, rank: int, *, seed: int, progress
     float32 and holds at least one value other than 0.
     """
     n_columns = matrix.shape[1]
-    width = min(rank + _OVERSAMPLING, *matrix.shape)
+    width = min(rank + OVERSAMPLING, *matrix.shape)
     basis = np.random.default_rng(seed).standard_normal((n_columns, width), dtype=np.float32)
-    with progress.task("Factoring", _ITERATIONS) as advance:
-        for _ in range(_ITERATIONS):
+    with progress.task("Factoring", ITERATIONS) as advance:
+        for _ in range(ITERATIONS):
             basis = _orthonormal(matrix.T @ _orthonormal(matrix @ basis))
             advance(1)
     squared, rotation = _principal(matrix @ basis)
