@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import numpy as np
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -27,11 +27,11 @@ def registry() -> CollectorRegistry:
 
 def latencies() -> list[RouteLatency]:
     """Percentiles of every route with requests, over all statuses; the busiest route first."""
-    buckets_of: defaultdict[str, Counter[float]] = defaultdict(Counter)
+    buckets_of: dict[str, dict[float, float]] = defaultdict(lambda: defaultdict(float))
     samples = (sample for family in registry().collect() for sample in family.samples if sample.name == _BUCKETS)
     for sample in samples:
         if not sample.labels["route"].startswith(_NOT_ROUTES):
-            buckets_of[sample.labels["route"]][float(sample.labels["le"])] += sample.value  # type: ignore[assignment]
+            buckets_of[sample.labels["route"]][float(sample.labels["le"])] += sample.value
     found = [
         RouteLatency(
             route=route,

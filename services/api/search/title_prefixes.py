@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def prefix_matches(table: TitleTable, query: TitleQuery, limit: int) -> list[int
     return sorted(score_of, key=lambda number: (-score_of[number], number))
 
 
-def _with_all_words(table: TitleTable, words: list[str]) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
+def _with_all_words(table: TitleTable, words: list[str]) -> tuple[NDArray[np.intp], NDArray[np.floating[Any]]] | None:
     """Numbers of the books that have all words, with a first score; `None` if some word begins nothing."""
     anywhere = np.ones(table.n_books, np.bool_)
     n_in_title = np.zeros(table.n_books, np.float32)
