@@ -9,8 +9,13 @@ import pytest
 from playwright.sync_api import expect
 
 from services.api.schemas.deprecated import SOURCE_FIELDS
-from shared.recommend.blend_weights import blend_weights, with_content_share
+from shared.keys import Keys
+from shared.recommend.blend import CANDIDATE_SOURCES
+from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
+from shared.redis import connect_for_batch
 from shared.settings import BlendSettings
+
+FIELD_OF = dict(zip(CANDIDATE_SOURCES, SOURCE_FIELDS, strict=True))
 
 
 class OnTheList:
@@ -26,7 +31,7 @@ class OnTheList:
 
     def scores(self, source):
         """The score of each book in one list, as shown; 0 where the list lacks it."""
-        shown = [row.locator(f"[data-source='{source}'] .source-score") for row in self.rows.all()]
+        shown = [row.locator(f"[data-source='{FIELD_OF[source]}'] .source-score") for row in self.rows.all()]
         return [float(score.inner_text()) if score.count() else 0.0 for score in shown]
 
     def changes_by(self, act):
@@ -94,9 +99,17 @@ class TestNewReader:
         expect(page.locator(".given")).to_have_count(0)
 
 
-def assert_ranked_by(chosen, share, *names):
+def recent_books(settings, reader):
+    """How many recent books of a reader the blend looks at."""
+    with connect_for_batch(settings.redis_url, settings.redis) as client:
+        n_books = client.zcard(Keys(settings.redis_prefix).recent(reader))
+    return min(n_books, max_recent_books(BlendSettings()))
+
+
+def assert_ranked_by(chosen, n_recent, share, *names):
     """The books shown are in the order of these lists alone, weighted; scores are shown to two places."""
-    weights = dict(zip(SOURCE_FIELDS, blend_weights(with_content_share(BlendSettings(), share), 100), strict=True))
+    settings = with_content_share(BlendSettings(), share)
+    weights = dict(zip(CANDIDATE_SOURCES, blend_weights(settings, n_recent), strict=True))
     columns = [[weights[name] * score for score in chosen.scores(name)] for name in names]
     blended = [sum(row) for row in zip(*columns, strict=True)]
     assert any(blended)
@@ -119,13 +132,14 @@ class TestDemoReader:
             expect(row.locator(".reason")).to_contain_text(re.compile("Because of .+:|Popular|readers|similar"))
             assert row.locator(".sources li").count() >= 1
 
-    def test_the_slider_changes_the_weights_at_once(self, chosen):
+    def test_the_slider_changes_the_weights_at_once(self, chosen, shop):
+        n_recent = recent_books(shop[0], chosen.page.locator(".view-reader").get_attribute("data-reader"))
         slider = chosen.page.get_by_role("slider", name="What counts")
         usual = chosen.books
         by_content = chosen.changes_by(lambda: slider.fill("100"))
-        assert_ranked_by(chosen, 1, "content", "kin")
+        assert_ranked_by(chosen, n_recent, 1, "content", "same_series_author")
         by_readers = chosen.changes_by(lambda: slider.fill("0"))
-        assert_ranked_by(chosen, 0, "collaborative", "companions", "trend")
+        assert_ranked_by(chosen, n_recent, 0, "collaborative", "item_transitions", "trending")
         assert by_content != by_readers
         expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % descriptions")
         assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="Reset").click()) == usual
@@ -133,7 +147,7 @@ class TestDemoReader:
     def test_a_list_unknown_to_the_page_still_has_a_name(self, visitor, api):
         def with_another(route):
             answer = route.fetch().json()
-            answer["items"][0]["sources"] = {"companions": 0.9, "night_owls": 0.4, "content": None}
+            answer["items"][0]["sources"] = {FIELD_OF["item_transitions"]: 0.9, "night_owls": 0.4, "content": None}
             route.fulfill(json=answer)
 
         visitor.page.route("**/api/recommendations/**", with_another)

@@ -14,6 +14,7 @@ import pytest
 from services.api.schemas.deprecated import SOURCE_FIELDS
 from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
+from shared.recommend.blend import CANDIDATE_SOURCES
 from shared.recommend.blend_weights import blend_weights, content_share, with_content_share
 from shared.settings import BlendSettings
 from tests.worlds.api_world import ODD_IDS, ODD_READER, serving
@@ -152,19 +153,27 @@ class TestReaders:
 class TestWeight:
     @pytest.mark.parametrize(
         ("weight", "names"),
-        [(1, ("content", "kin")), (0, ("collaborative", "companions", "trend"))],
+        [(1, ("content", "same_series_author")), (0, ("collaborative", "item_transitions", "trending"))],
     )
     def test_all_on_one_side_leaves_the_other_out(self, api, state, weight, names):
         client, keys = state
         items = api.recommend("reader-0042", limit=20, content_share=weight)["items"]
-        assert all(any(item["sources"][name] is not None for name in names) for item in items)
+        columns = {
+            name: [item["sources"][field] for item in items]
+            for name, field in zip(CANDIDATE_SOURCES, SOURCE_FIELDS, strict=True)
+        }
+        assert all(
+            any(score is not None for score in row) for row in zip(*(columns[name] for name in names), strict=True)
+        )
         n_recent = client.zcard(keys.recent("reader-0042"))
         weights = dict(
-            zip(SOURCE_FIELDS, blend_weights(with_content_share(BlendSettings(), weight), n_recent), strict=True)
+            zip(CANDIDATE_SOURCES, blend_weights(with_content_share(BlendSettings(), weight), n_recent), strict=True)
         )
         total = sum(weights[name] for name in names)
         assert total == pytest.approx(sum(weights.values()))
-        expected = [sum(weights[name] * (item["sources"][name] or 0) for name in names) / total for item in items]
+        expected = [
+            sum(weights[name] * (columns[name][place] or 0) for name in names) / total for place in range(len(items))
+        ]
         assert [item["score"] for item in items] == pytest.approx(expected, abs=2e-4)
         assert expected == pytest.approx(sorted(expected, reverse=True), abs=2e-4)
 
