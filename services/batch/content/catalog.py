@@ -1,4 +1,4 @@
-"""Books to the catalog artifact: every record as ready JSON, so that serving never parses a table."""
+"""Books to the catalog artifact: every record as JSON, so that serving parses no table."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The vectors of every text ever embedded by one model, found again by the SHA-256 of the text.
+"""The vectors of all texts embedded by one model, by the SHA-256 of the text.
 
 A store is a folder of segments that are only ever added: `<name>.vectors.npy` (float32, (n, dimensions)) and
 `<name>.hashes.npy` (32-byte digests, (n,)), the hashes written last. A segment without both, or with files that do not
-fit each other, was cut short by a crash and is passed over; its texts are embedded again. One writer at a time.
+fit each other, was cut short by a crash and is ignored; its texts are embedded again. One writer at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIGEST = np.dtype("S32")  # compared as fixed 32 bytes: numpy pads a digest that
 
 
 def digest_of(text: str) -> bytes:
-    """SHA-256 of a text, 32 bytes: what its vector is kept under."""
+    """SHA-256 of a text, 32 bytes: the key of its vector."""
     return hashlib.sha256(text.encode()).digest()
 
 
@@ -48,7 +48,7 @@ class VectorStore:
                 self._add(*segment)
 
     def __len__(self) -> int:
-        """Vectors in the store, a text embedded twice counted twice."""
+        """Number of stored vectors; a text embedded twice counts twice."""
         return sum(len(hashes) for hashes in self._hashes)
 
     def find(self, hashes: NDArray[np.bytes_]) -> NDArray[np.int64]:
@@ -85,7 +85,7 @@ class VectorStore:
         return vectors
 
     def append(self, hashes: NDArray[np.bytes_], vectors: NDArray[np.float32]) -> None:
-        """Add a segment durably; once this returns, a crash does not lose it.
+        """Add a segment durably.
 
         Args:
             hashes: (n,) of dtype `DIGEST`.
@@ -132,7 +132,7 @@ def _open_segment(path: Path, dimensions: int) -> tuple[NDArray[np.bytes_], NDAr
 
 
 def _write(path: Path, array: NDArray[np.generic]) -> None:
-    """Write an array so that the file is there whole or not at all."""
+    """Write an array atomically."""
     temporary = path.with_name(f"{path.name}.tmp")
     with temporary.open("wb") as file:
         np.save(file, array)

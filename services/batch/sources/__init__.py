@@ -1,1 +1,1 @@
-"""Places that books and interactions come from, one file each, behind the interface in `source`."""
+"""Sources of books and interactions, behind the interface in `source`."""

@@ -1,7 +1,7 @@
 """Text rows of any source -> the frame of books described in `source`.
 
-What is missing or makes no sense beside id and title is left empty: a book without description, author or year is
-normal. Ids have 1 to 200 characters without control characters, and stay as they are: ISBNs keep leading zeros and X.
+Missing and invalid values other than id and title are left empty: a book without description, author or year is normal.
+Ids have 1 to 200 characters without control characters and stay as they are: ISBNs keep leading zeros and X.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_ID_CHARACTERS = 200
 EARLIEST_YEAR = -5000
 _MAX_URL_CHARACTERS = 2_000
-_MAX_SERIES_TITLE_CHARACTERS = 500  # the pattern for the suffix takes quadratic time on a title made to hurt it
+_MAX_SERIES_TITLE_CHARACTERS = 500  # the pattern takes quadratic time on a hostile title
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TAG = re.compile(r"<!--[^<>]*-->|</?[a-zA-Z][^<>]*>")
 _YEAR = re.compile(r"([+-]?\d{1,4})(?:\.0*|-\d\d?(?:-\d\d?.*)?)?")
@@ -42,9 +42,8 @@ class BookFormat:
         columns: our name of each column -> the file's name of it, for rejects.
         author_separator: between authors; `None` when the column holds one.
         genre_separator: between genres.
-        series_in_title: titles end in `(Series, #n)`, which is to be taken off into series and position.
-        rejects_shifted: a row whose year is none and whose author is a year has lost a separator, and no other field of
-            it can be trusted.
+        series_in_title: titles end in `(Series, #n)`, which becomes series and position.
+        rejects_shifted: refuse a row whose year is not one and whose author is a year: it has lost a separator.
         average_scale: the lowest and highest average rating the source can give.
     """
 
@@ -98,7 +97,7 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
 def _usable(
     texts: Mapping[str, list[str]], years: list[int | None], rows: list[int], form: BookFormat, rejects: RejectLog
 ) -> list[int]:
-    """Places of the rows that are kept; the others, and years that are none, go to `rejects`."""
+    """Indices of the rows that are kept; the others, and invalid years, go to `rejects`."""
     kept = []
     for i, row in enumerate(rows):
         fault = _fault(texts["book_id"][i], clean_line(texts["title"][i]))
@@ -130,7 +129,7 @@ def _with_series(texts: Mapping[str, list[str]], form: BookFormat) -> tuple[list
 
 
 def clean_line(text: str) -> str:
-    """One line: entities resolved, control characters and runs of blanks made one blank."""
+    """One line: entities resolved, control characters and runs of blanks replaced by one blank."""
     return " ".join(_CONTROL.sub(" ", html.unescape(text)).split())
 
 
@@ -150,8 +149,8 @@ def split_list(text: str, separator: str | None) -> list[str]:
 def split_series(title: str) -> tuple[str, str | None, float]:
     """Take `(Series, #n)` off a title: title, series, position.
 
-    `(Series, #1-3)`, a volume of several, has a series and no position (NaN). What does not parse stays in the title.
-    Of several series, separated by `;`, the first counts.
+    `(Series, #1-3)` has a series and no position (NaN). A suffix that does not parse stays in the title. Of several
+    series, separated by `;`, the first counts.
     """
     suffix = _SUFFIX.fullmatch(title) if len(title) <= _MAX_SERIES_TITLE_CHARACTERS else None
     series = _SERIES.fullmatch(suffix["inner"].split(";")[0].strip()) if suffix else None
@@ -161,7 +160,7 @@ def split_series(title: str) -> tuple[str, str | None, float]:
 
 
 def parse_year(text: str) -> int | None:
-    """The year of `2008`, `2008.0` or `2008-09-14`; 0 when there is none or it has not come yet; `None` if no year."""
+    """The year of `2008`, `2008.0` or `2008-09-14`; 0 if absent or in the future; `None` if it is not a year."""
     if not text:
         return 0
     match = _YEAR.fullmatch(text)

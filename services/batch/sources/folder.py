@@ -1,4 +1,4 @@
-"""A folder of files -> the source it is, found out from the columns of its tables."""
+"""A folder of files -> a source, recognised by the columns of its tables."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _FORMATS = (
 def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False) -> Source:
     """Recognise a folder and open it.
 
-    A `nightshelf.toml` in it decides; otherwise the format of which most required columns are there, if it is more
-    than half of them.
+    A `nightshelf.toml` in it decides; otherwise the format with the largest share of its required columns, if that is
+    more than half.
 
     Args:
         path: the folder.
         mirrors: `DataFolder.mirrors`, where a copy of the tables is kept if they are in a database.
-        fresh: do not rely on that copy, and read everything.
+        fresh: ignore that copy and read everything.
 
     Raises:
         SourceError: there is no such folder, it is not recognised (says what was found and what each format wants), or

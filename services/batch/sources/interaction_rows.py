@@ -1,7 +1,7 @@
 """Text rows of any source -> the frame of interactions described in `source`.
 
-Works on whole columns and, where values repeat (ids, kinds, ratings), on the distinct values only: tens of millions of
-rows pass through here.
+Works on whole columns and, where values repeat (ids, kinds, ratings), on distinct values: there are tens of millions of
+rows.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
 
 
 def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]]]:
-    """For each reason an id may be refused, which rows it hits."""
+    """Rows with a refused id, by reason."""
     distinct, codes = encoded.dictionary, encoded.indices.to_numpy()
     lengths = pc.utf8_length(distinct).to_numpy()
     control = pc.match_substring_regex(distinct, _CONTROL).to_numpy(zero_copy_only=False)
@@ -149,7 +149,7 @@ def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]
 
 
 def _kinds(texts: pa.ChunkedArray, meanings: Mapping[str, InteractionKind]) -> NDArray[np.int8]:
-    """Position in `KINDS` of what each row says, -1 where it says nothing known."""
+    """Position in `KINDS` of each row's kind, -1 if it is unknown."""
     encoded = pc.dictionary_encode(texts.combine_chunks())
     known = [meanings.get(text.lower()) for text in encoded.dictionary.to_pylist()]
     codes = np.array([-1 if kind is None else KINDS.index(kind) for kind in known], dtype=np.int8)
@@ -164,7 +164,7 @@ def _numbers_of_repeated(texts: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
-    """Numbers as people write them (`4`, `4.5`, `4,5`, `1e9`), shape (n,); NaN where a text is no number."""
+    """Numbers as people write them (`4`, `4.5`, `4,5`, `1e9`), shape (n,); NaN where a text is not a number."""
     texts = pc.replace_substring_regex(texts, _DECIMAL_COMMA, r"\1.\2")
     numbers = pc.if_else(pc.match_substring_regex(texts, _NUMBER), pc.utf8_ltrim(texts, "+"), None).cast(pa.float64())
     return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -1,6 +1,6 @@
-"""The part of a `nightshelf.toml` that is the same for files and for database tables: what each column means.
+"""What `nightshelf.toml` says of each column, for files and database tables alike.
 
-A mapping of files adds the file of each table (`generic`), one of a database adds the table (`sql_mapping`).
+`files.generic` adds the file of each table, `sql.mapping` the table in the database.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Scale = tuple[float, float]
 
 
 class Section(BaseModel):
-    """Any part of a mapping: what it does not know, it refuses."""
+    """A part of a mapping, which refuses unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ def _ascending(scale: Scale) -> None:
 
 
 class BooksMapping(Section):
-    """`[books]`, but for where the table is."""
+    """`[books]` without the place of the table."""
 
     columns: dict[BookColumn, str]
     author_separator: Separator = ", "
@@ -75,7 +75,7 @@ class BooksMapping(Section):
 
 
 class InteractionsMapping(Section):
-    """One `[[interactions]]`, but for where the table is."""
+    """One `[[interactions]]` without the place of the table."""
 
     columns: dict[InteractionColumn, str]
     kind: InteractionKind | None = None
@@ -135,7 +135,7 @@ MappingT = TypeVar("MappingT", bound=Mapping[Any, Any])
 
 @dataclass(slots=True)
 class MappedFolder(Generic[MappingT]):
-    """A folder with a mapping, and what `services.batch.sources.source.Source` wants to know of it."""
+    """A folder with a mapping; the properties of `services.batch.sources.source.Source`."""
 
     path: Path
     mapping: MappingT
@@ -147,7 +147,7 @@ class MappedFolder(Generic[MappingT]):
 
     @property
     def simulated_readers(self) -> bool:
-        """As the mapping says: whether a program made the interactions up."""
+        """Whether the mapping says that a program generated the interactions."""
         return self.mapping.simulated_readers
 
     @property
@@ -163,7 +163,7 @@ class MappedFolder(Generic[MappingT]):
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The mapping in a folder, as it is written.
+    """The mapping in a folder, unchecked.
 
     Raises:
         SourceError: it is not TOML.

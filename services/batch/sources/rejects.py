@@ -31,8 +31,8 @@ class RejectLog:
     """Collects rejects of one ingest.
 
     Args:
-        max_details_per_reason: rows kept in detail for each reason, so that a source of which every row is broken does
-            not fill memory. `counts` goes on counting.
+        max_details_per_reason: rows kept in detail for each reason, so that a broken source does not fill memory.
+            `counts` counts all.
     """
 
     def __init__(self, max_details_per_reason: int = MAX_DETAILS_PER_REASON) -> None:

@@ -1,4 +1,4 @@
-"""What ingest asks of a place data comes from. A source reads and cleans its own rows; ingest numbers and stores them.
+"""The interface of a source. A source reads and cleans its own rows; ingest numbers and stores them.
 
 Frames of a source speak in the ids of the source. Columns of `books`, one row a book, in the order of the source:
 
@@ -40,7 +40,7 @@ INTERACTION_COLUMNS = ("user_id", "book_id", "kind", "value", "time")
 
 
 class Source(Protocol):
-    """One place that books and interactions come from."""
+    """A source of books and interactions."""
 
     @property
     def kind(self) -> str:
@@ -48,11 +48,11 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call this source; part of the snapshot's id."""
+        """The name of this source; part of the snapshot's id."""
 
     @property
     def rating_scale(self) -> str:
-        """The scale ratings were given on before they were mapped to 1-5, for instance `1-10`."""
+        """The scale of ratings before they were mapped to 1-5, for instance `1-10`."""
 
     @property
     def has_clock_time(self) -> bool:
@@ -60,10 +60,10 @@ class Source(Protocol):
 
     @property
     def simulated_readers(self) -> bool:
-        """Whether the interactions were made up by a program. Shown wherever numbers are."""
+        """Whether a program generated the interactions. Shown beside all figures."""
 
     def fingerprint(self) -> str:
-        """A hash of everything `books` and `interactions` are made from; equal when neither can have changed."""
+        """A hash of the inputs of `books` and `interactions`; equal when neither can have changed."""
 
     def books(self, rejects: RejectLog) -> pd.DataFrame:
         """The books; rows that cannot be used go to `rejects` instead.

@@ -13,7 +13,7 @@ from services.batch.sources.folder import open_folder
 from services.batch.sources.rejects import RejectLog
 from services.batch.sources.sql import tables as sql_tables
 from services.batch.sources.sql.connection import one_moment
-from services.batch.sources.sql.tables import look_at
+from services.batch.sources.sql.tables import inspect_table
 from tests.paths import ROOT
 from tests.worlds.sql_shop import READERS, VARIABLE, Shop
 
@@ -85,7 +85,7 @@ def test_rows_come_through_a_cursor_of_the_server(shop, monkeypatch) -> None:
     monkeypatch.setattr(sql_tables, "ROWS_PER_BATCH", 25)
     source = shop.source()
     with one_moment(source.mapping.database) as connection:
-        batches = look_at(connection, source.mapping.interactions[0]).all_rows(connection)
+        batches = inspect_table(connection, source.mapping.interactions[0]).all_rows(connection)
         assert len(next(batches)) == 25
         assert connection.execute(sqlalchemy.text("SELECT count(*) FROM pg_cursors")).scalar_one() == 1
         assert connection.execute(sqlalchemy.text("SHOW transaction_isolation")).scalar_one() == "repeatable read"

@@ -1,7 +1,7 @@
 """The demo: an embedded catalogue of real books, and readers that are simulated.
 
 Reads `demo_books.jsonl` (facts, and descriptions written for this project; see `DEMO_BOOKS.md`) and makes its readers
-with `demo_readers`. Nobody's actual reading is in it, and `simulated_readers` says so wherever numbers are shown.
+with `demo_readers`. No real person's reading is in it, and `simulated_readers` says so beside all figures.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 CATALOGUE_FILE = "demo_books.jsonl"
 READERS_VERSION = 1
-"""Raised whenever `demo_readers` makes other readers from the same catalogue, so that ingest takes them anew."""
+"""Raise it when `demo_readers` makes other readers from the same catalogue, so that ingest reads them again."""
 
 
 class DemoSource:
-    """The demo catalogue and its simulated readers, as ingest wants them; see `services.batch.sources.source`.
+    """The demo catalogue and its simulated readers; see `services.batch.sources.source`.
 
     Args:
         n_readers: how many readers to simulate.
-        seed: of everything they do.
+        seed: of their actions.
     """
 
     kind = "demo"
@@ -61,7 +61,7 @@ class DemoSource:
         return read_catalogue()
 
     def interactions(self, rejects: RejectLog) -> pd.DataFrame:  # noqa: ARG002 - simulated rows are never rejected
-        """What the simulated readers did, by time.
+        """The actions of the simulated readers, by time.
 
         Raises:
             SourceError: the embedded catalogue is missing or damaged.

@@ -1,4 +1,4 @@
-"""Which file of a folder plays which part in a format that is known by its columns."""
+"""The files of a folder by their role in a format that is recognised by columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Role:
     optional: bool = False
 
     def is_named(self, table: TableFile) -> bool:
-        """Whether the table's file name is one of those people use for this part."""
+        """Whether the file has a usual name of this table."""
         return re.fullmatch(self.stems, table.stem) is not None
 
     def n_columns(self, table: TableFile) -> int:

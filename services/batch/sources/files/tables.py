@@ -149,7 +149,7 @@ def open_table(path: Path) -> TableFile:
 
 
 def list_tables(folder: Path) -> list[Path]:
-    """The files of a folder that may be tables, by name; hidden ones are passed over."""
+    """The files of a folder that may be tables, by name, without hidden ones."""
     names = (
         path for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
     )
@@ -173,7 +173,7 @@ def _open_bytes(path: Path) -> BinaryIO:
 
 
 def _data_blocks(file: BinaryIO, path: Path, rejects: RejectLog) -> Iterator[bytes]:
-    """Blocks of data rows, header taken off. A compressed file that breaks off is used as far as it goes."""
+    """Blocks of data rows without the header. A truncated compressed file is read as far as it goes."""
     blocks = text_blocks(file)
     started = False
     while True:

@@ -1,4 +1,4 @@
-"""A connection to somebody's database that only reads, sees one moment of it, and explains what goes wrong.
+"""A read-only connection to a database that sees one moment of it, with errors that explain themselves.
 
 No password is ever in an error: SQLAlchemy is told to keep parameters to itself, and what servers and drivers say is
 searched for the parts of the address that are secret.
@@ -111,5 +111,5 @@ def _explained(error: Exception, url: URL) -> SourceError:
 
 def _without_secrets(error: Exception, url: URL) -> Exception | None:
     """The error as the cause of another, unless its words hold a secret."""
-    told = f"{error} {error.__cause__} {error.__context__}"
-    return None if any(secret in told for secret in secrets_of(url)) else error
+    text = f"{error} {error.__cause__} {error.__context__}"
+    return None if any(secret in text for secret in secrets_of(url)) else error

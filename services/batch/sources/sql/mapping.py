@@ -121,13 +121,13 @@ class SqlMapping(Mapping[BooksTable, InteractionsTable]):
 
 
 def secrets_of(url: URL) -> list[str]:
-    """Every part of an address that nobody may read."""
+    """The secret parts of an address."""
     options = [url.query.get(option) for option in _SECRET_OPTIONS]
     return [str(secret) for secret in (url.password, *options) if secret]
 
 
 def place_of(url: URL) -> str:
-    """Which database an address means, without user and password: for people, and to tell one from another."""
+    """The database of an address, without user and password."""
     host = url.host or url.query.get("host") or ""
     server = f"{host}:{url.port}" if url.port else str(host)
     return f"{url.get_backend_name()}://{server}/{url.database or ''}"

@@ -1,12 +1,11 @@
-"""The local copy of a database's tables: what makes it enough to fetch what has changed.
+"""The local copy of a database's tables, so that only changes need to be fetched.
 
-`mirrors/mirror.json` names one Parquet file a table, with its checksum and its watermark: the newest `updated_at` that
-had been seen when it was written. The files are written aside under the names of their contents, and `mirror.json` is
-replaced last; until then the mirror is what it was, tables and all. Deleting the folder is safe: everything is read
-again.
+`mirrors/mirror.json` names a Parquet file for each table, with its checksum and its watermark: the newest `updated_at`
+seen. Files are named by their contents, and `mirror.json` is replaced last; until then the mirror stays as it was.
+Deleting the folder is safe: everything is read again.
 
-Rows are in the order of their key, numbers as numbers and texts by their bytes: a mirror kept up to date from change to
-change is byte for byte what one read in one go is.
+Rows are in order of their key, numbers as numbers and texts by their bytes, so a mirror updated change by change equals
+one read in full, byte for byte.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Mirror:
 
     Args:
         folder: where it is; made when first written to.
-        database: which database it is of. That of another one counts as none.
+        database: its database. A mirror of another one is ignored.
     """
 
     def __init__(self, folder: Path, database: str) -> None:
@@ -63,7 +62,7 @@ class Mirror:
         self.tables = self._load()
 
     def usable(self, shape: str) -> MirroredTable | None:
-        """The table of this shape, unless it is not there or damaged."""
+        """The table of this shape; `None` if it is absent or damaged."""
         table = self.tables.get(shape)
         if table is None:
             return None
@@ -77,7 +76,7 @@ class Mirror:
         return None
 
     def spool(self, name: str, schema: pa.Schema, batches: Iterable[pa.Table]) -> Path:
-        """Write rows to a file as they come, so that memory does not have to hold them."""
+        """Write rows to a file as they arrive, without holding them in memory."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f".{name}.spool"
         self._written.add(path)
@@ -87,7 +86,7 @@ class Mirror:
         return path
 
     def write(self, rows: pa.Table, watermark: str | None) -> MirroredTable:
-        """Write the rows of one table beside what there is; it counts from `complete` on."""
+        """Write the rows of one table; they become part of the mirror with `complete`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / ".table.parquet"
         self._written.add(aside)
@@ -106,7 +105,7 @@ class Mirror:
         return MirroredTable(path.name, digest, len(rows), watermark)
 
     def complete(self, tables: dict[str, MirroredTable]) -> None:
-        """Make these, by shape, the mirror, and delete what belongs to none of them."""
+        """Make these tables, by shape, the mirror, and delete all other files."""
         entries = {
             shape: {"file": table.file, "sha256": table.sha256, "n_rows": table.n_rows, "watermark": table.watermark}
             for shape, table in tables.items()
@@ -120,7 +119,7 @@ class Mirror:
                 path.unlink()
 
     def give_up(self) -> None:
-        """Delete what was written since the mirror was last complete."""
+        """Delete files written since the mirror was last completed."""
         named = {table.file for table in self.tables.values()}
         for path in self._written:
             if path.name not in named:

@@ -1,12 +1,12 @@
-"""Books and interactions out of a database: each time only what has changed, all of one moment.
+"""Books and interactions from a database: only changed rows are fetched, all as of one moment.
 
-`fingerprint` brings the mirror up to date (`sql_mirror`) within one read-only transaction over all tables; `books` and
-`interactions` then read the mirror as any other tables in files. Of a table with `updated_at`, only rows are fetched
-that were changed at or after the watermark, less an overlap: a row is dated before its transaction commits, so that one
-dated earlier than the newest seen may come into sight later. Deleted rows are found by counting: what was mirrored and
-what has changed holds every row there is, so it is exactly the table when both have as many. If not, all keys are
-fetched and compared; should there be one that nothing explains, or should the newest change be older than the
-watermark (a restored backup), the table is read whole.
+`fingerprint` updates the mirror in one read-only transaction over all tables; `books` and `interactions` then read the
+mirror like tables in files. Of a table with `updated_at`, only rows changed since the watermark less an overlap are
+fetched: a row gets its date before its transaction commits, so it may become visible after a newer one.
+
+Deleted rows are found by counting: the mirror with the changes holds every row of the table, so equal counts mean equal
+rows. Otherwise all keys are fetched and compared. The table is read in full if a key has no explanation, or if the
+newest change is older than the watermark (a restored backup).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from services.batch.sources.mapping import MAPPING_FILE, MappedFolder, clean_all
 from services.batch.sources.sql.connection import one_moment
 from services.batch.sources.sql.mapping import SqlMapping, place_of
 from services.batch.sources.sql.mirror import Mirror, MirroredTable, in_order, load_rows, merged, present
-from services.batch.sources.sql.tables import DatabaseTable, look_at
+from services.batch.sources.sql.tables import DatabaseTable, inspect_table
 from shared.log import get_logger
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from services.batch.sources.rejects import RejectLog
 
 _EARLIEST_YEAR = 1970
-"""An older `updated_at` is a stand-in for none, and no watermark."""
+"""An older `updated_at` means that there is none; it is not a watermark."""
 
 
 @dataclass(slots=True)
@@ -49,10 +49,10 @@ class SqlSource(MappedFolder[SqlMapping]):
     _tables: Sequence[MirroredTable] = ()
 
     def fingerprint(self) -> str:
-        """Bring the mirror up to date; a hash of it and of the mapping. See `Source.fingerprint`.
+        """Update the mirror; returns a hash of it and of the mapping. See `Source.fingerprint`.
 
         Raises:
-            SourceError: the database or a table cannot be read. The mirror is as before.
+            SourceError: the database or a table cannot be read. The mirror stays as it was.
         """
         self._tables = self._refreshed()
         digest = hashlib.sha256(self.kind.encode() + b"\n" + (self.path / MAPPING_FILE).read_bytes())
@@ -92,7 +92,7 @@ class SqlSource(MappedFolder[SqlMapping]):
         overlap = timedelta(minutes=database.overlap_minutes)
         try:
             with one_moment(database) as connection:
-                found = [look_at(connection, mapped) for mapped in self.mapping.tables]
+                found = [inspect_table(connection, mapped) for mapped in self.mapping.tables]
                 tables = {}
                 for table in found:
                     if table.shape not in tables:
@@ -107,12 +107,12 @@ class SqlSource(MappedFolder[SqlMapping]):
 
 
 def open_sql(path: Path, mirrors: Path, *, fresh: bool = False) -> SqlSource:
-    """Open a folder whose `nightshelf.toml` has a `[database]`. The database is asked nothing yet.
+    """Open a folder whose `nightshelf.toml` has a `[database]`. It does not connect yet.
 
     Args:
         path: the folder.
         mirrors: where the local copy is kept.
-        fresh: read everything, whatever was read before.
+        fresh: ignore the mirror and read everything.
 
     Raises:
         SourceError: the mapping is not valid, or the address of the database is not where it says.
@@ -123,14 +123,14 @@ def open_sql(path: Path, mirrors: Path, *, fresh: bool = False) -> SqlSource:
 
 
 def _own_names(columns: Iterable[str]) -> dict[str, str]:
-    """Columns of the mirror have our names."""
+    """The mirror has our column names."""
     return {ours: ours for ours in columns}
 
 
 def _read(
     connection: Connection, table: DatabaseTable, mirror: Mirror, previous: MirroredTable | None, overlap: timedelta
 ) -> MirroredTable:
-    """One table as it is now, from the mirror and what has changed or from the whole of it."""
+    """One table as it is now, from the mirror and the changes or from a full read."""
     n_rows, newest = table.extent(connection)
     watermark = newest.isoformat() if newest is not None and newest.year > _EARLIEST_YEAR else None
     log = get_logger().bind(table=table.title, n_rows=n_rows)
@@ -153,7 +153,7 @@ def _read(
 def _with_changes(
     connection: Connection, table: DatabaseTable, mirror: Mirror, old: pa.Table, changes: pa.Table, n_rows: int
 ) -> pa.Table | None:
-    """The old rows with the changes made, less those deleted without a trace; `None` if that is not the table."""
+    """The old rows with the changes, without deleted rows; `None` if that does not match the table."""
     rows = merged(old, changes, table.title)
     if len(rows) == n_rows:
         return rows

@@ -1,4 +1,4 @@
-"""One table of a database: what it must have, the questions asked of it, and its rows as batches of text.
+"""One table of a database: its requirements, the queries on it, and its rows as batches of text.
 
 Every statement is built from SQLAlchemy's parts, so that names are quoted and values bound. The database itself turns
 values into text, except for keys that are whole numbers (they sort as numbers) and times (seconds since 1970).
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 20_000
 KEY_PREFIX = "key "
-"""Begins the names of key columns; the rest is a number, so that no name of a mapped column can be the same."""
+"""Prefix of the names of key columns, which no mapped column has."""
 DELETED = "deleted"
 MIRROR_FORMAT = 1
 _WHOLE_AS_FRACTION = r"^(-?\d+)\.0+$"
@@ -42,7 +42,7 @@ _WHOLE_AS_FRACTION = r"^(-?\d+)\.0+$"
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column of what is fetched: its name there, the expression, how it arrives, and the database's type."""
+    """One fetched column: its name, the expression, its type here and its type in the database."""
 
     name: str
     expression: ColumnElement[Any]
@@ -60,7 +60,7 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTable:
-    """One table as it is in the database now. Make it with `look_at`.
+    """One table as it is in the database now. Make it with `inspect_table`.
 
     Args:
         title: its name in the mapping.
@@ -80,7 +80,7 @@ class DatabaseTable:
     deleted: ColumnElement[bool] | None
 
     def extent(self, connection: Connection) -> tuple[int, datetime | None]:
-        """How many rows there are, not deleted, and when the newest change was made (not after now)."""
+        """The number of rows that are not deleted, and the time of the newest change that is not in the future."""
         n_rows = func.count() if self.deleted is None else func.count().filter(~self.deleted)
         newest: ColumnElement[Any] = null()
         if self.updated_at is not None:
@@ -96,7 +96,7 @@ class DatabaseTable:
         return self._stream(connection, statement, [*self.keys, *self.values])
 
     def changes(self, connection: Connection, since: datetime) -> Iterator[pa.Table]:
-        """Rows changed at `since` or later, or nobody knows when, and whether each is `deleted`."""
+        """Rows changed at `since` or later or without a date, each with `deleted`."""
         if self.updated_at is None:
             raise ValueError(f"{self.title} does not say when a row was changed")
         deleted = _Column(DELETED, false() if self.deleted is None else self.deleted, pa.bool_(), Boolean())
@@ -112,23 +112,23 @@ class DatabaseTable:
         return self._stream(connection, statement, self.keys)
 
     def schema(self, *, with_deleted: bool = False) -> pa.Schema:
-        """Of `all_rows`; or, with one column more, of `changes`."""
+        """The schema of `all_rows`, or of `changes`, which has one more column."""
         fields = [(column.name, column.arrow_type) for column in (*self.keys, *self.values)]
         return pa.schema([*fields, (DELETED, pa.bool_())] if with_deleted else fields)
 
     def key_schema(self) -> pa.Schema:
-        """Of `all_keys`."""
+        """The schema of `all_keys`."""
         return pa.schema([(column.name, column.arrow_type) for column in self.keys])
 
     def _stream(self, connection: Connection, statement: Any, columns: Sequence[_Column]) -> Iterator[pa.Table]:
-        """Rows through a cursor of the server, a batch at a time: memory holds one."""
+        """Rows through a server-side cursor, with one batch in memory at a time."""
         with connection.execute(statement, execution_options={"yield_per": ROWS_PER_BATCH}) as result:
             for rows in result.partitions():
                 arrays = [column.array(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
                 yield pa.table(arrays, names=[column.name for column in columns])
 
 
-def look_at(connection: Connection, mapped: BooksTable | InteractionsTable) -> DatabaseTable:
+def inspect_table(connection: Connection, mapped: BooksTable | InteractionsTable) -> DatabaseTable:
     """Find a mapped table in the database.
 
     Raises:
@@ -231,13 +231,13 @@ def _labelled(columns: Sequence[_Column]) -> list[ColumnElement[Any]]:
 
 
 def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """What a domain is made of; any other type as it is."""
+    """The base type of a domain; any other type as it is."""
     made_of: TypeEngine[Any] = getattr(type_, "data_type", type_)
     return made_of
 
 
 def _joined(written: str) -> str:
-    """A list in JSON as lists are handed on here; other JSON as it is, a text without its quotes."""
+    """A JSON list joined with `LIST_SEPARATOR`; other JSON as it is, a string without its quotes."""
     value = orjson.loads(written)
     if isinstance(value, list):
         return LIST_SEPARATOR.join(str(item) for item in value if item is not None)

@@ -52,7 +52,7 @@ def test_names_tell_what_was_planted_and_nothing_else():
         assert cluster["n_books"] == N_EACH
 
 
-def test_two_tribes_of_the_same_kind_have_two_names():
+def test_two_clusters_of_the_same_kind_have_two_names():
     books = pd.concat([planted_books().iloc[:N_EACH]] * 3, ignore_index=True)
 
     clusters = name_clusters(np.repeat(np.arange(3, dtype=np.int32), N_EACH), books)
@@ -61,7 +61,7 @@ def test_two_tribes_of_the_same_kind_have_two_names():
     assert all(cluster["name"] for cluster in clusters)
 
 
-def test_books_with_nothing_but_titles_still_have_named_tribes():
+def test_books_with_nothing_but_titles_still_have_named_clusters():
     books = pd.DataFrame(
         {"title": list("abcdef"), "authors": [None] * 6, "genres": [None] * 6, "description": [None] * 6}
     )

@@ -25,7 +25,7 @@ PLANTED = np.repeat(np.arange(N_CLUSTERS), N_EACH)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_planted_tribes_are_recovered(seed):
+def test_planted_clusters_are_recovered(seed):
     vectors = planted_vectors(seed)
 
     cluster_of = find_clusters(vectors, np.arange(len(vectors)), ContentSettings(clusters=N_CLUSTERS))
@@ -33,7 +33,7 @@ def test_planted_tribes_are_recovered(seed):
     assert adjusted_rand_score(PLANTED, cluster_of) == 1.0
 
 
-def test_only_the_books_asked_for_are_in_a_tribe_and_the_largest_comes_first():
+def test_only_the_books_asked_for_are_in_a_cluster_and_the_largest_comes_first():
     vectors = planted_vectors()
     numbers = np.flatnonzero((PLANTED != 2) | (np.arange(len(PLANTED)) % 3 == 0))
 
@@ -45,7 +45,7 @@ def test_only_the_books_asked_for_are_in_a_tribe_and_the_largest_comes_first():
     assert cluster_of.dtype == np.int32
 
 
-def test_no_tribe_is_smaller_than_three_books():
+def test_no_cluster_is_smaller_than_three_books():
     vectors = planted_vectors()
     strangers = np.linalg.qr(np.random.default_rng(9).standard_normal((32, 2)))[0].T.astype(np.float32)
 
@@ -66,5 +66,5 @@ def test_centres_fitted_to_a_sample_still_place_every_book(monkeypatch):
     assert adjusted_rand_score(PLANTED, cluster_of) == 1.0
 
 
-def test_the_usual_number_of_tribes_grows_with_the_root_of_the_books():
+def test_the_usual_number_of_clusters_grows_with_the_root_of_the_books():
     assert [n_clusters_for(n) for n in (1, 9, 20, 60, 800, 10_000, 1_000_000)] == [1, 1, 4, 5, 20, 60, 60]

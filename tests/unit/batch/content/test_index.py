@@ -83,7 +83,7 @@ def test_tiny_catalogues_are_whole(tmp_path, n):
 
 
 @pytest.mark.parametrize("books", [make_books(6, range(6)), make_books(6)], ids=["none active", "no texts"])
-def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, books):
+def test_a_catalogue_without_vectors_has_no_neighbours_and_no_clusters(tmp_path, books):
     metadata, neighbours = build(tmp_path / "artifact", np.zeros((6, DIMENSIONS), np.float32), books)
 
     assert metadata["n_indexed"] == metadata["n_clusters"] == 0
@@ -91,7 +91,7 @@ def test_a_catalogue_without_vectors_has_no_neighbours_and_no_tribes(tmp_path, b
     assert set(neighbours.cluster_of.tolist()) == {-1}
 
 
-def test_books_that_are_all_alike_are_one_tribe(tmp_path):
+def test_books_that_are_all_alike_are_one_cluster(tmp_path):
     vectors = np.repeat(unit_vectors(1), 40, axis=0)
 
     _, neighbours = build(tmp_path / "artifact", vectors, make_books(40))
