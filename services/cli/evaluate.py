@@ -44,10 +44,7 @@ def evaluate(
         Path | None, typer.Option(help="With --test: a given split, one user a line.", show_default=False)
     ] = None,
     test: Annotated[Path | None, typer.Option(help="The interactions to predict.", show_default=False)] = None,
-    split: Annotated[
-        list[SplitName] | None,
-        typer.Option(help="May be given several times."),
-    ] = None,
+    split: Annotated[list[SplitName] | None, typer.Option(help="May be given several times.")] = None,
     system: Annotated[
         list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")
     ] = None,
@@ -62,10 +59,8 @@ def evaluate(
     """Score what is served beside its parts and the usual baselines, on data they have not seen."""
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
     from services.batch.evaluate.evaluate import evaluate_files
-    from services.batch.evaluate.evaluation import write_evaluation
     from services.batch.runtime.context import RunContext
     from services.batch.runtime.progress import ConsoleProgress
-    from services.cli.evaluation_tables import evaluation_screen
 
     settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)
     only = system or []
@@ -81,12 +76,20 @@ def evaluate(
             where="--source, --generation, --train, --test, --split",
             hint="Give --source or --generation with any --split, or --train and --test alone.",
         )
-    write_evaluation(figures, evaluation)
-    out.print(evaluation_screen(evaluation))
-    out.print(f"All figures with their intervals: {figures}", highlight=False, soft_wrap=True)
+    _show(figures, evaluation)
     if report:
         for page in _write_reports(figures, evaluation, settings):
             out.print(f"The report: {page}", highlight=False, soft_wrap=True)
+
+
+def _show(figures: Path, evaluation: Evaluation) -> None:
+    """Write the figures and print them as tables."""
+    from services.batch.evaluate.evaluation import write_evaluation
+    from services.cli.evaluation_tables import evaluation_screen
+
+    write_evaluation(figures, evaluation)
+    out.print(evaluation_screen(evaluation))
+    out.print(f"All figures with their intervals: {figures}", highlight=False, soft_wrap=True)
 
 
 def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) -> list[Path]:

@@ -59,6 +59,10 @@ class TrialScores:
         for places in np.array_split(order, n_parts):
             yield ndcg_at(pipeline.rank(split.rows[places], K), split.relevant[places], K)
 
+    def all_of(self, split: Split, settings: Settings) -> NDArray[np.float64]:
+        """NDCG@10 of all test users, float64, (n,), in the order of `of`."""
+        return np.concatenate(list(self.of(split, settings)))
+
     def _factors_for(self, settings: CollaborativeSettings) -> Factors:
         key = content_id(settings.model_dump(mode="json", exclude={"list_length"}))
         if key not in self._factors:

@@ -55,24 +55,17 @@ def tune(
     Args:
         snapshot: the data.
         content_artifact: folder of its content artifact.
-        settings: as loaded, without tuned values: explicit settings are not searched.
+        settings: as loaded, without tuned values.
         budget: time and number of trials.
-        space: what is searched.
+        space: what is searched, without explicit settings.
         on_trial: called with each trial and the best value so far.
 
     Raises:
-        NightshelfError: everything that could be searched is set explicitly.
+        NightshelfError: all of it is set explicitly.
         ArtifactError: there are too few test users.
         ModelError: Optuna is not installed.
     """
-    left_out = [name for name in space if is_explicit(settings, name)]
-    searched = {name: one for name, one in space.items() if name not in left_out}
-    if not searched:
-        raise NightshelfError(
-            "Everything that could be tuned is set explicitly.",
-            where=", ".join(left_out),
-            hint="Unset what you want searched; the environment wins over what is tuned.",
-        )
+    searched = _searched(space, settings)
     known = tuning_split(snapshot, settings)
     now = with_tuned(settings)
     present = {name: value_of(now, name) for name in searched}
@@ -87,20 +80,29 @@ def tune(
             seed=budget.seed,
             on_trial=on_trial,
         )
-        before, after = (
-            np.concatenate(list(scores.of(known.check, _with(now, values)))) for values in (present, found.best)
-        )
+        before, after = (scores.all_of(known.check, _with(now, values)) for values in (present, found.best))
     return TuningRecord(
         created_at=datetime.now(UTC),
         minutes=budget.minutes,
         seed=budget.seed,
-        left_out=left_out,
+        left_out=[name for name in space if name not in searched],
         present=present,
         found=found.best,
         trials=found.trials,
-        **_data(snapshot, known),
-        **_check(settings, before, after, found.best),
+        **(_data(snapshot, known) | _check(settings, before, after, found.best)),
     )
+
+
+def _searched(space: Mapping[str, Range], settings: Settings) -> dict[str, Range]:
+    """The part of the space that is not set explicitly."""
+    searched = {name: one for name, one in space.items() if not is_explicit(settings, name)}
+    if not searched:
+        raise NightshelfError(
+            "Everything that could be tuned is set explicitly.",
+            where=", ".join(space),
+            hint="Unset what you want searched; the environment wins over what is tuned.",
+        )
+    return searched
 
 
 def _data(snapshot: Snapshot, known: TuningSplit) -> dict[str, Any]:

@@ -172,14 +172,16 @@ def test_a_search_that_found_nothing_says_so(report):
 
 def test_the_map_has_every_active_book_and_no_other(tmp_path):
     folder = content_artifact(tmp_path)
-    tribes = clusters_on_map(folder)
-    assert sum(tribe.n_books for tribe in tribes) == sum(len(tribe.points) for tribe in tribes) == N_BOOKS - 1
-    assert [tribe.n_books for tribe in tribes] == sorted((tribe.n_books for tribe in tribes), reverse=True)
-    assert all(0 <= place <= 1000 for tribe in tribes for point in tribe.points for place in point)
+    clusters = clusters_on_map(folder)
+    assert (
+        sum(cluster.n_books for cluster in clusters) == sum(len(cluster.points) for cluster in clusters) == N_BOOKS - 1
+    )
+    assert [cluster.n_books for cluster in clusters] == sorted((cluster.n_books for cluster in clusters), reverse=True)
+    assert all(0 <= place <= 1000 for cluster in clusters for point in cluster.points for place in point)
     positions = np.load(folder / "map.npy")
     positions[INACTIVE] = 1e6
     np.save(folder / "map.npy", positions)
-    assert clusters_on_map(folder) == tribes, "where an inactive book would lie moves nothing"
+    assert clusters_on_map(folder) == clusters, "where an inactive book would lie moves nothing"
 
 
 def test_text_and_attributes_are_escaped():
