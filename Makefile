@@ -14,7 +14,8 @@ export NIGHTSHELF_DATASETS ?= ../shared/data
 export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tune-goodbooks test check format bench bench-api bench-live bench-top-n bench-own-code bench-top-n-memory bench-nightly dag-steps quality-goodbooks quality-amazon quality-cold constraints pictures compose-test image-report clean test-fast docs coverage
+# Every target with a description is a command, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -90,6 +91,9 @@ bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct versio
 
 bench-live: $(VENV)/.dev ## a list folded in, and the reranker behind the blend
 	$(BENCH) benchmarks/live_parts.py
+
+bench-index: $(VENV)/.dev ## the index over descriptions against an exact one and a graph
+	$(BENCH) benchmarks/index_choice.py
 
 # Figures of docs/quality.md.
 AMAZON := $(NIGHTSHELF_DATASETS)/amazon-book-kgat

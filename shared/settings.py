@@ -54,7 +54,6 @@ class ContentSettings(Group):
     """The index over descriptions and the clusters."""
 
     exact_up_to: int = Field(50_000, ge=1, description="books up to which the index is exact (flat)")
-    min_recall: Share = 0.98
     clusters: int | None = Field(None, ge=2, description="number of clusters; by default sqrt(books), between 4 and 60")
     seed: int = 7
 

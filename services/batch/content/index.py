@@ -1,17 +1,11 @@
-"""The content artifact: vectors, their index, clusters and the 2-D map, as `shared.artifacts.content` describes the files.
+"""The content artifact, as `shared.artifacts.content` describes its files: vectors, index, neighbors, clusters and map.
 
-Up to `exact_up_to` books the index is exact. Beyond, exact, HNSW and IVF are built from the same vectors; the fastest
-for a single query on one thread that reaches `min_recall` is kept. Recall is that of the 100 nearest against the exact
-ones. The same input gives the same files, unless two kinds of index are so close that the clock decides between them.
+The size of the catalogue alone decides the kind of index, so the same input gives the same files.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import faiss
@@ -34,20 +28,9 @@ if TYPE_CHECKING:
 
 
 N_NEAREST = 100  # recall is measured over this many
-N_QUERIES = 500  # books drawn to measure recall and latency with
-HNSW_LINKS = 32
-HNSW_BUILD_BREADTH = 80
-HNSW_BREADTHS = (128, 192, 256, 384, 512, 768, 1024)
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenIndex:
-    """An index and what was measured of it: recall in [0, 1] and the median time of one query, in microseconds."""
-
-    index: faiss.Index
-    kind: str
-    recall: float
-    query_us: float | None
+N_QUERIES = 500  # books drawn to measure recall with
+CELLS_PER_ROOT = 4  # cells for each unit of sqrt(books)
+PROBED_SHARE = 4  # one in so many cells is searched
 
 
 def build_content(
@@ -70,7 +53,7 @@ def build_content(
         progress: told which stage is under way.
 
     Returns:
-        The kind of index, its recall and query time, and counts.
+        The kind of index, its recall, and counts.
 
     Raises:
         ArtifactError: the vectors do not belong to these books or are not usable.
@@ -79,8 +62,10 @@ def build_content(
         raise ArtifactError(f"{len(books)} books came with vectors of shape {vectors.shape}, or with NaN or infinity.")
     vectors = np.ascontiguousarray(vectors, np.float32)
     numbers = np.flatnonzero(books["active"].to_numpy(bool) & vectors.any(axis=1))
+    is_exact = len(numbers) <= settings.exact_up_to
     with bound_threads(threads), progress.task("Index, clusters and map", 3) as advance:
-        chosen = choose_index(vectors, numbers, settings)
+        index = build_index(vectors, numbers, settings)
+        recall = 1.0 if is_exact else measure_recall(index, vectors, numbers, settings.seed)
         advance(1)
         cluster_of = find_clusters(vectors, numbers, settings)
         clusters = name_clusters(cluster_of, books)
@@ -88,133 +73,68 @@ def build_content(
         positions = np.zeros((len(vectors), 2), np.float32)
         positions[numbers] = project(vectors, numbers, 2)
         advance(1)
-        save_content_neighbors(folder, chosen.index, vectors, books)
+        save_content_neighbors(folder, index, vectors, books)
     np.save(folder / "vectors.npy", vectors)
     np.save(folder / "cluster_of.npy", cluster_of)
     np.save(folder / "map.npy", positions)
     (folder / "clusters.json").write_bytes(orjson.dumps(clusters))
-    faiss.write_index(chosen.index, str(folder / "index.faiss"))
+    faiss.write_index(index, str(folder / "index.faiss"))
     return {
         "n_books": len(books),
         "n_indexed": len(numbers),
         "n_clusters": len(clusters),
         "dimensions": vectors.shape[1],
-        "index": chosen.kind,
-        "recall_at_100": round(chosen.recall, 4),
-        "query_us": None if chosen.query_us is None else round(chosen.query_us, 1),
+        "index": "exact" if is_exact else index_factory(len(numbers), settings.exact_up_to),
+        "recall_at_100": round(recall, 4),
     }
 
 
-def choose_index(vectors: NDArray[np.float32], numbers: NDArray[np.int64], settings: ContentSettings) -> ChosenIndex:
-    """The index over these books: exact up to `exact_up_to`, beyond that the fastest that reaches `min_recall`.
+def index_factory(n_books: int, exact_up_to: int) -> str:
+    """The FAISS factory string for this many books: exact, or 4·sqrt(n) cells beyond `exact_up_to`.
+
+    `benchmarks/index_choice.py` measures the second against an exact index and a graph.
+    """
+    return "IDMap2,Flat" if n_books <= exact_up_to else f"IVF{int(CELLS_PER_ROOT * n_books**0.5)},Flat"
+
+
+def build_index(vectors: NDArray[np.float32], item_index: NDArray[np.int64], settings: ContentSettings) -> faiss.Index:
+    """The index over these books, by inner product; labels are item indexes.
 
     Args:
         vectors: float32, (n_books, dim), unit rows.
-        numbers: int64, (n,), the book numbers to index, ascending; they become the labels.
-        settings: of the index.
+        item_index: int64, (n,), the books to index, ascending.
+        settings: the size up to which the index is exact, and the seed of the cells.
     """
-    wanted = vectors[numbers]
-    exact = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
-    exact.add_with_ids(wanted, numbers)
-    if len(numbers) <= settings.exact_up_to:
-        return ChosenIndex(exact, "exact", 1.0, None)
+    wanted = vectors[item_index]
+    factory = index_factory(len(item_index), settings.exact_up_to)
+    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+    if factory.startswith("IVF"):
+        index.cp.seed = settings.seed
+        index.cp.spherical = True
+        index.cp.min_points_per_centroid = 1
+        index.nprobe = max(1, index.nlist // PROBED_SHARE)
+        index.train(wanted)
+    index.add_with_ids(wanted, item_index)
+    return index
 
-    rows = np.random.default_rng(settings.seed).choice(len(numbers), min(N_QUERIES, len(numbers)), replace=False)
-    queries = wanted[np.sort(rows)]
-    truth = exact.search(queries, min(N_NEAREST, len(numbers)))[0]
-    candidates = [ChosenIndex(exact, "exact", 1.0, _query_us(exact, queries))]
-    for kind, build in (("hnsw", _build_hnsw), ("ivf", _build_ivf)):
-        index, recall = build(wanted, numbers, queries, truth, settings)
-        if recall >= settings.min_recall:
-            candidates.append(ChosenIndex(index, kind, recall, _query_us(index, queries)))
-    return min(candidates, key=lambda candidate: candidate.query_us or 0.0)
+
+def measure_recall(index: faiss.Index, vectors: NDArray[np.float32], item_index: NDArray[np.int64], seed: int) -> float:
+    """`recall_at_100` of an index over `N_QUERIES` of its books drawn at random; 1.0 for an index without books."""
+    if not len(item_index):
+        return 1.0
+    rows = np.random.default_rng(seed).choice(len(item_index), min(N_QUERIES, len(item_index)), replace=False)
+    queries, k = vectors[item_index[np.sort(rows)]], min(N_NEAREST, len(item_index))
+    exact = faiss.IndexFlatIP(vectors.shape[1])
+    exact.add(vectors[item_index])
+    return recall_at_100(index.search(queries, k)[0], exact.search(queries, k)[0])
 
 
 def recall_at_100(found: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    """Share of the true nearest that were found, books as near as the hundredth counting as true ones.
+    """Share of the true nearest that were found; books as near as the hundredth count as true ones.
 
     Args:
         found: similarities found, float32, (n_queries, k), distinct books; -inf or lower where fewer were found.
         truth: similarities of the exact k nearest, same shape, best first.
     """
-    farthest = truth[:, -1:] - 1e-6  # similarities are summed in another order by each kind of index
+    farthest = truth[:, -1:] - 1e-6  # each kind of index sums similarities in another order
     return float((found >= farthest).mean())
-
-
-def _build_hnsw(
-    vectors: NDArray[np.float32],
-    numbers: NDArray[np.int64],
-    queries: NDArray[np.float32],
-    truth: NDArray[np.float32],
-    settings: ContentSettings,
-) -> tuple[faiss.Index, float]:
-    """A graph index with the narrowest search that reaches `min_recall`, and the recall measured."""
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = HNSW_BUILD_BREADTH
-    index = faiss.IndexIDMap2(graph)
-    n_threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # several threads link the graph in an order that differs from run to run
-    try:
-        index.add_with_ids(vectors, numbers)
-    finally:
-        faiss.omp_set_num_threads(n_threads)
-
-    def measure(place: int) -> float:
-        graph.hnsw.efSearch = HNSW_BREADTHS[place]
-        return recall_at_100(index.search(queries, truth.shape[1])[0], truth)
-
-    return index, _least(measure, len(HNSW_BREADTHS) - 1, settings.min_recall)
-
-
-def _build_ivf(
-    vectors: NDArray[np.float32],
-    numbers: NDArray[np.int64],
-    queries: NDArray[np.float32],
-    truth: NDArray[np.float32],
-    settings: ContentSettings,
-) -> tuple[faiss.Index, float]:
-    """An index of 2·sqrt(n) cells that searches the fewest cells that reach `min_recall`, and the recall measured."""
-    n_cells = max(1, int(2 * len(vectors) ** 0.5))
-    centroids = faiss.IndexFlatIP(vectors.shape[1])
-    index = faiss.IndexIVFFlat(centroids, vectors.shape[1], n_cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed = settings.seed
-    index.cp.spherical = True
-    index.cp.min_points_per_centroid = 1
-    index.train(vectors)
-    index.add_with_ids(vectors, numbers)
-
-    def measure(place: int) -> float:
-        index.nprobe = place + 1
-        return recall_at_100(index.search(queries, truth.shape[1])[0], truth)
-
-    return index, _least(measure, n_cells - 1, settings.min_recall)
-
-
-def _least(measure: Callable[[int], float], highest: int, min_recall: float) -> float:
-    """Leave `measure` at the least place in 0..highest that reaches `min_recall`; return the recall there.
-
-    Recall grows with the place, so halving finds it; if no place reaches it, the highest is kept.
-    """
-    low, high = 0, highest
-    while low < high:
-        middle = (low + high) // 2
-        if measure(middle) >= min_recall:
-            high = middle
-        else:
-            low = middle + 1
-    return measure(low)
-
-
-def _query_us(index: faiss.Index, queries: NDArray[np.float32]) -> float:
-    """The median time of one query on one thread, as the API asks, in microseconds."""
-    n_threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        seconds = []
-        for query in queries[:, None]:
-            started = time.perf_counter()
-            index.search(query, N_NEAREST)
-            seconds.append(time.perf_counter() - started)
-    finally:
-        faiss.omp_set_num_threads(n_threads)
-    return median(seconds) * 1e6

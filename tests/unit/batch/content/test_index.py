@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.batch.content import index as content
-from services.batch.content.index import build_content, choose_index
+from services.batch.content.index import build_content, build_index, index_factory
 from services.batch.content.projection import project
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.content import Neighbours
@@ -127,63 +126,33 @@ def clustered():
     return vectors, np.flatnonzero(np.arange(3000) % 7)
 
 
-@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
-def test_recall_of_an_approximate_index_is_what_brute_force_finds(clustered, kind):
-    vectors, numbers = clustered
-    faiss.omp_set_num_threads(1)
-    queries = vectors[numbers[::9]]
-    similarity = queries @ vectors[numbers].T
-    truth = -np.sort(-similarity, axis=1)[:, :100]
-    build_index = {"hnsw": content._build_hnsw, "ivf": content._build_ivf}[kind]
-
-    index, said = build_index(vectors[numbers], numbers, queries, truth, ContentSettings(min_recall=0.9))
-
-    labels = index.search(queries, 100)[1]
-    true_labels = numbers[(-similarity).argsort(axis=1, kind="stable")[:, :100]]
-    found = np.mean([len(set(one) & set(other)) / 100 for one, other in zip(labels, true_labels, strict=True)])
-    assert found == pytest.approx(said, abs=1e-3)
-    assert said >= 0.9
-    if kind == "ivf":  # the fewest cells that do: searching one fewer must not be enough
-        assert said < 1.0
-        index.nprobe -= 1
-        assert content.recall_at_100(index.search(queries, 100)[0], truth) < 0.9
+def test_the_size_alone_decides_the_kind_of_index():
+    assert index_factory(50_000, 50_000) == "IDMap2,Flat"
+    assert index_factory(90_000, 50_000) == "IVF1200,Flat"
 
 
-def test_beyond_the_exact_size_the_index_reaches_the_recall_asked_for(tmp_path, clustered):
+def test_recall_beyond_the_exact_size_is_what_brute_force_finds(tmp_path, clustered):
     vectors, _ = clustered
 
-    metadata, neighbours = build(tmp_path / "artifact", vectors, make_books(3000), exact_up_to=2999, min_recall=0.95)
+    metadata, neighbours = build(tmp_path / "artifact", vectors, make_books(3000), exact_up_to=2999)
 
-    assert metadata["query_us"] > 0
     truth = (-(vectors @ vectors.T)).argsort(axis=1)[:, :101]
     rows = range(0, 3000, 30)
     found = np.mean(
         [len({number, *neighbours.neighbors(number)[0].tolist()} & set(truth[number])) / 101 for number in rows]
     )
-    assert found >= 0.93  # other queries than it was measured with
+    assert metadata["index"] == index_factory(3000, 2999)
+    assert metadata["recall_at_100"] == pytest.approx(found, abs=0.03)  # other queries than it was measured with
+    assert found > 0.95
     assert all(number not in neighbours.neighbors(number)[0] for number in rows)
 
 
-def test_when_no_approximate_index_is_good_enough_the_exact_one_is_kept(clustered, monkeypatch):
+def test_the_same_vectors_give_the_same_cells(clustered):
     vectors, numbers = clustered
-    monkeypatch.setattr(content, "_build_hnsw", lambda *_: (None, 0.979))
-    monkeypatch.setattr(content, "_build_ivf", lambda *_: (None, 0.5))
-
-    chosen = choose_index(vectors, numbers, ContentSettings(exact_up_to=100, min_recall=0.98))
-
-    assert (chosen.kind, chosen.recall) == ("exact", 1.0)
-
-
-def test_the_graph_is_the_same_however_many_threads_build_it(clustered):
-    vectors, numbers = clustered
-    wanted, serialized = vectors[numbers], []
-    for n_threads in (1, 2):
-        faiss.omp_set_num_threads(n_threads)
-        truth = wanted[:1] @ wanted[:1].T
-        index, _ = content._build_hnsw(wanted, numbers, wanted[:1], truth, ContentSettings())
-        serialized.append(faiss.serialize_index(index).tobytes())
-
-    assert serialized[0] == serialized[1]
+    one, other = (
+        faiss.serialize_index(build_index(vectors, numbers, ContentSettings(exact_up_to=100))).tobytes() for _ in "ab"
+    )
+    assert one == other
 
 
 def test_the_map_spans_the_plane_in_which_the_books_lie():
