@@ -6,7 +6,7 @@ The size of the catalogue alone decides the kind of index, so the same input giv
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -107,7 +107,7 @@ def build_index(vectors: NDArray[np.float32], item_index: NDArray[np.int64], set
     """
     wanted = vectors[item_index]
     factory = index_factory(len(item_index), settings.exact_up_to)
-    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
     if factory.startswith("IVF"):
         index.cp.seed = settings.seed
         index.cp.spherical = True
