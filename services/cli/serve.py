@@ -23,7 +23,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_LAST_REQUESTS_SECONDS = 10
+LAST_REQUESTS_SECONDS = 5  # a supervisor that sends SIGTERM usually sends SIGKILL ten seconds later
 
 
 def serve(
@@ -70,7 +70,7 @@ def refuse_busy_port(host: str, port: int) -> None:
 
 
 def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int, workers: int) -> None:
-    """Serve until SIGTERM or Ctrl-C; running requests are answered first."""
+    """Serve until SIGTERM or Ctrl-C; running requests are answered first, if that takes only a few seconds."""
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
@@ -87,7 +87,7 @@ def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int
         workers=workers,
         access_log=False,
         log_level="warning",
-        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+        timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
     )
     if workers == 1:
         server = uvicorn.Server(config)

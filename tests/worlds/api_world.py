@@ -22,6 +22,7 @@ from services.batch.night.nightly import run_night
 from services.batch.runtime.context import RunContext
 from services.batch.sources.demo.source import DemoSource
 from services.batch.sources.rejects import RejectLog
+from services.cli.serve import LAST_REQUESTS_SECONDS
 from shared.redis import connect_for_batch
 from shared.settings import Settings, load_settings
 
@@ -193,7 +194,14 @@ def serving(settings: Settings) -> Iterator[Api]:
     """Serve these settings from a thread, on a port of its own."""
     app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = _Announced(uvicorn.Config(app, log_level="error", lifespan="on", access_log=False))
+        config = uvicorn.Config(
+            app,
+            log_level="error",
+            lifespan="on",
+            access_log=False,
+            timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
+        )
+        server = _Announced(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         assert server.listening.wait(60), "the server did not start"
@@ -204,4 +212,4 @@ def serving(settings: Settings) -> Iterator[Api]:
         finally:
             server.should_exit = True
             thread.join(30)
-            assert not thread.is_alive()
+            assert not thread.is_alive(), "the server did not stop"

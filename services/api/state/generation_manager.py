@@ -102,6 +102,7 @@ class GenerationManager:
         self._refused: str | None = None
         self._retry_refused_at = 0.0
         self._follower: asyncio.Task[None] | None = None
+        self._stopping = False
 
     @property
     def ready(self) -> bool:
@@ -133,6 +134,7 @@ class GenerationManager:
 
     async def stop(self) -> None:
         """Stop following."""
+        self._stopping = True
         if self._follower is not None:
             self._follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -177,7 +179,7 @@ class GenerationManager:
             GENERATION_AGE.set(time.time() - self._served.generation.manifest.created_at.timestamp())
 
     async def _follow(self) -> None:
-        while True:
+        while not self._stopping:  # the client may lose a cancellation: `asyncio.wait_for` does before Python 3.12
             await asyncio.sleep(self._poll_seconds)
             try:
                 await self.refresh()

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -28,10 +29,12 @@ from tests.servers.server import (
     environment,
     eventually,
     free_port,
+    left_open,
     process_of,
     run_command,
     serving,
 )
+from tests.worlds import api_world
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +66,21 @@ def stop_under_load(server, data, sent):
 def test_a_stopped_server_answers_what_it_has_begun_and_takes_its_valkey_with_it(data, tmp_path, sent):
     with serving("--embedded", "--data-dir", data, log=tmp_path / "log") as server:
         stop_under_load(server, data, sent)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_stops_whatever_its_clients_leave_open(data, tmp_path, workers):
+    port = free_port()
+    options = ("--embedded", "--data-dir", data, "--workers", str(workers))
+    with serving(*options, log=tmp_path / "log", port=port) as server, left_open(port):
+        assert server.stop() == 0, server.log.read_text()
+    assert not answers(embedded_url(data))
+
+
+def test_so_does_a_server_in_a_thread_of_the_tests(valkey_url, prefix, tmp_path):
+    settings = load_settings(data_dir=tmp_path, redis_url=valkey_url, redis_prefix=prefix)
+    with ExitStack() as clients, api_world.serving(settings) as api:
+        clients.enter_context(left_open(api.address[1]))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
