@@ -78,3 +78,17 @@ def test_an_operator_key_that_will_not_do_is_refused_and_not_repeated(monkeypatc
     with pytest.raises(NightshelfError, match="NIGHTSHELF_PAGE__OPERATOR_KEY") as refused:
         load_settings()
     assert key not in str(refused.value)
+
+
+def test_an_operator_key_that_fits_in_a_header_is_taken(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_PAGE__OPERATOR_KEY", "long enough, in ASCII")
+    settings = load_settings()
+    assert settings.page.operator_key.get_secret_value() == "long enough, in ASCII"
+    assert "long enough" not in repr(settings)
+
+
+def test_a_reranker_leaves_a_past_to_learn_from(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_RERANKER__WINDOWS", "20")
+    monkeypatch.setenv("NIGHTSHELF_RERANKER__WINDOW_SHARE", "0.05")
+    with pytest.raises(NightshelfError, match="something must come before the first"):
+        load_settings()

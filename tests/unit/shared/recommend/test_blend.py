@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.recommend.blend import blend
+from shared.recommend.blend import _MOST_LISTS, _pool, blend
 
 N_BOOKS = 45
 NOTHING = (np.empty(0, np.int32), np.empty(0, np.float32))
@@ -189,3 +189,9 @@ def test_of_two_editions_the_better_is_returned():
     found = blend_one(as_list({2: 5, 8: 9, 1: 1}), as_list({2: 1, 3: 2}), works=works)
 
     assert found.numbers.tolist() == [8, 3, 1]
+
+
+@pytest.mark.parametrize("n_kinds", [0, _MOST_LISTS + 1])
+def test_too_many_kinds_of_lists_or_none_are_refused(n_kinds):
+    with pytest.raises(ValueError, match=f"not {n_kinds}"):
+        _pool([[NOTHING]] * n_kinds, 1)
