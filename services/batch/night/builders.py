@@ -71,9 +71,7 @@ def evaluation(night: NightInputs, folder_of: FolderOf, path: Path) -> Metadata:
     """How well the same settings predict the newest interactions of the snapshot, held out from training."""
     from services.batch.evaluate.nightly_evaluation import build_evaluation
 
-    return build_evaluation(
-        path, night.books, night.interactions, night.source, folder_of("content"), night.context
-    )
+    return build_evaluation(path, night.books, night.interactions, night.source, folder_of("content"), night.context)
 
 
 def reranker(night: NightInputs, folder_of: FolderOf, path: Path) -> Metadata:

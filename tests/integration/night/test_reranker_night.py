@@ -99,7 +99,7 @@ def test_readers_get_what_is_measured(ranked):
     assert [one.numbers.tolist() for one in found] != [one.numbers.tolist() for one in unranked]
 
 
-def test_whoever_weighs_the_lists_gets_the_order_of_the_blend(ranked):
+def test_a_request_with_a_weight_of_its_own_gets_the_order_of_the_blend(ranked):
     [found] = answers(ranked, READERS[:1], content_share=1.0)
     assert found.numbers.tolist() != answers(ranked, READERS[:1])[0].numbers.tolist()
     weights = blend_weights(with_content_share(ranked.settings.blend, 1.0), 9)
@@ -208,7 +208,7 @@ def test_nothing_is_ranked_that_could_not_be_measured(ranked):
     assert ranked.verified().reranker is None
 
 
-def test_a_part_that_went_missing_is_made_anew(ranked):
+def test_an_artifact_that_went_missing_is_built_again(ranked):
     artifact = artifact_folder(ranked.folder, "reranker", ranked.manifest.artifacts["reranker"])
     shutil.rmtree(artifact)
     assert ranked.night().generation_id == ranked.pointer

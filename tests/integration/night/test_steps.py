@@ -114,10 +114,10 @@ def test_what_cannot_be_done_is_said_in_plain_words(by_steps, processes):
     assert "The snapshot 0123456789abcdef cannot be read" in absent.errors
 
 
-# Everything anew
+# Rebuilds
 
 
-def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, run_of):
+def test_a_rebuild_builds_everything_again_and_the_next_night_reuses_it(by_steps, run_of):
     library = by_steps
     before = library.manifest
     run = run_of(library, "rebuild/manual__2026-03-29T03:00:00+00:00", fresh=True)
@@ -143,7 +143,7 @@ def test_a_rebuild_makes_everything_anew_and_the_next_night_reuses_it(by_steps, 
     assert set(folders(library.folder.artifacts)) == used | {f"evaluation-{manifest.evaluation}" for manifest in kept}
 
 
-def test_a_rebuild_of_the_same_name_makes_everything_anew_once_more(by_steps, run_of):
+def test_a_rebuild_of_the_same_name_builds_everything_again_once_more(by_steps, run_of):
     before = by_steps.manifest.artifacts["content"]
     made = {before}
     for _ in range(2):
