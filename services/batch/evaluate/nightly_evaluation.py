@@ -193,7 +193,7 @@ def _lists(
     factors = fit_factors(
         settings.collaborative, training.positives, training.histories, threads=n_threads, progress=progress
     )
-    neighbours = Neighbours.open(content_artifact, training.works)
+    neighbours = Neighbours.open(content_artifact, training.work_id)
     maker = candidate_generator(training, neighbours, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
     spread = popular_spread(training, neighbours.cluster_of)

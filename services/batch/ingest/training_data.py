@@ -25,7 +25,7 @@ class Training:
         interactions: training interactions, oldest first.
         user_state: which interactions count as seen and as positive.
         masked: what must not be recommended although nothing is known of it.
-        works: int32, (n_books,), the work each book is an edition of; by default as in the catalog artifact.
+        work_id: int32, (n_books,), the work each book is an edition of; by default as in the catalog artifact.
 
     Attributes:
         books, interactions, user_state: as given.
@@ -41,7 +41,7 @@ class Training:
         user_state: UserStateSettings,
         *,
         masked: UserItemFeedback | None = None,
-        works: NDArray[np.int32] | None = None,
+        work_id: NDArray[np.int32] | None = None,
     ) -> None:
         self.books = books
         self.interactions = interactions
@@ -50,7 +50,7 @@ class Training:
         self.users = self.feedback.users
         self.active: NDArray[np.bool_] = books["active"].to_numpy(bool)
         self._masked = masked
-        self._works = works
+        self._work_id = work_id
 
     @property
     def n_books(self) -> int:
@@ -80,10 +80,10 @@ class Training:
         return self.feedback.histories(self.n_books)
 
     @cached_property
-    def works(self) -> NDArray[np.int32]:
+    def work_id(self) -> NDArray[np.int32]:
         """int32, (n_books,): the work each book is an edition of."""
-        if self._works is not None:
-            return self._works
+        if self._work_id is not None:
+            return self._work_id
         return edition_groups(self.books["title"].tolist(), self.books["authors"].tolist())
 
     @cached_property

@@ -35,8 +35,8 @@ def read_given_split(training_file: Path, test_file: Path, user_state: UserState
     for column in ("authors", "genres"):
         books[column] = [[] for _ in book_ids]
     books[["average_rating", "n_ratings"]] = np.nan
-    works = np.arange(len(books), dtype=np.int32)
-    training = Training(books, training_rows, user_state, works=works)
+    work_id = np.arange(len(books), dtype=np.int32)
+    training = Training(books, training_rows, user_state, work_id=work_id)
     return held_out(f"{training_file.name} and {test_file.name}", training, test_rows)
 
 

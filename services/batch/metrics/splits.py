@@ -140,7 +140,7 @@ def split_cold_users(
     is_gone = np.isin(
         rows * whole.n_books + interactions.item_index, gone.rows * whole.n_books + gone.item_index.astype(np.int64)
     )
-    training = Training(whole.books, interactions.take(~is_gone), whole.user_state, masked=gone, works=whole.works)
+    training = Training(whole.books, interactions.take(~is_gone), whole.user_state, masked=gone, work_id=whole.work_id)
     now = training.rows_of(chosen.users)
     order = np.argsort(now)
     name = f"cold users, {'latest' if latest else 'first'} {n_known} of their past known"

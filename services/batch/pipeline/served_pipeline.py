@@ -82,7 +82,7 @@ class ServedPipeline:
                 self._maker.lists(self._nightly_lists(some), recents),
                 weights=[blend_weights(self._maker.settings, len(recent)) for recent in recents],
                 seen=seen,
-                works=self._training.works,
+                works=self._training.work_id,
                 limit=k if self._reranker is None else max(k, self._reranker.n_ranked),
             )
             if self._reranker is not None:
@@ -93,7 +93,7 @@ class ServedPipeline:
     def _filled(self, books: Blended, seen: NDArray[np.int32], k: int) -> Blended:
         if self._spread is None or len(books.numbers) == k:
             return books
-        return popularity_backfill(books, self._spread, self._training.works, seen, k)
+        return popularity_backfill(books, self._spread, self._training.work_id, seen, k)
 
     def _nightly_lists(self, rows: NDArray[np.int64]) -> list[Candidates]:
         if self._factors is None:
@@ -129,7 +129,7 @@ def candidate_generator(
 
     Args:
         training: what is known.
-        content: the content artifact, opened with the training part's `works`; `None` to do without it.
+        content: the content artifact, opened with the training part's `work_id`; `None` to do without it.
         settings: how item transitions are found and lists are made.
         only: the sources wanted.
         progress: told how far it is.
@@ -162,4 +162,4 @@ def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray
         cluster_of: int32, (n_books,), of the content artifact.
     """
     overall = rank_by_popularity(training.books, training.interactions, training.user_state).numbers[:N_OVERALL]
-    return popular_by_cluster(first_of_each_work(overall, training.works), cluster_of)
+    return popular_by_cluster(first_of_each_work(overall, training.work_id), cluster_of)

@@ -64,7 +64,7 @@ def build_reranker(
     """
     settings = context.settings
     training = Training(books, interactions, settings.user_state)
-    content = Neighbours.open(content_artifact, training.works)
+    content = Neighbours.open(content_artifact, training.work_id)
     with bound_threads(context.threads) as threads:
         reranker, n_examples = _learned(training, content, settings, threads=threads, progress=context.progress)
     if reranker is not None:
@@ -86,7 +86,7 @@ def train_reranker(
 
     Args:
         training: all that may be known.
-        content: the content artifact, opened with the training part's `works`.
+        content: the content artifact, opened with the training part's `work_id`.
         settings: of the lists, the blend and the reranker.
         threads: to learn with.
         progress: told how far it is.
@@ -159,7 +159,7 @@ def _examples(
         training.books,
         training.interactions.take(slice(begin)),
         training.user_state,
-        works=training.works,
+        work_id=training.work_id,
     )
     split = held_out("window", before, training.interactions.take(slice(begin, end))).sample(
         chosen.max_users, seed=chosen.seed

@@ -42,7 +42,7 @@ def sample_readers(
     users = _drawn(orjson.loads((artifact / "users.json").read_bytes()), settings.evaluation.seed)
     own = snapshot.interactions.of_users(users)
     catalog = generation.catalog
-    training = Training(snapshot.load_books(), own, settings.user_state, works=catalog.editions)
+    training = Training(snapshot.load_books(), own, settings.user_state, work_id=catalog.editions)
     rows = np.array([row for row in range(len(training.users)) if training.positives[row].nnz], np.int64)
     pipeline = ServedPipeline(
         training,

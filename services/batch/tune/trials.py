@@ -38,7 +38,7 @@ class TrialScores:
     def __init__(self, split: Split, content_artifact: Path, *, threads: int) -> None:
         self._training = split.training
         self._threads = threads
-        self._neighbours = Neighbours.open(content_artifact, split.training.works)
+        self._neighbours = Neighbours.open(content_artifact, split.training.work_id)
         self._spread = popular_spread(split.training, self._neighbours.cluster_of)
         self._factors: OrderedDict[str, Factors] = OrderedDict()
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None

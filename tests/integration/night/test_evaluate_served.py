@@ -46,7 +46,7 @@ def pipeline(odd_world, training):
     folder = DataFolder(settings.data_dir)
     content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).artifacts["content"])
     threads = n_threads(settings.batch.threads)
-    neighbours = Neighbours.open(content, training.works)
+    neighbours = Neighbours.open(content, training.work_id)
     return ServedPipeline(
         training,
         fit_factors(settings.collaborative, training.positives, training.histories, threads=threads, progress=SILENT),

@@ -64,7 +64,7 @@ class Served:
                 settings.collaborative, training.positives, training.histories, threads=threads, progress=progress
             )
         if "content" in wanted and self.content_artifact is not None:
-            neighbours = Neighbours.open(self.content_artifact, training.works)
+            neighbours = Neighbours.open(self.content_artifact, training.work_id)
         if self.only is None:
             no_clusters = np.full(training.n_books, -1, np.int32)
             spread = popular_spread(training, no_clusters if neighbours is None else neighbours.cluster_of)

@@ -96,7 +96,7 @@ def test_a_split_of_two_files(tmp_path):
     assert split.training.n_books == 5
     row = split.training.rows_of(["0"]).item()
     assert [ids[number] for number in split.training.recent_of(row, 2)] == ["12", "11"]
-    assert len(set(split.training.works.tolist())) == 5, "ids are no titles: no editions"
+    assert len(set(split.training.work_id.tolist())) == 5, "ids are no titles: no editions"
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path):
