@@ -13,6 +13,7 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,18 +79,7 @@ def differing_lists(
 
 def main() -> int:
     """Run the comparison and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (
-        ("users", 53_424),
-        ("books", 10_000),
-        ("rank", 64),
-        ("n", 100),
-        ("threads", 2),
-        ("repetitions", 5),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    wanted = parser.parse_args()
-
+    wanted = options()
     user_factors, item_factors, seen = made_up(wanted.users, wanted.books, wanted.rank, seed=7)
     recommender = Recommender(user_factors, item_factors, wanted.threads)
     users = np.arange(wanted.users)
@@ -112,10 +102,28 @@ def main() -> int:
     for library in threadpool_info():
         if library["user_api"] == "blas":
             print(f"BLAS: {library['prefix']} {library['version']}, kernel {library.get('architecture')}")
-    seconds: dict[str, list[float]] = {"top_n": [], "implicit": []}
-    processor_seconds: dict[str, list[float]] = {"top_n": [], "implicit": []}
-    for repetition in range(wanted.repetitions):
-        for name, run in (("top_n", ours), ("implicit", theirs)):
+    ratio = compare_times({"top_n": ours, "implicit": theirs}, wanted.repetitions)
+    sample = np.random.default_rng(1).choice(wanted.users, min(500, wanted.users), replace=False)
+    n_wrong = differing_lists(numbers, (user_factors, item_factors), seen, sample)
+    print(f"lists that differ from brute force: {n_wrong} of {len(sample)} sampled")
+    return int(n_wrong > 0 or ratio > TARGET)
+
+
+def options() -> argparse.Namespace:
+    """The sizes asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sizes = {"users": 53_424, "books": 10_000, "rank": 64, "n": 100, "threads": 2, "repetitions": 5}
+    for name, default in sizes.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
+
+
+def compare_times(runs: dict[str, Callable[[], None]], repetitions: int) -> float:
+    """Run both in turn and print the medians; returns the ratio of the wall times, ours to theirs."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    processor_seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for repetition in range(repetitions):
+        for name, run in runs.items():
             started, processor_started = time.perf_counter(), time.process_time()
             run()
             seconds[name].append(time.perf_counter() - started)
@@ -130,11 +138,7 @@ def main() -> int:
         f"processor time, for when others use the machine: top_n {of_processor['top_n']:.2f} s, "
         f"implicit {of_processor['implicit']:.2f} s, ratio {of_processor['top_n'] / of_processor['implicit']:.3f}"
     )
-
-    sample = np.random.default_rng(1).choice(wanted.users, min(500, wanted.users), replace=False)
-    n_wrong = differing_lists(numbers, (user_factors, item_factors), seen, sample)
-    print(f"lists that differ from brute force: {n_wrong} of {len(sample)} sampled")
-    return int(n_wrong > 0 or ratio > TARGET)
+    return ratio
 
 
 if __name__ == "__main__":

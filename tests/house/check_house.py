@@ -55,7 +55,7 @@ class Words:
     def read(cls, path: Path = WORDS_FILE) -> Words:
         """The table of the repository."""
         table = tomllib.loads(path.read_text())
-        return cls(table["words"], tuple(table["excused"]["paths"] + table["excused"]["deprecated_names"]))
+        return cls(table["words"], tuple(path for paths in table["excused"].values() for path in paths))
 
     def excuses(self, path: Path) -> bool:
         """Whether the file, relative to the repository, is excused or lies in an excused folder."""

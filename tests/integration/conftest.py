@@ -1,6 +1,6 @@
 """Small installations with nights behind them.
 
-Vectors are made once for all tests; every other step is run anew. What many tests begin with is made once for each
+Vectors are made once for all tests; every other step runs again. What many tests begin with is made once for each
 server and then copied, folder and keys.
 """
 

@@ -16,6 +16,7 @@ import pytest
 from services.batch.publish.rollback import rollback
 from services.batch.runtime.context import RunContext
 from shared.settings import load_settings
+from tests.servers.open_connections import left_open
 from tests.servers.server import (
     COMMAND,
     READER,
@@ -29,7 +30,6 @@ from tests.servers.server import (
     environment,
     eventually,
     free_port,
-    left_open,
     process_of,
     run_command,
     serving,
