@@ -33,8 +33,8 @@ class Catalog:
     _numbers: dict[str, int]
     _records: NDArray[np.uint8]
     _record_offsets: NDArray[np.int64]
-    _items: dict[int, str] = field(default_factory=dict)
-    _reasons: dict[int, str] = field(default_factory=dict)
+    _items: dict[int, tuple[orjson.Fragment, orjson.Fragment, orjson.Fragment]] = field(default_factory=dict)
+    _explanations: dict[int, orjson.Fragment] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> Catalog:
@@ -56,21 +56,22 @@ class Catalog:
         """Books ever numbered, inactive ones included: the length of every array over books."""
         return len(self.ids)
 
-    def item(self, number: int) -> str:
-        """`"book_id":…,"title":…,"authors":[…]`: JSON members without braces. Remembered: answers are made of these."""
+    def item(self, number: int) -> tuple[orjson.Fragment, orjson.Fragment, orjson.Fragment]:
+        """Id, title and authors as JSON values. Kept for each book asked for: answers are made of these."""
         item = self._items.get(number)
         if item is None:
-            members = {"book_id": self.ids[number], "title": self.titles[number], "authors": self.authors[number]}
-            item = self._items[number] = orjson.dumps(members).decode()[1:-1]
+            values = self.ids[number], self.titles[number], self.authors[number]
+            book_id, title, authors = (orjson.Fragment(orjson.dumps(value)) for value in values)
+            item = self._items[number] = book_id, title, authors
         return item
 
-    def reason(self, number: int) -> str:
-        """`{"book_id":…,"title":…}` as JSON. Remembered like `item`."""
-        reason = self._reasons.get(number)
-        if reason is None:
+    def explanation(self, number: int) -> orjson.Fragment:
+        """`{"book_id":…,"title":…}` as JSON. Kept like `item`."""
+        explanation = self._explanations.get(number)
+        if explanation is None:
             members = {"book_id": self.ids[number], "title": self.titles[number]}
-            reason = self._reasons[number] = orjson.dumps(members).decode()
-        return reason
+            explanation = self._explanations[number] = orjson.Fragment(orjson.dumps(members))
+        return explanation
 
     def find(self, book_id: str) -> int | None:
         """The book number of an id, `None` if no active book has it."""
