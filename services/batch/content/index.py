@@ -97,7 +97,7 @@ def index_factory(n_books: int, exact_up_to: int) -> str:
     return "IDMap2,Flat" if n_books <= exact_up_to else f"IVF{int(CELLS_PER_ROOT * n_books**0.5)},Flat"
 
 
-def build_index(vectors: NDArray[np.float32], item_index: NDArray[np.int64], settings: ContentSettings) -> faiss.Index:
+def build_index(vectors: NDArray[np.float32], item_index: NDArray[np.int64], settings: ContentSettings) -> Any:
     """The index over these books, by inner product; labels are item indexes.
 
     Args:
