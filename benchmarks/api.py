@@ -15,18 +15,21 @@ import sys
 import tempfile
 import time
 import urllib.request
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import redis
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from load import Load, run_load
 from services.batch.content.catalog import build_catalog
 from services.batch.content.index import build_content
+from services.batch.ingest.interactions import Interactions
 from services.batch.models.popularity import build_popularity
 from services.batch.publish.lists import write_lists
 from services.batch.publish.manifest import write_manifest
@@ -38,7 +41,7 @@ from shared.artifacts.generation import ArtifactKind, GenerationManifest
 from shared.keys import Keys
 from shared.layout import DataFolder
 from shared.publication import flip, verify_generation
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 
 N_BOOKS, N_USERS, HISTORY, LIST_LENGTH, DIMENSIONS, RANK = 10_000, 2_000, 100, 100, 384, 64
 CONNECTIONS, ROUNDS, SECONDS = 16, 5, 4.0
@@ -49,11 +52,19 @@ FACTORIES = {
 }
 
 
-def build_world(folder: DataFolder, client: redis.Redis) -> Path:
-    """Publish a generation, and the same content for the direct version; returns the content artifact."""
-    rng = np.random.default_rng(7)
-    settings = load_settings(data_dir=folder.root)
-    books = pd.DataFrame(
+@dataclass
+class World:
+    """Made-up readers: their books, oldest first, and the night's list of each."""
+
+    users: list[str]
+    history: NDArray[np.int64]
+    lists: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+def made_up_books() -> pd.DataFrame:
+    """The catalogue."""
+    return pd.DataFrame(
         {
             "book_id": [f"b{number}" for number in range(N_BOOKS)],
             "title": [f"The Book of {number} Nights" for number in range(N_BOOKS)],
@@ -69,34 +80,21 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
             "active": True,
         }
     )
+
+
+def build_world(folder: DataFolder, client: redis.Redis) -> Path:
+    """Publish a generation, and the same content for the direct version; returns the content artifact."""
+    rng = np.random.default_rng(7)
+    settings = load_settings(data_dir=folder.root)
+    books = made_up_books()
     vectors = rng.standard_normal((N_BOOKS, DIMENSIONS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    history = np.stack([rng.choice(N_BOOKS, HISTORY, replace=False) for _ in range(N_USERS)])
-    lists = np.stack([rng.choice(N_BOOKS, LIST_LENGTH, replace=False) for _ in range(N_USERS)]).astype(np.int32)
-    scores = -np.sort(-rng.random((N_USERS, LIST_LENGTH), dtype=np.float32), axis=1)
-    users = [f"user-{user}" for user in range(N_USERS)]
-    interactions = pd.DataFrame(
-        {
-            "user_id": np.repeat(users, HISTORY),
-            "book_number": history.ravel().astype(np.int32),
-            "kind": "rating",
-            "value": 5.0,
-            "time": np.arange(history.size, dtype=float),
-        }
+    world = World(
+        users=[f"user-{user}" for user in range(N_USERS)],
+        history=np.stack([rng.choice(N_BOOKS, HISTORY, replace=False) for _ in range(N_USERS)]),
+        lists=np.stack([rng.choice(N_BOOKS, LIST_LENGTH, replace=False) for _ in range(N_USERS)]).astype(np.int32),
+        scores=-np.sort(-rng.random((N_USERS, LIST_LENGTH), dtype=np.float32), axis=1),
     )
-
-    def collaborative(path: Path) -> dict[str, str | int | float | bool | None]:
-        for name in ("item_factors", "fold_in_factors"):
-            np.save(path / f"{name}.npy", rng.standard_normal((N_BOOKS, RANK)).astype(np.float32))
-        item_transitions = rng.integers(0, N_BOOKS, (N_BOOKS, 100), dtype=np.int32)
-        np.save(path / "item_transitions.numbers.npy", item_transitions)
-        np.save(path / "item_transitions.scores.npy", rng.random(item_transitions.shape, np.float32) + np.float32(0.01))
-        np.save(path / "lists.numbers.npy", lists)
-        np.save(path / "lists.scores.npy", scores)
-        (path / "users.json").write_text(json.dumps(users))
-        return {}
-
-    artifacts: dict[ArtifactKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
     build_artifact(folder, "catalog", "bench", lambda path: build_catalog(path, books))
     build_artifact(
         folder, "content", "bench",
@@ -104,32 +102,72 @@ def build_world(folder: DataFolder, client: redis.Redis) -> Path:
     )  # fmt: skip
     content = folder.artifacts / "content-bench"
     cluster_of = np.load(content / "cluster_of.npy")
+    interactions = interactions_of(world)
     build_artifact(
         folder, "popularity", "bench",
         lambda path: build_popularity(path, books, interactions, cluster_of, settings.user_state),
     )  # fmt: skip
-    build_artifact(folder, "collaborative", "bench", collaborative)
-    keys = Keys()
+    build_artifact(folder, "collaborative", "bench", lambda path: save_collaborative(path, world, rng))
     write_lists(RunContext(settings, client=client), folder.artifacts / "collaborative-bench")
+    write_user_state(client, Keys(), world)
+    (folder.root / "books.json").write_text(
+        json.dumps(books[["book_id", "title", "authors"]].to_dict(orient="records"))
+    )
+    publish(folder, client, settings)
+    return content
+
+
+def interactions_of(world: World) -> Interactions:
+    """Every book of every history, rated 5."""
+    table = {
+        "user_id": np.repeat(world.users, HISTORY),
+        "book_number": world.history.ravel().astype(np.int32),
+        "kind": "rating",
+        "value": 5.0,
+        "time": np.arange(world.history.size, dtype=float),
+    }
+    return Interactions.from_table(pd.DataFrame(table))
+
+
+def save_collaborative(
+    path: Path, world: World, rng: np.random.Generator
+) -> dict[str, str | int | float | bool | None]:
+    """Write the files of a collaborative artifact; factors and item transitions are random."""
+    for name in ("item_factors", "fold_in_factors"):
+        np.save(path / f"{name}.npy", rng.standard_normal((N_BOOKS, RANK)).astype(np.float32))
+    item_transitions = rng.integers(0, N_BOOKS, (N_BOOKS, 100), dtype=np.int32)
+    np.save(path / "item_transitions.numbers.npy", item_transitions)
+    np.save(path / "item_transitions.scores.npy", rng.random(item_transitions.shape, np.float32) + np.float32(0.01))
+    np.save(path / "lists.numbers.npy", world.lists)
+    np.save(path / "lists.scores.npy", world.scores)
+    (path / "users.json").write_text(json.dumps(world.users))
+    return {}
+
+
+def write_user_state(client: redis.Redis, keys: Keys, world: World) -> None:
+    """What either version reads of a user."""
     pipeline = client.pipeline(transaction=False)
-    for user, own, listed, listed_scores in zip(users, history.tolist(), lists.tolist(), scores.tolist(), strict=True):
+    rows = zip(world.users, world.history.tolist(), world.lists.tolist(), world.scores.tolist(), strict=True)
+    for user, own, listed, listed_scores in rows:
         pipeline.sadd(keys.seen(user), *own)
         pipeline.zadd(keys.recent(user), {number: place for place, number in enumerate(own)})
         pipeline.set(f"direct:cf:{user}", json.dumps(list(zip(listed, listed_scores, strict=True))))
         pipeline.rpush(f"direct:recent:{user}", *reversed(own))
         pipeline.sadd(f"direct:seen:{user}", *own)
     pipeline.execute()
-    (folder.root / "books.json").write_text(
-        json.dumps(books[["book_id", "title", "authors"]].to_dict(orient="records"))
-    )
+
+
+def publish(folder: DataFolder, client: redis.Redis, settings: Settings) -> None:
+    """Serve the artifacts named `bench`."""
+    artifacts: dict[ArtifactKind, str] = dict.fromkeys(("catalog", "content", "collaborative", "popularity"), "bench")
     manifest = GenerationManifest(
-        id="bench", created_at=datetime.now(UTC), artifacts=artifacts, snapshot="bench", source="bench", simulated_readers=True,
+        id="bench", created_at=datetime.now(UTC), artifacts=artifacts, snapshot="bench", source="bench",
+        simulated_readers=True,
         rating_scale="1-5", counts={"books": N_BOOKS, "users": N_USERS}, blend=settings.blend,
     )  # fmt: skip
     write_manifest(folder, manifest)
-    verify_generation(client, keys, folder, "bench")
-    flip(client, keys, folder, expected=None, to="bench")
-    return content
+    verify_generation(client, Keys(), folder, "bench")
+    flip(client, Keys(), folder, expected=None, to="bench")
 
 
 def free_port() -> int:

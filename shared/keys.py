@@ -39,7 +39,7 @@ class Keys:
         return f"{self.prefix}:event:{event_id}"
 
     def collaborative_list(self, artifact_id: str, user_id: str) -> str:
-        """String: a packed list (`shared.recommend.codec`). Written by publish; unlinked by collect with its artifact."""
+        """String: a packed list (`shared.recommend.codec`). Written by publish, removed with its artifact."""
         return f"{self.collaborative_prefix(artifact_id)}{{{user_id}}}"
 
     def collaborative_prefix(self, artifact_id: str) -> str:

@@ -1,8 +1,8 @@
 """Item transitions and trending books, opened for serving; both are in the collaborative artifact.
 
 `item_transitions` is a table of `shared.recommend.neighbor_table`: for each book, what its readers went on to read (see
-`services.batch.models.item_transitions`). It may be older than the catalogue and then has fewer rows. Trending books are
-the same for every user (`services.batch.models.trending`).
+`services.batch.models.item_transitions`). It has fewer rows than the catalogue if it is older. Trending books are the
+same for every user (`services.batch.models.trending`).
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ CANDIDATE_SOURCES = (
     "trending",
 )  # the lists that are blended, in this order everywhere
 
-_MOST_USERS = 512
-_MOST_LISTS = 8
+_MAX_USERS = 512
+_MAX_LISTS = 8
 _NUMBER_BITS, _LIST_BITS, _SCORE_BITS, _POSITION_BITS = 29, 3, 30, 22
 _NUMBER, _LIST, _POSITION = ((1 << bits) - 1 for bits in (_NUMBER_BITS, _LIST_BITS, _POSITION_BITS))
 _ONE = np.int64(np.float32(1).view(np.int32))
@@ -64,37 +64,48 @@ def blend(
     works: NDArray[np.int32],
     limit: int,
 ) -> list[Blended]:
-    """Blend the lists of each of several users: min-max each, weighted mean, drop seen works, cut.
+    """Blend the lists of several users: min-max each list, take the weighted mean, drop seen works, cut.
 
-    A book that a list lacks scores 0 there. Weights count relative to each other, among the lists that have anything;
-    one list alone counts fully, and so do lists that all weigh 0. The result does not change when the scores of one
-    list are scaled or shifted. Ties go by book number. Users do not influence each other; they are taken together
-    because that is what makes it fast.
+    A book that a list lacks scores 0 there. Weights are relative to each other, among the lists that are not empty; if
+    those all weigh 0 they weigh the same. Scaling or shifting the scores of one list changes nothing. Ties go by item
+    index. Users do not influence each other: a batch is only faster.
 
     Args:
-        lists: from one to eight kinds of lists; of each, for every user, distinct book numbers and scores.
-        weights: of each kind, at least 0: (n_lists,), or (n_users, n_lists) for users who are treated differently.
-        seen: for each user int32 book numbers never to return, nor other editions of them; any order, unknown ones are
-            no matter.
-        works: int32, (n_books,), for each book number the work it is an edition of; one edition of a work is returned.
-        limit: how many to return at most for each user.
+        lists: one to eight candidate sources; each has, for every user, distinct item indexes and scores.
+        weights: at least 0, (n_lists,) for all users or (n_users, n_lists).
+        seen: for each user int32 item indexes to leave out with all their editions; unknown indexes are ignored.
+        works: int32, (n_books,), the work of each book; one edition of a work is returned.
+        limit: maximum number of books for each user.
     """
     n_lists, n_users = len(lists), len(seen)
     of_users = np.broadcast_to(np.asarray(weights, np.float32), (n_users, n_lists))
-    if n_users > _MOST_USERS:
-        half = n_users // 2
-        return [
-            one
-            for part in (slice(None, half), slice(half, None))
-            for one in blend(
-                [kind[part] for kind in lists], weights=of_users[part], seen=seen[part], works=works, limit=limit
-            )
-        ]
+    return [
+        blended
+        for start in range(0, n_users, _MAX_USERS)
+        for blended in _blend_together(
+            [source[start : start + _MAX_USERS] for source in lists],
+            of_users[start : start + _MAX_USERS],
+            seen[start : start + _MAX_USERS],
+            works,
+            limit,
+        )
+    ]
+
+
+def _blend_together(
+    lists: list[Sequence[Candidates]],
+    of_users: NDArray[np.float32],
+    seen: Sequence[NDArray[np.int32]],
+    works: NDArray[np.int32],
+    limit: int,
+) -> list[Blended]:
+    """`blend` for at most `_MAX_USERS` users, whose keys fit into 64 bits."""
+    n_lists, n_users = len(lists), len(seen)
     pool = _pool(lists, n_users)
     scores = np.zeros(len(pool.number), np.float32)
     relative = _relative(of_users, pool.has)
     filled = np.flatnonzero(pool.has.any(axis=0)).tolist()
-    for place in filled:  # in the order of the lists, whoever else is in the batch
+    for place in filled:  # in the order of the lists, so that other users of the batch change nothing
         row, column = pool.rows[place], pool.entries[place]
         scores[row] += pool.scaled[column] * relative[pool.user[row], place]
 
@@ -132,8 +143,8 @@ class _Pool:
 
 
 def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
-    if not 1 <= len(lists) <= _MOST_LISTS:
-        raise ValueError(f"From one to {_MOST_LISTS} kinds of lists are blended, not {len(lists)}.")
+    if not 1 <= len(lists) <= _MAX_LISTS:
+        raise ValueError(f"From one to {_MAX_LISTS} kinds of lists are blended, not {len(lists)}.")
     all_lists = [one for kind in lists for one in kind]
     lengths = np.array([len(numbers) for numbers, _ in all_lists])
     list_of = np.repeat(np.arange(len(all_lists)), lengths)

@@ -1,8 +1,8 @@
 """Books next to a book, as two arrays that the night writes, and the candidates that follow from recent books.
 
 Content, item transitions and same series or author are such tables. Files of a table in its artifact:
-`<name>.numbers.npy`, int32, (n_books, n), item indexes, best first, padded with -1, and `<name>.scores.npy`, float32, the
-same shape, padded with 0.
+`<name>.numbers.npy`, int32, (n_books, n), item indexes, best first, padded with -1, and `<name>.scores.npy`, float32,
+the same shape, padded with 0.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class NeighborTable:
     """The neighbors of each book. Safe to share between threads.
 
     Args:
-        rows: item indexes, int32, (n_books, n), best first, ties by item index, padded with -1; and scores, float32, the
-            same shape. A book is not in its own row.
+        rows: item indexes, int32, (n_books, n), best first, ties by item index, padded with -1; and scores, float32,
+            the same shape. A book is not in its own row.
         name: of the cache of candidates.
         max_cached: lists of candidates kept.
     """

@@ -1,4 +1,4 @@
-"""What fills a list that came out too short, or stands in where nothing is known: popular books, spread over clusters."""
+"""Popular books, spread over clusters: they fill a list that is too short, and make the list of an unknown user."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""The optional reranker behind the blend: the first books of a blended list, put into a learned order.
+"""The optional reranker: a learned order of the first books of a blended list.
 
-Boosted trees (LightGBM; Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NIPS 2017) say how
-likely someone is to like a book from what each list says of it, how popular it is and since when, and what the reader
-has of its author and its series. Of a book that nobody has liked yet they cannot have learned anything: such a book
-keeps the place it has in the blend. `services.batch.pipeline.train_reranker` learns them; evaluation and serving rank here.
+Boosted trees (LightGBM; Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NIPS 2017) predict
+how likely a user is to like a book, from its score in each list, its popularity and age, and what the user has of its
+author and series. A book without a like keeps its place in the blend. `services.batch.pipeline.train_reranker` trains
+them; evaluation and serving rank here.
 
-Files, in the reranker artifact: `model.txt`, as LightGBM writes it, absent where there was too little to learn from;
-`metadata.npy`, float32, (n_books, 6), see `BOOK_METADATA`; `groups.npy`, int32, (n_books, 2), which books share their first
-author, and which a series; -1 for none. The artifact may be older than the catalogue: of newer books nothing is known.
+Files, in the reranker artifact: `model.txt`, as LightGBM writes it, absent if there was too little data;
+`metadata.npy`, float32, (n_books, 6), see `BOOK_METADATA`; `groups.npy`, int32, (n_books, 2), the first author and the
+series as numbers, -1 for none. The artifact may be older than the catalogue and then lacks its newest books.
 """
 
 from __future__ import annotations

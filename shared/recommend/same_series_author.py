@@ -1,7 +1,7 @@
 """Same series or author: the other volumes of a book's series and the other books of its authors.
 
-The only table that has a row for a book on the day it arrives, described or not. A later volume of the series scores one
-over its distance, an earlier one 0.2, another book of an author 0.1.
+The only table that has a row for a book on the day it arrives, described or not. A later volume of the series scores
+one over its distance, an earlier one 0.2, another book of an author 0.1.
 """
 
 from __future__ import annotations

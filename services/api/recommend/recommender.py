@@ -155,7 +155,7 @@ class Recommender:
         generation = served.generation
         settings = with_content_share(generation.manifest.blend, content_share)
         n_recent = max_recent_books(settings)
-        reranker = generation.reranker if content_share is None else None  # whoever weighs the lists wants that order
+        reranker = generation.reranker if content_share is None else None  # own weights ask for the order of the blend
         lists = _lists(generation, states)
         seen = [
             await self._seen_of(user, lists, row, served) if state.seen is None else state.seen

@@ -46,14 +46,11 @@ def build_content(
 
     Args:
         folder: an empty folder.
-        vectors: float32, (n_books, dim), unit rows; zero where a book is inactive or has no text at all.
-        books: the snapshot's books, row i is book number i.
+        vectors: float32, (n_books, dim), unit rows; zero for a book that is inactive or has no text.
+        books: the snapshot's books; row i is item index i.
         settings: of the index and the clusters.
         threads: of the processor; `None` for all.
-        progress: told which stage is under way.
-
-    Returns:
-        The kind of index, its recall, and counts.
+        progress: shows the stage.
 
     Raises:
         ArtifactError: the vectors do not belong to these books or are not usable.

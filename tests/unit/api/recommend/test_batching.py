@@ -24,7 +24,7 @@ def test_questions_of_one_turn_are_answered_together_in_order():
     assert batches == [list(range(10))]
 
 
-def test_whoever_comes_while_batches_are_under_way_waits_for_the_next():
+def test_a_request_during_a_running_batch_waits_for_the_next():
     batches = []
 
     async def main():

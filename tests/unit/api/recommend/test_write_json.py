@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import orjson
 import pytest
+from services.api.schemas.answers import RecommendationAnswer
 
 from services.api.recommend.recommender import Recommended, write_json
-from services.api.schemas.answers import RecommendationAnswer
 from shared.artifacts.catalog import Catalog
 from shared.recommend.blend import Blended
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.recommend.blend import _MOST_LISTS, _pool, blend
+from shared.recommend.blend import _MAX_LISTS, _pool, blend
 
 N_BOOKS = 45
 NOTHING = (np.empty(0, np.int32), np.empty(0, np.float32))
@@ -191,7 +191,7 @@ def test_of_two_editions_the_better_is_returned():
     assert found.numbers.tolist() == [8, 3, 1]
 
 
-@pytest.mark.parametrize("n_kinds", [0, _MOST_LISTS + 1])
+@pytest.mark.parametrize("n_kinds", [0, _MAX_LISTS + 1])
 def test_too_many_kinds_of_lists_or_none_are_refused(n_kinds):
     with pytest.raises(ValueError, match=f"not {n_kinds}"):
         _pool([[NOTHING]] * n_kinds, 1)

@@ -1,4 +1,4 @@
-"""Fold-in: whoever the night did not know gets the list that it would have made."""
+"""Fold-in: a user whom the night did not know gets the list it would have made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Same series or author: the next volume first, then other volumes, then other books of the author; inactive books never."""
+"""Same series or author: the next volume first, then other volumes, then the author's other books; no inactive one."""
 
 from __future__ import annotations
 
