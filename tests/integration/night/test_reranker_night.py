@@ -111,7 +111,7 @@ def test_a_night_measures_it_beside_the_blend(ranked):
     artifact = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     metadata = SplitResult.model_validate_json((artifact / "split.json").read_bytes())
     assert {"served", "served-blend"} <= metadata.systems.keys()
-    assert "reranker_trees" in metadata.systems["served"].settings
+    assert "ranker_trees" in metadata.systems["served"].settings
     assert metadata.systems["served"].figures != metadata.systems["served-blend"].figures
 
 
@@ -195,7 +195,7 @@ def test_a_ranker_that_is_worse_than_its_blend_is_neither_served_nor_measured(ra
     artifact = artifact_folder(ranked.folder, "evaluation", ranked.manifest.evaluation)
     metadata = SplitResult.model_validate_json((artifact / "split.json").read_bytes())
     assert "served-blend" not in metadata.systems
-    assert "reranker_trees" not in metadata.systems["served"].settings
+    assert "ranker_trees" not in metadata.systems["served"].settings
 
 
 def test_nothing_is_ranked_that_could_not_be_measured(ranked):
