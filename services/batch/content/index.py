@@ -42,7 +42,7 @@ def build_content(
     threads: int | None,
     progress: Progress,
 ) -> Metadata:
-    """Write the content artifact's files into `folder`.
+    """Write the content artifact's files.
 
     Args:
         folder: an empty folder.
@@ -53,7 +53,7 @@ def build_content(
         progress: shows the stage.
 
     Raises:
-        ArtifactError: the vectors do not belong to these books or are not usable.
+        ArtifactError: the vectors do not belong to these books, or are not finite.
     """
     if vectors.shape[:-1] != (len(books),) or not np.isfinite(vectors).all():
         raise ArtifactError(f"{len(books)} books came with vectors of shape {vectors.shape}, or with NaN or infinity.")
@@ -71,9 +71,8 @@ def build_content(
         positions[numbers] = project(vectors, numbers, 2)
         advance(1)
         save_content_neighbors(folder, index, vectors, books)
-    np.save(folder / "vectors.npy", vectors)
-    np.save(folder / "cluster_of.npy", cluster_of)
-    np.save(folder / "map.npy", positions)
+    for name, array in (("vectors", vectors), ("cluster_of", cluster_of), ("map", positions)):
+        np.save(folder / f"{name}.npy", array)
     (folder / "clusters.json").write_bytes(orjson.dumps(clusters))
     faiss.write_index(index, str(folder / "index.faiss"))
     return {

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import orjson
 import pytest
-from services.api.schemas.answers import RecommendationAnswer
 
 from services.api.recommend.recommender import Recommended, write_json
+from services.api.schemas.deprecated import SOURCE_FIELDS
+from services.api.schemas.recommendations import RecommendationAnswer
 from shared.artifacts.catalog import Catalog
 from shared.recommend.blend import Blended
 
@@ -43,7 +44,7 @@ def test_an_explained_answer_fits_its_schema(recommended):
         "title": "Back\\slash",
         "authors": [],
         "score": 0.9877,
-        "sources": {"collaborative": 0.1235, "content": 1.0, "companions": None, "kin": 0.0, "trend": 0.5},
+        "sources": dict(zip(SOURCE_FIELDS, (0.1235, 1.0, None, 0.0, 0.5), strict=True)),
         "because": {"book_id": "a", "title": "Ünder"},
     }
     assert answer["items"][1]["because"] is None

@@ -41,7 +41,7 @@ def checkerboard():
 
 def test_the_one_missing_book_of_ones_kind_is_the_best_unseen_one(factorize):
     positives, answers = checkerboard()
-    factors = factorize(positives)
+    factors = factorize(positives, rank=2)  # one factor for each kind; more would learn which books are missing
     scores = factors.user_factors @ factors.item_factors.T
     scores[positives > 0] = -np.inf
     assert scores.argmax(axis=1).tolist() == answers.tolist()
