@@ -10,7 +10,7 @@ import structlog
 
 
 def configure_logging(
-    log_format: Literal["console", "json"] = "console", at_least: Literal["info", "warning"] = "info"
+    log_format: Literal["console", "json"] = "console", min_level: Literal["info", "warning"] = "info"
 ) -> None:
     """Set up logging for a process, once, at its start. Everything goes to stderr; stdout belongs to the command."""
     renderer: Any = (
@@ -26,7 +26,7 @@ def configure_logging(
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if at_least == "info" else logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if min_level == "info" else logging.WARNING),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # looked up at each message: tests replace it
         cache_logger_on_first_use=False,
     )

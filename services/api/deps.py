@@ -109,7 +109,7 @@ async def get_state(request: Request) -> State:
 
 async def get_serving(state: Annotated[State, Depends(get_state)]) -> ServingState:
     """The generation that serves this request."""
-    return state.live.pin()
+    return state.live.current()
 
 
 async def json_only(request: Request) -> None:

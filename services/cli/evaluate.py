@@ -85,10 +85,10 @@ def evaluate(
 def _show(figures: Path, evaluation: Evaluation) -> None:
     """Write the figures and print them as tables."""
     from services.batch.evaluate.evaluation import write_evaluation
-    from services.cli.evaluation_tables import evaluation_screen
+    from services.cli.evaluation_tables import evaluation_table
 
     write_evaluation(figures, evaluation)
-    out.print(evaluation_screen(evaluation))
+    out.print(evaluation_table(evaluation))
     out.print(f"All figures with their intervals: {figures}", highlight=False, soft_wrap=True)
 
 

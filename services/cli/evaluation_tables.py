@@ -24,7 +24,7 @@ _LISTS = (
 )
 
 
-def evaluation_screen(evaluation: Evaluation) -> RenderableType:
+def evaluation_table(evaluation: Evaluation) -> RenderableType:
     """Accuracy, properties of the lists, and notes of each split."""
     pieces: list[RenderableType] = []
     if evaluation.simulated_readers:

@@ -54,7 +54,7 @@ def settings_for(data_dir: Path | None) -> Settings:
         NightshelfError: a setting is invalid.
     """
     settings = load_settings(data_dir=data_dir)
-    configure_logging(settings.log_format, at_least="warning")
+    configure_logging(settings.log_format, min_level="warning")
     return settings
 
 

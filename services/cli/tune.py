@@ -30,7 +30,7 @@ def tune(
 ) -> None:
     """Search for better settings on the latest data; the next night uses them if they are clearly better."""
     from services.batch.tune.record import read_record
-    from services.cli.tuning_tables import tuning_screen
+    from services.cli.tuning_tables import tuning_table
 
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
@@ -43,13 +43,13 @@ def tune(
         if record is None:
             out.print("Nothing has been tuned: nights use the defaults and what is set explicitly.")
         else:
-            out.print(tuning_screen(record))
+            out.print(tuning_table(record))
     else:
         from services.batch.tune.tune import Budget
 
         record = _searched(folder, settings, Budget(minutes, trials, seed))
         _write(folder, settings, record)
-        out.print(tuning_screen(record))
+        out.print(tuning_table(record))
 
 
 def _searched(folder: DataFolder, settings: Settings, budget: Budget) -> TuningRecord:

@@ -33,7 +33,7 @@ def showing_trials(console: Console, seconds: float) -> Iterator[Callable[[Trial
         yield on_trial
 
 
-def tuning_screen(record: TuningRecord) -> RenderableType:
+def tuning_table(record: TuningRecord) -> RenderableType:
     """NDCG before and after, and the settings that nights use from now on."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("Setting", "before", "found", "tuned now"):

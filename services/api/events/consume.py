@@ -140,7 +140,7 @@ class _Consumption:
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> list[Refused]:
         """Store the valid events in Redis; returns the refused ones."""
-        catalog = self._live.pin().generation.catalog
+        catalog = self._live.current().generation.catalog
         accepted: list[AcceptedEvent] = []
         refused: list[Refused] = []
         for record in records:

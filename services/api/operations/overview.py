@@ -18,7 +18,7 @@ from shared.settings import Settings
 async def overview(settings: Settings, live: GenerationManager, store: Store) -> OperationsAnswer:
     """Gather it; also without Redis and before the first night. Files are read off the event loop."""
     folder = DataFolder(settings.data_dir)
-    served = live.pin().generation.manifest if live.ready else None
+    served = live.current().generation.manifest if live.ready else None
     served_id = served.id if served else None
     try:
         ids = await store.history()

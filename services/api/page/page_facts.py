@@ -22,7 +22,7 @@ def content_policy(settings: Settings) -> str:
 
 async def page_facts(settings: Settings, live: GenerationManager, store: Store) -> PageFacts:
     """Gather the facts; also without Redis and before the first night."""
-    generation = live.pin().generation if live.ready else None
+    generation = live.current().generation if live.ready else None
     manifest = generation.manifest if generation else None
     blend = manifest.blend if manifest else BlendSettings()
     return PageFacts(

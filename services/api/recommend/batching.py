@@ -13,27 +13,27 @@ Answer = TypeVar("Answer")
 class Batcher(Generic[Question, Answer]):
     """Collects questions while a batch is under way, then answers them together.
 
-    A question asked when nothing is under way leaves at the end of this turn of the event loop: it waits for nobody.
+    A question asked while no batch runs leaves at the end of this turn of the event loop.
     Used from one event loop only.
 
     Args:
         answer_all: answers many questions at once, in their order; an error it raises reaches everyone in the batch.
-        most: questions in one batch.
-        most_under_way: batches under way at once, so that one waits for the network while another is worked on.
+        max_batch: questions in one batch.
+        max_running: batches at once; one can wait for the network while another is worked on.
     """
 
     def __init__(
         self,
         answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
         *,
-        most: int = 64,
-        most_under_way: int = 2,
+        max_batch: int = 64,
+        max_running: int = 2,
     ) -> None:
         self._answer_all = answer_all
-        self._most = most
-        self._most_under_way = most_under_way
+        self._max_batch = max_batch
+        self._max_running = max_running
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
     def ask(self, question: Question) -> asyncio.Future[Answer]:
@@ -48,14 +48,14 @@ class Batcher(Generic[Question, Answer]):
 
     def _depart(self) -> None:
         self._scheduled = False
-        while self._waiting and len(self._under_way) < self._most_under_way:
-            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        while self._waiting and len(self._running) < self._max_running:
+            batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
             task = asyncio.get_running_loop().create_task(self._answer(batch))
-            self._under_way.add(task)
+            self._running.add(task)
             task.add_done_callback(self._arrived)
 
     def _arrived(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        self._running.discard(task)
         self._depart()
 
     async def _answer(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:

@@ -1,4 +1,4 @@
-"""One recommendation: pin the generation, gather the lists, blend, explain, and write the answer straight to bytes."""
+"""One recommendation: gather the lists of the current generation, blend, explain, and write the answer to bytes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Recommender:
     async def _recommend_group(
         self, questions: Sequence[tuple[str, int, bool]], content_share: float | None
     ) -> list[Recommended]:
-        served = self._live.pin()
+        served = self._live.current()
         generation = served.generation
         if self._cached_generation != generation.id:
             self._cache.clear()
@@ -188,7 +188,7 @@ class Recommender:
     async def _seen_of(
         self, user_id: str, lists: Sequence[Sequence[Candidates]], row: int, served: ServingState
     ) -> NDArray[np.int32]:
-        """Of a history too long to fetch: which editions of the candidates are in it."""
+        """Seen candidates of a user whose history exceeds LONGEST_SEEN, with all their editions."""
         works = served.generation.catalog.editions
         candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread])
         editions = np.isin(works, works[candidates]).nonzero()[0].astype(np.int32)
@@ -211,7 +211,7 @@ def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequenc
 
 
 def _is_outweighed(generation: Generation, state: UserState) -> bool:
-    """Whether the nightly list is missing, or what was liked since then has too much weight to leave it out."""
+    """Whether to replace the nightly list: it is missing, or the books liked since then have too much weight."""
     if not len(state.recent):
         return False
     if not len(state.collaborative[0]):
@@ -223,12 +223,12 @@ def _is_outweighed(generation: Generation, state: UserState) -> bool:
 
 
 def _known_seen(state: UserState) -> NDArray[np.int32]:
-    """What is known to be seen before candidates are looked up in a history too long to fetch."""
+    """Seen books; only the recent ones of a history that exceeds LONGEST_SEEN."""
     return state.recent if state.seen is None else state.seen
 
 
 def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
-    """Which lists there were: readers' ways are `collaborative`, what is known of the books themselves `content`."""
+    """`collaborative` if a list comes from readers, `content` if one comes from the books, `hybrid` for both."""
     collaborative, content, item_transitions, same_series_author, _ = lists
     return [
         ("hybrid" if len(described[0]) or len(related[0]) else "collaborative")
@@ -248,7 +248,7 @@ def _filled(
     seen: NDArray[np.int32],
     limit: int,
 ) -> Recommended:
-    """A list that came out too short, filled up with popular books; an empty one is popular altogether."""
+    """Fill a list that is too short with popular books; an empty one becomes popular."""
     if not len(items.numbers):
         return _popular(served, seen, limit, degraded=False)
     filled = popularity_backfill(items, served.spread, served.generation.catalog.editions, seen, limit)

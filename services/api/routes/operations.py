@@ -73,4 +73,4 @@ async def rollback_generation(
         raise HTTPException(HTTPStatus.FORBIDDEN, "The operator key is wrong.")
     await asyncio.to_thread(roll_back, state.settings, state.store.url, expected=body.expected, to=body.to)
     await state.live.refresh()
-    return RollbackAnswer(served=state.live.pin().generation.id)
+    return RollbackAnswer(served=state.live.current().generation.id)

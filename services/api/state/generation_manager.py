@@ -1,9 +1,9 @@
 """The generation being served, and its replacement while requests run.
 
-The published pointer is polled. A new generation is opened, verified and warmed in a thread, then one reference is
-swapped; requests already under way keep the one they pinned. One that fails to load is logged and counted while the old
-one keeps serving; it is tried again when the pointer moves, and from time to time in case its files were mended or had
-not all arrived.
+The manager polls the published pointer. It opens and verifies a new generation in a thread, then swaps one
+reference; running requests keep the generation they started with. A generation that fails to load is logged and
+counted, and the old one stays. The manager tries it again when the pointer moves, and from time to time in case its
+files were repaired or arrived late.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
     Slow; call it off the event loop.
 
     Raises:
-        ArtifactError: it is not fit to be served.
+        ArtifactError: it cannot be served.
     """
     generation = open_generation(folder, generation_id, previous=replaced.generation if replaced else None)
     catalog, popularity = generation.catalog, generation.popularity
@@ -109,7 +109,7 @@ class GenerationManager:
         """Whether a generation is being served."""
         return self._served is not None
 
-    def pin(self) -> ServingState:
+    def current(self) -> ServingState:
         """The generation for one request; call it once a request.
 
         Raises:

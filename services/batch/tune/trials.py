@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from services.batch.metrics.ranking import ndcg_at
@@ -40,7 +40,7 @@ class TrialScores:
         self._threads = threads
         self._neighbours = Neighbours.open(content_artifact, split.training.work_id)
         self._spread = popular_spread(split.training, self._neighbours.cluster_of)
-        self._factors: OrderedDict[str, Factors] = OrderedDict()
+        self._factors: LRUCache[str, Factors] = LRUCache(_KEPT_FACTORS)
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None
         self.n_factored = 0
 
@@ -71,9 +71,6 @@ class TrialScores:
                 settings, training.positives, training.histories, threads=self._threads, progress=SILENT
             )
             self.n_factored += 1
-            if len(self._factors) > _KEPT_FACTORS:
-                self._factors.popitem(last=False)
-        self._factors.move_to_end(key)
         return self._factors[key]
 
     def _maker_for(self, settings: Settings) -> CandidateGenerator:

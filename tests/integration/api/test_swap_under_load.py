@@ -217,10 +217,10 @@ def test_a_refused_generation_whose_files_arrive_late_is_served_after_all(client
             manifest.rename(data.generations / "late")
             await following.refresh()
             with pytest.raises(NoGenerationError, match=f"{served} cannot be loaded"):
-                following.pin()
+                following.current()
             (data.generations / "late").rename(manifest)
             await following.refresh()
-            return following.pin().generation.id
+            return following.current().generation.id
         finally:
             await store.close()
 

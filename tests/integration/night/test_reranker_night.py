@@ -170,7 +170,7 @@ def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ra
             monkeypatch.setitem(sys.modules, "lightgbm", None)
             flip(ranked.client, ranked.keys, ranked.folder, expected=without, to=with_reranker)
             await live.refresh()
-            return live.pin().generation.id
+            return live.current().generation.id
         finally:
             await store.close()
 

@@ -35,7 +35,7 @@ def test_a_request_during_a_running_batch_waits_for_the_next():
             await gate.wait()
             return questions
 
-        batcher = Batcher(slow, most=3, most_under_way=1)
+        batcher = Batcher(slow, max_batch=3, max_running=1)
         first = batcher.ask("first")
         await asyncio.sleep(0)
         rest = [batcher.ask(number) for number in range(5)]

@@ -16,7 +16,7 @@ from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import split_by_time
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import SILENT
-from services.cli.evaluation_tables import evaluation_screen
+from services.cli.evaluation_tables import evaluation_table
 from shared.errors import ArtifactError, ModelError, NightshelfError
 from shared.settings import BatchSettings, Settings, UserStateSettings
 from tests.worlds.evaluate_world import N_BOOKS, books, interactions
@@ -167,7 +167,7 @@ def test_the_document_comes_back_as_it_was_and_can_be_shown(found, tmp_path):
     from rich.console import Console
 
     console = Console(width=120, record=True)
-    console.print(evaluation_screen(evaluation))
+    console.print(evaluation_table(evaluation))
     shown = console.export_text()
     assert "simulated" in shown
     assert "unable is left out: The library is not installed." in shown
