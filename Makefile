@@ -72,7 +72,7 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-top-n bench-own-code bench-api bench-live bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
+bench: bench-top-n bench-own-code bench-index bench-api bench-live bench-nightly bench-top-n-memory ## every measurement in benchmarks/README.md
 
 # OPENBLAS_* variables in the environment may choose a slower kernel than this processor's: unset for measurements.
 BENCH := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python
@@ -83,7 +83,7 @@ bench-top-n: $(VENV)/.dev ## top-N against implicit's recommend
 bench-top-n-memory: $(VENV)/.dev ## peak memory of top-N for a million users
 	$(BENCH) benchmarks/top_n_memory.py
 
-bench-own-code: $(VENV)/.dev ## the own SVD against scikit-learn's and scipy's
+bench-own-code: $(VENV)/.dev ## the own SVD and blend against the usual ways
 	$(BENCH) benchmarks/own_code.py
 
 bench-api: $(VENV)/.dev ## the endpoint against a bare route and a direct version

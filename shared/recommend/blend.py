@@ -1,6 +1,8 @@
 """How candidate lists become one: min-max scores, (s - min) / (max - min), weighted; seen books dropped.
 
-Serving and evaluation both call `blend`, so that what is measured is what is served.
+Serving and evaluation both call `blend`, so that what is measured is what is served. Users are packed into one array of
+integers and blended together: written plainly, user by user, the same rule takes 1.5 times as much processor time for
+one user and 5 times as much for 16 or 64 (`make bench-own-code`).
 """
 
 from __future__ import annotations
