@@ -1,0 +1,63 @@
+"""Popular books behind a list that is too short, and in place of one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended
+from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
+
+WORK_ID = np.array([0, 1, 2, 0, 4, 5], np.int32)  # 3 is another edition of 0
+SPREAD = np.array([0, 2, 4, 1], np.int32)
+SHORT = Blended(
+    np.array([5], np.int32), np.array([0.8], np.float32), np.full((len(CANDIDATE_SOURCES), 1), 0.5, np.float32)
+)
+
+
+def numbers_of(*numbers):
+    return np.array(numbers, np.int32)
+
+
+def test_of_the_editions_of_a_work_the_first_stays():
+    assert first_of_each_work(numbers_of(3, 2, 0, 1, 3), WORK_ID).tolist() == [3, 2, 1]
+
+
+def test_each_round_has_one_book_of_each_cluster_the_popular_first():
+    cluster_of = np.array([0, 0, 0, 1, 1, 2], np.int32)
+    assert popular_by_cluster(numbers_of(0, 1, 4, 2, 5, 3), cluster_of).tolist() == [0, 4, 5, 1, 3, 2]
+    assert popular_by_cluster(numbers_of(), cluster_of).tolist() == []
+
+
+def test_with_nothing_to_go_by_scores_fall_linearly_with_the_rank():
+    found = popularity_backfill(NOTHING_BLENDED, SPREAD, WORK_ID, numbers_of(), 4)
+    assert found.numbers.tolist() == SPREAD.tolist()
+    assert found.scores.tolist() == [1, 0.75, 0.5, 0.25]
+    assert np.isnan(found.own).all()
+    assert (found.own.shape, found.numbers.dtype, found.scores.dtype) == ((5, 4), np.int32, np.float32)
+
+
+def test_behind_blended_books_the_score_is_zero():
+    found = popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 3)
+    assert found.numbers.tolist() == [5, 0, 2]
+    np.testing.assert_allclose(found.scores, [0.8, 0, 0])
+    assert np.isnan(found.own).tolist() == [[False, True, True]] * len(CANDIDATE_SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("listed", "seen", "expected"),
+    [
+        (numbers_of(), numbers_of(3), [2, 4, 1]),
+        (numbers_of(3), numbers_of(), [3, 2, 4, 1]),
+        (numbers_of(4), numbers_of(2, 6, 99), [4, 0, 1]),
+    ],
+    ids=["seen in another edition", "listed in another edition", "unknown books are no matter"],
+)
+def test_no_work_comes_twice_nor_back(listed, seen, expected):
+    n = len(listed)
+    items = Blended(listed, np.ones(n, np.float32), np.ones((len(CANDIDATE_SOURCES), n), np.float32))
+    assert popularity_backfill(items, SPREAD, WORK_ID, seen, 10).numbers.tolist() == expected
+
+
+def test_a_list_that_is_long_enough_stays_as_it_is():
+    assert popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 1).numbers.tolist() == [5]
