@@ -1,7 +1,6 @@
 """What is seen and what is positive: the rule for one interaction and the rule for a table are one rule."""
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +11,6 @@ from shared.feedback import is_positive, is_seen
 from shared.settings import UserStateSettings
 from tests.worlds.interaction_tables import COLUMNS
 
-RULES = UserStateSettings()
 VALUES = st.none() | st.sampled_from([1.0, 3.99, 4.0, 5.0]) | st.floats(1, 5)
 SETTINGS = st.builds(
     UserStateSettings,
@@ -30,24 +28,3 @@ def test_the_table_says_of_each_row_what_the_rule_for_one_says(rows, settings):
     assert positive_rows(interactions, settings).tolist() == [
         is_positive(kind, value, settings) for kind, value in rows
     ]
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "expected"),
-    [
-        ("rating", 4.0, True),
-        ("rating", 3.99, False),
-        ("rating", None, False),
-        ("rating", float("nan"), False),
-        ("read", None, True),
-        ("purchase", 1.0, True),
-        ("dismiss", None, False),
-        ("view", None, False),
-    ],
-)
-def test_what_is_positive(kind, value, expected):
-    assert is_positive(kind, value, RULES) is expected
-
-
-def test_a_kind_that_does_not_count_as_seen_is_never_positive():
-    assert not is_positive("view", None, UserStateSettings(positive_kinds={"view"}))
