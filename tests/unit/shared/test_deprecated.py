@@ -47,6 +47,15 @@ def test_what_is_written_today_is_read_as_it_is():
     assert tuning_now({"chosen": {"blend.trending_weight": 1}}) == {"chosen": {"blend.trending_weight": 1}}
 
 
+def test_a_record_of_tuning_is_translated():
+    retired = {"settings": {"blend.kin_weight": 1}, "left_out": ["ranker", "blend.recent_books"], "metric": "ndcg"}
+    assert tuning_now(retired) == {
+        "settings": {"blend.same_series_author_weight": 1},
+        "left_out": ["reranker", "blend.recent_books"],
+        "metric": "ndcg",
+    }
+
+
 def test_a_manifest_is_translated_at_every_depth():
     retired = {
         "parts": {"ranker": "0a"},

@@ -92,3 +92,14 @@ def test_a_reranker_leaves_a_past_to_learn_from(monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_RERANKER__WINDOW_SHARE", "0.05")
     with pytest.raises(NightshelfError, match="something must come before the first"):
         load_settings()
+
+
+@pytest.mark.parametrize("brokers", ["localhost:9092", "one.example:9092,two.example:9093"])
+def test_brokers_are_hosts_with_ports(brokers):
+    assert load_settings(kafka={"brokers": brokers}).kafka.brokers == brokers
+
+
+@pytest.mark.parametrize("brokers", ["localhost", "localhost:9092,", "one:9092 two:9092"])
+def test_what_is_no_host_with_a_port_is_no_broker(brokers):
+    with pytest.raises(NightshelfError, match="HOST:PORT"):
+        load_settings(kafka={"brokers": brokers})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 
-from shared.title_keys import last_name, name_words, parse_title, title_key
+from shared.title_keys import last_name, name_words, parse_title, search_words, series_positions, title_key
 from tests.worlds.title_texts import ANYTHING, TITLE_LIKE
 
 
@@ -97,3 +97,23 @@ class TestTitleKey:
     def test_names(self, name: str, words: str, filed_under: str) -> None:
         assert name_words(name) == words
         assert last_name(name) == filed_under
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [("war, and peace", "war and peace"), ("ハリー・p", "ハ リ ー p"), ("война и мир", "война и мир")],
+    )
+    def test_ideographs_are_searched_one_by_one(self, text: str, words: str) -> None:
+        assert search_words(text) == words
+
+    @pytest.mark.parametrize(
+        ("inside", "positions"),
+        [
+            ("the death, #1; discworld, #4.5", {"death": "1", "discworld": "4p5"}),
+            ("discworld #04; omnibus", {"discworld": "04"}),
+            ("harry potter, book 03", {"harry potter": "3"}),
+            ("discworld, 12", {"discworld": "12"}),
+            ("harry potter", {}),
+        ],
+    )
+    def test_positions_in_a_series(self, inside: str, positions: dict[str, str]) -> None:
+        assert series_positions((inside,)) == positions

@@ -68,6 +68,11 @@ class TestEditions:
         assert edition_key("Batman: Year One", ["A"]) != edition_key("Batman: The Killing Joke", ["A"])
         assert edition_key("Dune", []) != edition_key("Dune", ["Frank Herbert"])
 
+    def test_of_very_many_books_of_one_title_only_equal_positions_are_one_work(self) -> None:
+        n_books = 301
+        groups = self.groups(*[(f"Saga (Saga, #{number % 3 + 1})", "A") for number in range(n_books)], ("Saga", "A"))
+        assert groups == [*[number % 3 for number in range(n_books)], n_books]
+
     @settings(max_examples=40, deadline=None)
     @given(st.lists(st.tuples(TITLE_LIKE | ANYTHING, st.lists(ANYTHING, max_size=2)), max_size=30))
     def test_group_is_the_lowest_number_in_it(self, books: list[tuple[str, list[str]]]) -> None:

@@ -195,3 +195,12 @@ def test_of_two_editions_the_better_is_returned():
 def test_too_many_kinds_of_lists_or_none_are_refused(n_kinds):
     with pytest.raises(ValueError, match=f"not {n_kinds}"):
         _pool([[NOTHING]] * n_kinds, 1)
+
+
+def test_the_first_books_keep_their_scores():
+    found = blend_one(as_list({2: 5, 8: 9, 1: 1}), NOTHING)
+
+    shorter = found.first(2)
+    assert (shorter.numbers.tolist(), shorter.scores.tolist()) == ([8, 2], [1.0, 0.5])
+    np.testing.assert_array_equal(shorter.own, found.own[:, :2])
+    assert found.first(3) is found.first(4) is found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.recommend.blend import CANDIDATE_SOURCES
-from shared.recommend.blend_weights import blend_weights, content_share, with_content_share
+from shared.recommend.blend_weights import blend_weights, content_share, max_recent_books, with_content_share
 from shared.settings import BlendSettings
 
 
@@ -42,3 +42,11 @@ def test_where_nothing_weighs_anything_the_first_list_of_a_side_takes_its_share(
     shifted = with_content_share(nothing, 0.25)
     assert (shifted.content_weight, shifted.collaborative_weight) == (0.25, 0.75)
     assert shifted.few_books_trending_weight == 0
+
+
+@pytest.mark.parametrize(
+    "longest", ["recent_books", "item_transitions_recent_books", "same_series_author_recent_books"]
+)
+def test_the_list_that_looks_furthest_back_decides_how_many_recent_books_are_needed(longest):
+    few = dict.fromkeys(("recent_books", "item_transitions_recent_books", "same_series_author_recent_books"), 2)
+    assert max_recent_books(BlendSettings(**few | {longest: 7})) == 7

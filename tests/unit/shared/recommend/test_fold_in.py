@@ -12,8 +12,9 @@ from services.batch.models.factors import build_factors
 from services.batch.runtime.artifact_builder import build_artifact
 from services.batch.runtime.context import RunContext
 from shared.artifacts.generation import artifact_folder
+from shared.errors import ArtifactError
 from shared.layout import DataFolder
-from shared.recommend.fold_in import FoldIn
+from shared.recommend.fold_in import FILES, FoldIn
 from shared.settings import BatchSettings, CollaborativeSettings, Settings
 from tests.unit.batch.models.test_collaborative import interactions_of
 
@@ -81,6 +82,13 @@ def test_the_weight_of_what_is_new_falls_with_what_was_there(night):
     assert shares[3] == shares[4], "older books than these do not count"
     assert (fold_in.share_of_new(0, 5), fold_in.share_of_new(0, 0)) == (0, 0)
     assert fold_in.newest_time == 0.0
+
+
+def test_factors_that_do_not_belong_together_are_refused(tmp_path):
+    for name, n_books in zip(FILES, (3, 2), strict=True):
+        np.save(tmp_path / name, np.zeros((n_books, 2), np.float32))
+    with pytest.raises(ArtifactError, match="do not belong together"):
+        FoldIn.open(tmp_path, {})
 
 
 def test_a_part_of_before_is_read_as_it_was_made(night):
