@@ -1,7 +1,8 @@
-"""Fold-in: a user whom the night did not know gets the list it would have made."""
+"""Fold-in: a user the night did not know gets the list that it would have made."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -91,7 +92,62 @@ def test_factors_that_do_not_belong_together_are_refused(tmp_path):
         FoldIn.open(tmp_path, {})
 
 
-def test_a_part_of_before_is_read_as_it_was_made(night):
+def test_an_artifact_of_before_is_read_as_it_was_made(night):
     artifact, _, _ = night
     fold_in = FoldIn.open(artifact, {})
-    assert (fold_in.history_decay, fold_in.newest_time, fold_in.list_length) == (1.0, None, 100)
+    assert (fold_in.list_length, fold_in.history_books, fold_in.history_decay) == (100, 100, 1.0)
+    assert fold_in.newest_time is None
+
+
+def test_what_the_artifact_says_of_itself_is_kept(night):
+    artifact, _, _ = night
+    fold_in = FoldIn.open(artifact, {"list_length": 3, "history_books": 4, "history_decay": 0.5, "newest_time": 7})
+    assert (fold_in.list_length, fold_in.history_books, fold_in.history_decay) == (3, 4, 0.5)
+    assert (fold_in.newest_time, fold_in.n_books) == (7.0, N_BOOKS)
+
+
+class TestSmall:
+    """Five books in two directions; nobody liked the last."""
+
+    FACTORS = np.array([[1, 0], [2, 0], [0, 1], [0, 1], [0, 0]], np.float32)
+    FOLD_IN = FoldIn(FACTORS, FACTORS, FACTORS.any(axis=1), 3, 2, 0.5, None)
+    ALL = np.ones(6, np.bool_)  # the catalogue may be newer and know more books
+
+    def of(self, *history, seen=(), active=ALL, fold_in=FOLD_IN):
+        [(numbers, scores)] = fold_in.candidates([np.array(history, np.int32)], [np.array(seen, np.int32)], active)
+        assert (numbers.dtype, scores.dtype) == (np.int32, np.float32)
+        return list(zip(numbers.tolist(), scores.tolist(), strict=True))
+
+    def test_older_books_weigh_less_and_the_oldest_nothing(self):
+        assert self.of(0, 2) == [(1, 2), (0, 1), (2, 0.5)]
+        assert self.of(2, 0, 1) == [(1, 1), (2, 1), (3, 1)]
+
+    @pytest.mark.parametrize("unknown", [-1, 5])
+    def test_an_unknown_book_keeps_its_place(self, unknown):
+        assert self.of(unknown, 0) == [(1, 1), (0, 0.5), (2, 0)]
+        assert self.of(unknown) == []
+
+    def test_seen_books_and_those_not_served_are_not_listed(self):
+        assert self.of(0, seen=[1, 0, -1, 5]) == [(2, 0), (3, 0)]
+        assert self.of(0, active=np.array([True, False, True, True, True, True])) == [(0, 1), (2, 0), (3, 0)]
+        assert self.of(0, seen=[0, 1, 2, 3]) == []
+
+    def test_a_list_may_be_longer_than_there_are_books(self):
+        assert len(self.of(0, fold_in=dataclasses.replace(self.FOLD_IN, list_length=9))) == 4
+
+    def test_without_any_book_there_is_no_list(self):
+        nothing = np.empty((0, 2), np.float32)
+        empty = dataclasses.replace(
+            self.FOLD_IN, item_factors=nothing, fold_in_factors=nothing, has_factors=nothing.any(axis=1)
+        )
+        assert self.of(0, fold_in=empty) == []
+
+    def test_users_do_not_influence_each_other(self):
+        histories = [np.array(own, np.int32) for own in ([0], [2, 1])]
+        both = self.FOLD_IN.candidates(histories, [np.array([1], np.int32), np.empty(0, np.int32)], self.ALL)
+        assert [numbers.tolist() for numbers, _ in both] == [[0, 2, 3], [1, 0, 2]]
+
+    def test_the_share_of_new_books(self):
+        assert [self.FOLD_IN.share_of_new(*counts) for counts in ((1, 1), (1, 2), (1, 9), (2, 9), (0, 9), (0, 0))] == [
+            1, pytest.approx(2 / 3), pytest.approx(2 / 3), 1, 0, 0,
+        ]  # fmt: skip
