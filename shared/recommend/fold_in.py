@@ -109,7 +109,7 @@ class FoldIn:
 
 def _best(scores: NDArray[np.float32], limit: int) -> Candidates:
     n = min(limit, len(scores))
-    bound = -np.partition(-scores, n - 1)[n - 1] if n else np.float32(np.inf)
+    bound = -np.partition(-scores, n - 1)[n - 1]
     found = np.flatnonzero((scores >= bound) & (scores > -np.inf)).astype(np.int32)
     ranked = found[np.argsort(-scores[found], kind="stable")[:n]]
     return ranked, scores[ranked]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.recommend.blend import _MAX_LISTS, _pool, blend
+from shared.recommend.blend import _pool, blend
 
 N_BOOKS = 45
 NOTHING = (np.empty(0, np.int32), np.empty(0, np.float32))
@@ -191,7 +191,7 @@ def test_of_two_editions_the_better_is_returned():
     assert found.numbers.tolist() == [8, 3, 1]
 
 
-@pytest.mark.parametrize("n_kinds", [0, _MAX_LISTS + 1])
+@pytest.mark.parametrize("n_kinds", [0, 9])
 def test_too_many_kinds_of_lists_or_none_are_refused(n_kinds):
     with pytest.raises(ValueError, match=f"not {n_kinds}"):
         _pool([[NOTHING]] * n_kinds, 1)
@@ -204,3 +204,13 @@ def test_the_first_books_keep_their_scores():
     assert (shorter.numbers.tolist(), shorter.scores.tolist()) == ([8, 2], [1.0, 0.5])
     np.testing.assert_array_equal(shorter.own, found.own[:, :2])
     assert found.first(3) is found.first(4) is found
+
+
+def test_eight_kinds_of_lists_are_kept_apart():
+    """A book and its neighbor by number in each; the one in the last list alone comes last."""
+    lists = [as_list({kind: 2, kind + 1: 1}) for kind in range(8)]
+    found = blend_one(*lists, weights=[8 - kind for kind in range(8)])
+
+    assert found.numbers.tolist() == list(range(9))
+    np.testing.assert_allclose(found.scores, [(8 - kind) / 36 for kind in range(9)], atol=1e-6)
+    assert (~np.isnan(found.own)).sum(axis=0).tolist() == [1, *[2] * 7, 1]

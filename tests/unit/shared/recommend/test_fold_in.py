@@ -88,8 +88,9 @@ def test_the_weight_of_what_is_new_falls_with_what_was_there(night):
 def test_factors_that_do_not_belong_together_are_refused(tmp_path):
     for name, n_books in zip(FILES, (3, 2), strict=True):
         np.save(tmp_path / name, np.zeros((n_books, 2), np.float32))
-    with pytest.raises(ArtifactError, match="do not belong together"):
+    with pytest.raises(ArtifactError, match="do not belong together") as refused:
         FoldIn.open(tmp_path, {})
+    assert refused.value.where == str(tmp_path)
 
 
 def test_an_artifact_of_before_is_read_as_it_was_made(night):
