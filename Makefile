@@ -47,7 +47,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reor
 test: $(VENV)/.dev ## run all tests, in random order (TESTS= for some)
 	$(PYTEST) $(TESTS)
 
-test-fast: $(VENV)/.dev ## run the unit tests: no server, no night
+test-fast: $(VENV)/.dev ## run the unit tests
 	$(PYTEST) tests/unit
 
 check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the house rules

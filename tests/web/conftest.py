@@ -26,9 +26,9 @@ PATIENCE_MILLISECONDS = 20_000
 _EXPECTED = ("Failed to load resource: the server responded with a status of",)  # answers of 4xx and 503
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium, for one module: Playwright keeps an event loop running, and others may start their own."""
     binary = shutil.which("chromium") or shutil.which("chromium-browser")
     if binary is None:
         absent("chromium")
@@ -123,7 +123,7 @@ def visit(browser):
     assert [fault for _, visitor in visitors for fault in visitor.faults] == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def usual(browser) -> BrowserContext:
     """A browser that has the page's files already."""
     return browser.new_context(**WINDOW)

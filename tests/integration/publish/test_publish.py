@@ -114,12 +114,12 @@ def test_parts_that_do_not_fit_each_other_are_refused(library):
     old = library.manifest
     library.world.books["b80"] = Book("The New One", "N. Ewcomer", "tides", "Wet.")
     library.night()
-    for kind, what in (("content", "80 rows of vectors"), ("popularity", "80 rows of ratings")):
+    for kind, what in (("content", "80 rows of content neighbors"), ("popularity", "80 rows of ratings")):
         unpublished(library, f"mixed-{kind}", **{kind: old.artifacts[kind]})
         with pytest.raises(ArtifactError, match=f"{what} for 81 books"):
             verify(library, f"mixed-{kind}")
     unpublished(library, "mixed-catalog", catalog=old.artifacts["catalog"])
-    with pytest.raises(ArtifactError, match="81 rows of vectors for 80 books"):
+    with pytest.raises(ArtifactError, match="81 rows of content neighbors for 80 books"):
         verify(library, "mixed-catalog")
 
 
@@ -225,7 +225,7 @@ def test_rollback_to_a_generation_whose_lists_are_gone_from_disk_is_refused(afte
         library.folder, "collaborative", read_manifest(library.folder, first).artifacts["collaborative"]
     )
     path.rename(path.with_name("elsewhere"))
-    with pytest.raises(ArtifactError, match=r"has no part\.json"):
+    with pytest.raises(ArtifactError, match=r"has no artifact\.json"):
         go_back(library, first)
     assert library.served() == before
 
