@@ -107,6 +107,12 @@ def test_what_the_artifact_says_of_itself_is_kept(night):
     assert (fold_in.newest_time, fold_in.n_books) == (7.0, N_BOOKS)
 
 
+def test_a_book_has_factors_if_any_of_them_is_not_zero(tmp_path):
+    for name in FILES:
+        np.save(tmp_path / name, np.array([[0, 1], [0, 0], [1, 1]], np.float32))
+    assert FoldIn.open(tmp_path, {}).has_factors.tolist() == [True, False, True]
+
+
 class TestSmall:
     """Five books in two directions; nobody liked the last."""
 
@@ -135,6 +141,15 @@ class TestSmall:
 
     def test_a_list_may_be_longer_than_there_are_books(self):
         assert len(self.of(0, fold_in=dataclasses.replace(self.FOLD_IN, list_length=9))) == 4
+
+    def test_many_books_that_tie_are_in_order_of_their_numbers(self):
+        same = np.ones((300, 2), np.float32)
+        same[::7] = 2
+        fold_in = dataclasses.replace(
+            self.FOLD_IN, item_factors=same, fold_in_factors=same, has_factors=same.any(axis=1), list_length=200
+        )
+        numbers = [number for number, _ in self.of(1, fold_in=fold_in, active=np.ones(300, np.bool_))]
+        assert numbers == sorted(range(300), key=lambda number: (number % 7 > 0, number))[:200]
 
     def test_without_any_book_there_is_no_list(self):
         nothing = np.empty((0, 2), np.float32)
