@@ -214,3 +214,17 @@ def test_eight_kinds_of_lists_are_kept_apart():
     assert found.numbers.tolist() == list(range(9))
     np.testing.assert_allclose(found.scores, [(8 - kind) / 36 for kind in range(9)], atol=1e-6)
     assert (~np.isnan(found.own)).sum(axis=0).tolist() == [1, *[2] * 7, 1]
+
+
+def test_the_smallest_difference_in_score_decides():
+    below = float(np.nextafter(np.float32(1), np.float32(0)))
+    assert blend_one(as_list({2: below, 5: 0, 9: 1}), NOTHING).numbers.tolist() == [9, 2, 5]
+
+
+def test_two_million_candidates_fit_into_one_pass():
+    n = 2**21 + 3
+    everything = np.arange(n, dtype=np.int32), np.arange(n, dtype=np.float32)
+
+    found = blend_one(everything, NOTHING, works=everything[0], limit=3)
+
+    assert found.numbers.tolist() == [n - 1, n - 2, n - 3]

@@ -20,6 +20,12 @@ def test_weights_follow_from_how_much_someone_has_read():
     assert blend_weights(with_content_share(blend, 1), 9)[trending] == 0
 
 
+def test_there_is_a_weight_for_each_source_in_the_order_of_the_sources():
+    weights = {f"{source}_weight": place / 8 for place, source in enumerate(CANDIDATE_SOURCES)}
+    blend = BlendSettings(**weights, few_books_trending_weight=0)
+    assert blend_weights(blend, 99) == tuple(weights.values())
+
+
 def test_no_share_asked_for_changes_nothing():
     blend = BlendSettings()
     assert with_content_share(blend, None) is blend
