@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.recommend.blend import _pool, blend
+from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, _pool, blend
 
 N_BOOKS = 45
 NOTHING = (np.empty(0, np.int32), np.empty(0, np.float32))
@@ -171,10 +171,18 @@ def test_a_list_alone_counts_fully_whatever_its_weight():
     assert np.isnan(found.own[0]).all()
 
 
-def test_two_empty_lists_give_an_empty_answer():
-    found = blend_one(NOTHING, NOTHING, seen=[1, 2])
+def test_empty_lists_give_an_empty_answer():
+    for found, n_kinds in (
+        (blend_one(NOTHING, NOTHING, seen=[1, 2]), 2),
+        (NOTHING_BLENDED, len(CANDIDATE_SOURCES)),
+    ):
+        assert (len(found.numbers), len(found.scores), found.own.shape) == (0, 0, (n_kinds, 0))
 
-    assert (len(found.numbers), len(found.scores), found.own.shape) == (0, 0, (2, 0))
+
+def test_a_single_kind_of_list_is_only_cut_and_scaled():
+    found = blend_one(as_list({2: 5, 8: 9, 1: 1}), seen=[1], weights=[0.25])
+
+    assert (found.numbers.tolist(), found.scores.tolist()) == ([8, 2], [1.0, 0.5])
 
 
 @pytest.mark.parametrize("scores", [{4: 7, 6: 7}, {4: 7}])
