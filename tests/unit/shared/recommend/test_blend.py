@@ -156,11 +156,19 @@ def test_a_shorter_answer_is_the_beginning_of_a_longer_one(collaborative, conten
     np.testing.assert_array_equal(long.numbers[:limit], short.numbers)
 
 
-def test_more_users_than_fit_into_one_pass_get_the_same():
-    user = (as_list({3: 10, 5: 30}), as_list({4: 1, 5: 2}), np.array([9], np.int32))
-    answers = blend_users([user] * 1030, weights=[(0.75, 0.25)] * 1030)
+def test_more_users_than_fit_into_one_pass_get_what_each_gets_alone():
+    of_users = [
+        (as_list({n % 41: 10, 42: 30}), as_list({n % 31: 1, 43: 2}), np.array([n % 2 + 42], np.int32))
+        for n in range(1030)
+    ]
+    weights = [(n % 4 + 1, 2) for n in range(1030)]
+    answers = blend_users(of_users, weights=weights)
 
-    assert {tuple(one.numbers.tolist()) for one in answers} == {(5, 3, 4)}
+    assert len(answers) == 1030
+    for n in (0, 1, 510, 511, 512, 513, 1023, 1024, 1029):
+        alone = blend_one(*of_users[n][:2], seen=of_users[n][2], weights=weights[n])
+        np.testing.assert_array_equal(answers[n].numbers, alone.numbers)
+        np.testing.assert_array_equal(answers[n].scores, alone.scores)
 
 
 def test_a_list_alone_counts_fully_whatever_its_weight():
