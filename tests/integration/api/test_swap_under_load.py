@@ -195,7 +195,7 @@ def test_a_damaged_generation_is_refused_and_the_old_one_goes_on(server, client,
 
 def test_after_a_damaged_generation_a_sound_one_is_served(server, client, data, generations):
     refused = server.metric("nightshelf_generation_load_failures_total")
-    flip(client, KEYS, data, expected=generations[0], to="never-written")
+    flip(client, KEYS, data, expected=current_generation(client, KEYS), to="never-written")
     eventually(
         lambda: server.metric("nightshelf_generation_load_failures_total") == refused + 1, PICK_UP_SECONDS, "refused"
     )
