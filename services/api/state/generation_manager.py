@@ -166,7 +166,6 @@ class GenerationManager:
         if serving is not None:
             _no_longer_served(serving)
         GENERATION.labels(published).set(1)
-        GENERATION_CREATED.set(served.generation.manifest.created_at.timestamp())
         get_logger().info(
             "generation.loaded", generation=published, replaced=serving, seconds=round(time.perf_counter() - started, 2)
         )
@@ -176,7 +175,9 @@ class GenerationManager:
         REDIS_UP.set(self._store.reachable)
         CACHE_METRICS.update()
         if self._served is not None:
-            GENERATION_AGE.set(time.time() - self._served.generation.manifest.created_at.timestamp())
+            created = self._served.generation.manifest.created_at.timestamp()
+            GENERATION_CREATED.set(created)
+            GENERATION_AGE.set(time.time() - created)
 
     async def _follow(self) -> None:
         while not self._stopping:  # the client may lose a cancellation: `asyncio.wait_for` does before Python 3.12
