@@ -42,9 +42,9 @@ tune-goodbooks: $(VENV)/.dev ## search for better settings on goodbooks-10k (NIG
 	$(BIN)/nightshelf tune --minutes $(MINUTES) --data-dir $(DATA)/goodbooks
 
 # A file's tests stay on one worker, for the sake of its fixtures; the order is that of the collection, slow files first.
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(SEED),--randomly-seed=$(SEED))
 
-test: $(VENV)/.dev ## run all tests, in random order (TESTS= for some)
+test: $(VENV)/.dev ## run all tests, in random order (TESTS= for some, SEED= for one order)
 	$(PYTEST) $(TESTS)
 
 test-fast: $(VENV)/.dev ## run the unit tests
