@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -91,13 +92,15 @@ def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int
     )
     if workers == 1:
         server = uvicorn.Server(config)
-        server.run()
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how it is stopped: uvicorn raises it again when it is done
+            server.run()
         if not server.started:
             sys.exit(1)
         return
     with tempfile.TemporaryDirectory(prefix="nightshelf-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # the only way to tell its client library
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        with suppress(KeyboardInterrupt):
+            Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 def worker_app(settings: Settings) -> FastAPI:
