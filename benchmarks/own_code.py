@@ -32,7 +32,7 @@ from shared.recommend.blend import blend
 from shared.recommend.neighbor_table import Candidates
 
 
-def made_up_positives(n_users: int, n_books: int) -> csr_matrix:
+def made_up_positive_interactions(n_users: int, n_books: int) -> csr_matrix:
     """Long-tailed popularity over 40 tastes, about 50 books a user, scaled as the nightly model scales them."""
     chance = np.random.default_rng(7)
     tastes = chance.integers(0, 40, n_users)
@@ -157,7 +157,7 @@ def main() -> None:
     with threadpool_limits(limits=wanted.threads):
         for n_users in (1, 16, 64):
             compare_blend(n_users, wanted.repetitions)
-        compare_svd(made_up_positives(wanted.users, wanted.books), wanted.rank, wanted.repetitions)
+        compare_svd(made_up_positive_interactions(wanted.users, wanted.books), wanted.rank, wanted.repetitions)
 
 
 if __name__ == "__main__":

@@ -83,10 +83,10 @@ def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, gener
     """
     generation = open_generation(folder, generation_id)
     catalog = generation.catalog
-    probes = np.flatnonzero(generation.neighbours.cluster_of >= 0)
+    probes = np.flatnonzero(generation.content.cluster_of >= 0)
     for number in probes[:: max(1, len(probes) // _PROBES)].tolist():
-        neighbours, similarities = generation.neighbours.neighbors(number)
-        if not catalog.active[neighbours].all() or not np.isfinite(similarities).all():
+        nearest, similarities = generation.content.neighbors(number)
+        if not catalog.active[nearest].all() or not np.isfinite(similarities).all():
             raise ArtifactError(f"The index of {generation_id} names books that are not served, next to book {number}.")
     if not np.isfinite(generation.fold_in.item_factors).all():
         raise ArtifactError(f"The item factors of {generation_id} are not all finite.")

@@ -22,10 +22,10 @@ def rated(generation: Generation, number: int) -> Rated:
 def record(generation: Generation, number: int) -> BookRecord:
     """Everything the catalogue knows about a book."""
     average, n_ratings = generation.popularity.rating_of(number)
-    tribe = int(generation.neighbours.cluster_of[number])
+    tribe = int(generation.content.cluster_of[number])
     return BookRecord(
         **generation.catalog.record(number),
         average_rating=average,
         n_ratings=n_ratings,
-        tribe=TribeName(tribe=tribe, name=generation.neighbours.clusters[tribe]["name"]) if tribe >= 0 else None,
+        tribe=TribeName(tribe=tribe, name=generation.content.clusters[tribe]["name"]) if tribe >= 0 else None,
     )

@@ -49,7 +49,7 @@ def similar(
     data_dir: DataDir = None,
 ) -> None:
     """Find books like one; suggestions when no book is called that."""
-    from services.api.search.neighbours import similar_books
+    from services.api.search.neighbors import similar_books
     from services.api.search.resolve import resolve
     from services.api.state.generation_manager import open_serving_state
     from services.cli.tables import similar_table, suggestions_table

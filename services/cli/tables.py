@@ -13,7 +13,7 @@ from shared.errors import UnknownTitleError
 
 if TYPE_CHECKING:
     from services.api.recommend.recommender import Recommended
-    from services.api.schemas.neighbours import SimilarBook
+    from services.api.schemas.neighbors import SimilarBook
     from services.api.state.generation_manager import ServingState
     from services.batch.evaluate.nightly_evaluation import NightlyMetrics
     from services.batch.ingest.ingest import IngestReport

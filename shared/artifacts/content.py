@@ -69,7 +69,7 @@ def nearest_rows(
     return items[:, :width].copy(), scores[:, :width].copy()
 
 
-class Neighbours(NeighborTable):
+class ContentNeighbors(NeighborTable):
     """The content table with the clusters. Safe to share between threads.
 
     Args:
@@ -84,7 +84,7 @@ class Neighbours(NeighborTable):
         self.clusters = clusters
 
     @classmethod
-    def open(cls, path: Path, work_id: NDArray[np.int32]) -> Neighbours:
+    def open(cls, path: Path, work_id: NDArray[np.int32]) -> ContentNeighbors:
         """Open a content artifact's folder; the rows stay on disk.
 
         Raises:

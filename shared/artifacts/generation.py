@@ -17,7 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from shared.artifacts.catalog import Catalog, open_same_series_author
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.artifacts.item_transitions import open_item_transitions, open_trending
 from shared.artifacts.popularity import Popularity
 from shared.deprecated import artifact_now, artifact_then, existing_file, generation_now
@@ -192,7 +192,7 @@ class Generation:
 
     manifest: GenerationManifest
     catalog: Catalog
-    neighbours: Neighbours
+    content: ContentNeighbors
     popularity: Popularity
     item_transitions: NeighborTable
     same_series_author: NeighborTable
@@ -209,7 +209,7 @@ class Generation:
     def candidate_generator(self) -> CandidateGenerator:
         """What makes lists of recent books."""
         return CandidateGenerator(
-            self.neighbours, self.item_transitions, self.same_series_author, self.trending, self.manifest.blend
+            self.content, self.item_transitions, self.same_series_author, self.trending, self.manifest.blend
         )
 
     @property
@@ -239,9 +239,9 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     metadata = {kind: verify_artifact(path).metadata for kind, path in paths.items() if kind not in opened}
     catalog = previous.catalog if previous and "catalog" in opened else Catalog.open(paths["catalog"])
     if previous and {"catalog", "content"} <= opened:
-        neighbours = previous.neighbours
+        content = previous.content
     else:
-        neighbours = Neighbours.open(paths["content"], catalog.editions)
+        content = ContentNeighbors.open(paths["content"], catalog.editions)
     same_series_author = (
         previous.same_series_author
         if previous and "catalog" in opened
@@ -260,7 +260,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     if "reranker" in metadata:
         reranker = Reranker.open(paths["reranker"], metadata["reranker"])
     generation = Generation(
-        manifest, catalog, neighbours, popularity, item_transitions, same_series_author, trending, fold_in, reranker
+        manifest, catalog, content, popularity, item_transitions, same_series_author, trending, fold_in, reranker
     )
     _require_fitting(generation)
     return generation
@@ -269,7 +269,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
 def _require_fitting(generation: Generation) -> None:
     catalog, reranker = generation.catalog, generation.reranker
     for name, n_rows, exact in (
-        ("content neighbors", generation.neighbours.n_books, True),
+        ("content neighbors", generation.content.n_books, True),
         ("ratings", generation.popularity.n_books, True),
         ("item factors", generation.fold_in.n_books, False),
         ("item_transitions", generation.item_transitions.n_books, False),

@@ -48,7 +48,7 @@ def make_map(folder: DataFolder, generation: Generation) -> BookMap:
     places = places[numbers]
     low, high = (places.min(axis=0), places.max(axis=0)) if len(numbers) else (np.zeros(2), np.ones(2))
     scaled = np.rint((places - low) / np.maximum(high - low, 1e-9) * _MAX_COORDINATE).astype("<u2")
-    tribes = generation.neighbours.cluster_of[numbers]
+    tribes = generation.content.cluster_of[numbers]
     ratings = np.minimum(np.rint(4 * np.log2(1 + n_ratings[numbers])), _MAX_RATINGS).astype("u1")
     content = b"".join(
         (

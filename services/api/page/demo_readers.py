@@ -45,7 +45,7 @@ class DemoReaders:
             self._some = await asyncio.to_thread(self._spread, artifact)
             self._of = artifact
         states = await self._store.user_states(artifact, self._some, n_recent=_N_RECENT_SHOWN, known_until=None)
-        cluster_of, n_books = generation.neighbours.cluster_of, generation.catalog.n_books
+        cluster_of, n_books = generation.content.cluster_of, generation.catalog.n_books
         met: dict[int, int] = {}
         ranked = []
         for place, (user, state) in enumerate(zip(self._some, states, strict=True)):

@@ -11,10 +11,10 @@ from services.api.deps import BookPath, Limit, ServingDep, TitlePath
 from services.api.present import rated, record, reference
 from services.api.problems import documented
 from services.api.schemas.books import BookRecord, BooksAnswer, SearchAnswer, SearchQuery
-from services.api.schemas.neighbours import NeighboursAnswer, SimilarAnswer
+from services.api.schemas.neighbors import NeighboursAnswer, SimilarAnswer
 from services.api.schemas.text import LONGEST_TEXT, PRINTABLE, Text
 from services.api.search.by_id import MAX_IDS, books_by_id
-from services.api.search.neighbours import alike_by_content, alike_by_readers, similar_books
+from services.api.search.neighbors import alike_by_content, alike_by_readers, similar_books
 from services.api.search.resolve import resolve
 
 router = APIRouter(tags=["books"])

@@ -30,7 +30,7 @@ async def tribes(served: ServingDep) -> TribesAnswer:
     return TribesAnswer(
         tribes=[
             Tribe(tribe=cluster["cluster"], name=cluster["name"], words=cluster["words"], n_books=cluster["n_books"])
-            for cluster in served.generation.neighbours.clusters
+            for cluster in served.generation.content.clusters
         ]
     )
 

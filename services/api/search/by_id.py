@@ -56,5 +56,5 @@ def mapped_book(generation: Generation, number: int) -> MappedBook:
     if number >= catalog.n_books or not catalog.active[number]:
         raise UnknownBookError(f"There is no book number {number}.", where="number", hint="/api/map has the numbers.")
     return MappedBook(
-        **rated(generation, number).model_dump(), number=number, tribe=int(generation.neighbours.cluster_of[number])
+        **rated(generation, number).model_dump(), number=number, tribe=int(generation.content.cluster_of[number])
     )

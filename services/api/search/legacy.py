@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.api.schemas.legacy import LegacyBook, LegacyRecommendations, LegacySuggestions
-from services.api.search.neighbours import similar_books
+from services.api.search.neighbors import similar_books
 from services.api.search.resolve import N_SUGGESTIONS
 from services.api.search.titles import TitleIndex
 from shared.artifacts.generation import Generation

@@ -74,7 +74,7 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
             [_series_of(catalog.record(number)) for number in range(catalog.n_books)],
         ),
         spread=popular_by_cluster(
-            first_of_each_work(popularity.overall, catalog.editions), generation.neighbours.cluster_of
+            first_of_each_work(popularity.overall, catalog.editions), generation.content.cluster_of
         ),
     )
 

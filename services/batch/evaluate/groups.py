@@ -15,7 +15,7 @@ _SHARES = (0.01, 0.1, 0.5, 1.0)  # of the books anyone liked, the most popular f
 
 def activity_groups(split: Split) -> tuple[list[GroupFacts], list[NDArray[np.bool_]]]:
     """At most four groups of about equal size, by positive books; and a mask of each, bool, (n_users,)."""
-    n_liked = np.diff(split.training.positives.indptr)[split.rows]
+    n_liked = np.diff(split.training.positive_interactions.indptr)[split.rows]
     bounds = np.unique(np.quantile(n_liked, np.linspace(0, 1, _N_ACTIVITY_GROUPS + 1), method="nearest"))
     lows = [int(bounds[0]), *(int(bound) + 1 for bound in bounds[1:-1])]
     highs = [int(bound) for bound in bounds[1:]] or lows

@@ -138,7 +138,7 @@ def lists_of_users(ranked: NDArray[np.int32], split: Split, books: BookMetadata)
     shown, training = ranked[:, :SHOWN], split.training
     measures = {
         "novelty_at_10": novelty(shown, training.popularity, len(training.users)),
-        "miscalibration_at_10": calibration_kl(shown, training.positives[split.rows], books.genres),
+        "miscalibration_at_10": calibration_kl(shown, training.positive_interactions[split.rows], books.genres),
     }
     if books.vectors is not None:
         measures["similarity_at_10"] = intra_list_similarity(shown, books.vectors)

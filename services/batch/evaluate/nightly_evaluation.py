@@ -42,7 +42,7 @@ from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.deprecated import RECOMMENDERS, renamed
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES
@@ -191,13 +191,13 @@ def _lists(
     """
     training = split.training
     factors = fit_factors(
-        settings.collaborative, training.positives, training.histories, threads=n_threads, progress=progress
+        settings.collaborative, training.positive_interactions, training.histories, threads=n_threads, progress=progress
     )
-    neighbours = Neighbours.open(content_artifact, training.work_id)
-    maker = candidate_generator(training, neighbours, settings, progress=progress)
+    content = ContentNeighbors.open(content_artifact, training.work_id)
+    maker = candidate_generator(training, content, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
-    spread = popular_spread(training, neighbours.cluster_of)
-    reranker = train_reranker(training, neighbours, settings, threads=n_threads, progress=progress)
+    spread = popular_spread(training, content.cluster_of)
+    reranker = train_reranker(training, content, settings, threads=n_threads, progress=progress)
     nothing = CandidateGenerator(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
         lists = {}
@@ -206,7 +206,7 @@ def _lists(
         for name, pieces in {
             "served" if reranker is None else "blend": (factors, maker, spread),
             "collaborative": (factors, nothing, None),
-            "content": (None, replace(nothing, content=neighbours), None),
+            "content": (None, replace(nothing, content=content), None),
             "item_transitions": (None, replace(nothing, item_transitions=maker.item_transitions), None),
         }.items():
             lists[name] = pipeline(*pieces).rank(split.rows, LONGEST)

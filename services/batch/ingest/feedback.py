@@ -56,7 +56,7 @@ class UserItemFeedback:
         columns = ("rows", "item_index", "positive", "times")
         return replace(self, **{name: getattr(self, name)[kept] for name in columns})
 
-    def of_users_with_positives(self) -> UserItemFeedback:
+    def of_users_with_positive_interactions(self) -> UserItemFeedback:
         """The feedback of users who liked at least one book; these are the users of the result."""
         likes_something = np.bincount(self.rows[self.positive], minlength=len(self.users)) > 0
         kept = self.take(likes_something[self.rows])
@@ -71,7 +71,7 @@ class UserItemFeedback:
         """
         return _matrix(self, np.int8, n_books)
 
-    def positives(self, n_books: int) -> csr_matrix:
+    def positive_interactions(self, n_books: int) -> csr_matrix:
         """float32, (n_users, n_books), sparse: 1 for each book a user liked.
 
         Raises:

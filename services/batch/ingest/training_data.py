@@ -70,9 +70,9 @@ class Training:
         return seen
 
     @cached_property
-    def positives(self) -> csr_matrix:
+    def positive_interactions(self) -> csr_matrix:
         """float32, (n_users, n_books), sparse: 1 for each book a user liked."""
-        return self.feedback.positives(self.n_books)
+        return self.feedback.positive_interactions(self.n_books)
 
     @cached_property
     def histories(self) -> Histories:
@@ -89,7 +89,7 @@ class Training:
     @cached_property
     def popularity(self) -> NDArray[np.int64]:
         """int64, (n_books,): users who like each book."""
-        return np.bincount(self.positives.indices, minlength=self.n_books).astype(np.int64)
+        return np.bincount(self.positive_interactions.indices, minlength=self.n_books).astype(np.int64)
 
     @cached_property
     def stars(self) -> csr_matrix:

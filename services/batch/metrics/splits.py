@@ -129,7 +129,7 @@ def split_cold_users(
         min_positive: positive books a user must have to be among them.
     """
     whole = split.training
-    n_positive = np.diff(whole.positives.indptr)[split.rows]
+    n_positive = np.diff(whole.positive_interactions.indptr)[split.rows]
     long_enough = np.flatnonzero(n_positive >= min_positive)
     chosen = _subset(split, long_enough).sample(max(1, round(len(long_enough) * user_share)), seed=seed)
     if n_known is None:
@@ -165,7 +165,7 @@ def held_out(name: str, training: Training, test: Interactions, *, any_history: 
     rows = training.rows_of(later.users)[later.rows]
     wanted = later.positive & (rows >= 0) & training.active[numbers]
     if not any_history:
-        wanted &= np.append(np.diff(training.positives.indptr) > 0, False)[rows]
+        wanted &= np.append(np.diff(training.positive_interactions.indptr) > 0, False)[rows]
     rows, numbers = rows[wanted], numbers[wanted]
     unseen = ~_among(training.seen, rows, numbers)
     rows, numbers = rows[unseen], numbers[unseen]

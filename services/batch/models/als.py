@@ -57,9 +57,9 @@ class ImplicitAls:
                 hint="Install nightshelf[als], or use the algorithm `svd`.",
             )
 
-    def factorize(self, positives: csr_matrix, *, progress: Progress) -> Factors:
+    def factorize(self, positive_interactions: csr_matrix, *, progress: Progress) -> Factors:
         """See `Factorizer.factorize`. Every positive weighs the same here, whatever its value."""
-        matrix = checked(positives)
+        matrix = checked(positive_interactions)
         n_users, n_books = matrix.shape
         if not matrix.nnz:
             return no_factors(n_users, n_books)

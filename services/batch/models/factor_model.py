@@ -58,7 +58,7 @@ class Factors:
 class Factorizer(Protocol):
     """Something that factors a matrix of positives. The same matrix and seed give the same factors."""
 
-    def factorize(self, positives: csr_matrix, *, progress: Progress) -> Factors:
+    def factorize(self, positive_interactions: csr_matrix, *, progress: Progress) -> Factors:
         """Factor `positives`, (n_users, n_books): above 0 where the user liked the book, absent elsewhere.
 
         Rows and columns may be empty, and so may the matrix.
@@ -69,13 +69,13 @@ class Factorizer(Protocol):
         ...
 
 
-def checked(positives: csr_matrix) -> csr_matrix:
+def checked(positive_interactions: csr_matrix) -> csr_matrix:
     """Return `positives` as float32, duplicates summed, without stored zeros.
 
     Raises:
         ArtifactError: a value is not finite or is below 0.
     """
-    matrix = csr_matrix(positives, dtype=np.float32, copy=True)
+    matrix = csr_matrix(positive_interactions, dtype=np.float32, copy=True)
     if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
         raise ArtifactError(
             "The matrix of positives holds values that are below 0 or not finite.",

@@ -53,10 +53,10 @@ def build_factors(folder: Path, interactions: Interactions, n_books: int, contex
         context.settings.item_transitions,
         context.progress,
     )
-    known = user_item_feedback(interactions, context.settings.user_state).of_users_with_positives()
-    positives, histories = known.positives(n_books), known.histories(n_books)
+    known = user_item_feedback(interactions, context.settings.user_state).of_users_with_positive_interactions()
+    positive_interactions, histories = known.positive_interactions(n_books), known.histories(n_books)
     with bound_threads(context.threads) as threads:
-        factors = fit_factors(settings, positives, histories, threads=threads, progress=progress)
+        factors = fit_factors(settings, positive_interactions, histories, threads=threads, progress=progress)
     found = (
         *item_transitions_of(histories, transitions, progress=progress),
         *trending_books(histories, transitions.trending_half_life),
@@ -73,7 +73,7 @@ def build_factors(folder: Path, interactions: Interactions, n_books: int, contex
         "rank": factors.rank,
         "rank_asked_for": settings.rank,
         "n_users": len(known.users),
-        "n_positives": int(positives.nnz),
+        "n_positives": int(positive_interactions.nnz),
         "history_books": settings.history_books,
         "history_decay": settings.history_decay,
         "newest_time": float(interactions.times.max()) if len(interactions) else None,
@@ -82,7 +82,7 @@ def build_factors(folder: Path, interactions: Interactions, n_books: int, contex
 
 def fit_factors(
     settings: CollaborativeSettings,
-    positives: csr_matrix,
+    positive_interactions: csr_matrix,
     histories: Histories,
     *,
     threads: int,
@@ -94,6 +94,6 @@ def fit_factors(
         ArtifactError: factors are not finite.
         ModelError: the library of the chosen algorithm is missing.
     """
-    factors = open_factorizer(settings, threads=threads).factorize(positives, progress=progress)
+    factors = open_factorizer(settings, threads=threads).factorize(positive_interactions, progress=progress)
     weights = histories.weighted(decay=settings.history_decay, n=settings.history_books)
     return replace(factors, user_factors=np.asarray(weights @ factors.fold_in_factors, np.float32))

@@ -56,9 +56,9 @@ class ScaledSvd:
     book_exponent: float
     seed: int
 
-    def factorize(self, positives: csr_matrix, *, progress: Progress) -> Factors:
+    def factorize(self, positive_interactions: csr_matrix, *, progress: Progress) -> Factors:
         """See `Factorizer.factorize`."""
-        matrix = checked(positives)
+        matrix = checked(positive_interactions)
         n_users, n_books = matrix.shape
         if not matrix.nnz:
             return no_factors(n_users, n_books)

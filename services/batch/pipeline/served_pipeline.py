@@ -20,7 +20,7 @@ from services.batch.models.popularity import N_OVERALL, rank_by_popularity
 from services.batch.models.top_n import top_n
 from services.batch.models.trending import trending_books
 from services.batch.runtime.progress import Progress
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books
 from shared.recommend.candidates import CandidateGenerator
@@ -119,7 +119,7 @@ class ServedPipeline:
 
 def candidate_generator(
     training: Training,
-    content: Neighbours | None,
+    content: ContentNeighbors | None,
     settings: Settings,
     *,
     only: Collection[str] = CANDIDATE_SOURCES,

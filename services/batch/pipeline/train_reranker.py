@@ -26,7 +26,7 @@ from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.progress import Progress
 from services.batch.runtime.threads import bound_threads
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookMetadata, Reranker, is_liked, lightgbm
 from shared.settings import Settings
@@ -64,7 +64,7 @@ def build_reranker(
     """
     settings = context.settings
     training = Training(books, interactions, settings.user_state)
-    content = Neighbours.open(content_artifact, training.work_id)
+    content = ContentNeighbors.open(content_artifact, training.work_id)
     with bound_threads(context.threads) as threads:
         reranker, n_examples = _learned(training, content, settings, threads=threads, progress=context.progress)
     if reranker is not None:
@@ -80,7 +80,7 @@ def build_reranker(
 
 
 def train_reranker(
-    training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
+    training: Training, content: ContentNeighbors | None, settings: Settings, *, threads: int, progress: Progress
 ) -> Reranker | None:
     """The reranker that a night after this training part would have left; `None` if it is off, or had too little.
 
@@ -110,7 +110,7 @@ def require_reranker(settings: Settings) -> None:
 
 
 def _learned(
-    training: Training, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
+    training: Training, content: ContentNeighbors | None, settings: Settings, *, threads: int, progress: Progress
 ) -> tuple[Reranker | None, int]:
     library, chosen = lightgbm(), settings.reranker
     windows = []
@@ -150,7 +150,13 @@ def _n_recent(settings: Settings) -> int:
 
 
 def _examples(
-    training: Training, window: int, content: Neighbours | None, settings: Settings, *, threads: int, progress: Progress
+    training: Training,
+    window: int,
+    content: ContentNeighbors | None,
+    settings: Settings,
+    *,
+    threads: int,
+    progress: Progress,
 ) -> _Examples:
     """What the blend would have offered before a window, counted from the last, and what was liked in it."""
     chosen, n = settings.reranker, len(training.interactions)
@@ -167,7 +173,7 @@ def _examples(
     if not len(split.rows):
         return _Examples(np.empty((0, len(FEATURES)), np.float32), np.empty(0, np.bool_))
     factors = fit_factors(
-        settings.collaborative, before.positives, before.histories, threads=threads, progress=progress
+        settings.collaborative, before.positive_interactions, before.histories, threads=threads, progress=progress
     )
     pipeline = ServedPipeline(
         before,

@@ -43,13 +43,13 @@ def sample_readers(
     own = snapshot.interactions.of_users(users)
     catalog = generation.catalog
     training = Training(snapshot.load_books(), own, settings.user_state, work_id=catalog.editions)
-    rows = np.array([row for row in range(len(training.users)) if training.positives[row].nnz], np.int64)
+    rows = np.array([row for row in range(len(training.users)) if training.positive_interactions[row].nnz], np.int64)
     pipeline = ServedPipeline(
         training,
         _factors(generation, training),
         generation.candidate_generator,
         popular_by_cluster(
-            first_of_each_work(generation.popularity.overall, catalog.editions), generation.neighbours.cluster_of
+            first_of_each_work(generation.popularity.overall, catalog.editions), generation.content.cluster_of
         ),
         list_length=settings.collaborative.list_length,
         threads=1,
@@ -65,7 +65,7 @@ def sample_readers(
     )
     readers = {
         str(training.users[row]): SampleReader(
-            n_liked=int(training.positives[row].nnz),
+            n_liked=int(training.positive_interactions[row].nnz),
             liked=[_line(catalog, number) for number in training.recent_of(row, N_LIKED).tolist()],
             recommended=_recommended(catalog, books, because),
         )

@@ -16,7 +16,7 @@ from services.batch.models.factor_model import Factors
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.artifacts.generation import content_id
 from shared.recommend.candidates import CandidateGenerator
 from shared.settings import CollaborativeSettings, ItemTransitionSettings, Settings
@@ -38,8 +38,8 @@ class TrialScores:
     def __init__(self, split: Split, content_artifact: Path, *, threads: int) -> None:
         self._training = split.training
         self._threads = threads
-        self._neighbours = Neighbours.open(content_artifact, split.training.work_id)
-        self._spread = popular_spread(split.training, self._neighbours.cluster_of)
+        self._content = ContentNeighbors.open(content_artifact, split.training.work_id)
+        self._spread = popular_spread(split.training, self._content.cluster_of)
         self._factors: LRUCache[str, Factors] = LRUCache(_KEPT_FACTORS)
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None
         self.n_factored = 0
@@ -68,7 +68,7 @@ class TrialScores:
         if key not in self._factors:
             training = self._training
             self._factors[key] = fit_factors(
-                settings, training.positives, training.histories, threads=self._threads, progress=SILENT
+                settings, training.positive_interactions, training.histories, threads=self._threads, progress=SILENT
             )
             self.n_factored += 1
         return self._factors[key]
@@ -76,6 +76,6 @@ class TrialScores:
     def _maker_for(self, settings: Settings) -> CandidateGenerator:
         """The neighbours of books do not depend on the blend; other item transitions need new ones."""
         if self._maker is None or self._maker[0] != settings.item_transitions:
-            maker = candidate_generator(self._training, self._neighbours, settings, progress=SILENT)
+            maker = candidate_generator(self._training, self._content, settings, progress=SILENT)
             self._maker = (settings.item_transitions, maker)
         return replace(self._maker[1], settings=settings.blend)

@@ -11,7 +11,7 @@ from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.artifacts.generation import artifact_folder, read_manifest
 from shared.layout import DataFolder
 
@@ -34,7 +34,7 @@ def readers(training, state):
     reported = {fields[b"user"].decode() for _, fields in client.xrange(keys.events)}
     by_history = np.argsort(np.diff(training.seen.indptr), kind="stable")
     odd = training.rows_of(["odd-0", "odd-7"])
-    nothing_liked = np.flatnonzero(np.diff(training.positives.indptr) == 0)[:5]
+    nothing_liked = np.flatnonzero(np.diff(training.positive_interactions.indptr) == 0)[:5]
     assert len(nothing_liked), "the demo has some"
     rows = np.concatenate((by_history[:: len(by_history) // N_READERS], by_history[-5:], odd, nothing_liked))
     return np.array([row for row in rows.tolist() if str(training.users[row]) not in reported])
@@ -46,10 +46,12 @@ def pipeline(odd_world, training):
     folder = DataFolder(settings.data_dir)
     content = artifact_folder(folder, "content", read_manifest(folder, odd_world.generation_id).artifacts["content"])
     threads = n_threads(settings.batch.threads)
-    neighbours = Neighbours.open(content, training.work_id)
+    neighbours = ContentNeighbors.open(content, training.work_id)
     return ServedPipeline(
         training,
-        fit_factors(settings.collaborative, training.positives, training.histories, threads=threads, progress=SILENT),
+        fit_factors(
+            settings.collaborative, training.positive_interactions, training.histories, threads=threads, progress=SILENT
+        ),
         candidate_generator(training, neighbours, settings, progress=SILENT),
         popular_spread(training, neighbours.cluster_of),
         list_length=settings.collaborative.list_length,

@@ -52,10 +52,10 @@ def test_a_new_book_is_served_and_a_withdrawn_one_gone_within_the_hour(by_steps,
     assert (library.manifest.evaluation, library.manifest.gate) == (before.evaluation, before.gate)
     assert generation.catalog.n_books == 81
     assert found(library, FERRY.title) == [80]
-    assert any(80 in generation.neighbours.neighbors(number)[0] for number in range(80))
+    assert any(80 in generation.content.neighbors(number)[0] for number in range(80))
     assert gone not in listed_anywhere(library)
     assert gone not in generation.popularity.overall
-    assert not any(gone in generation.neighbours.neighbors(number)[0] for number in range(81))
+    assert not any(gone in generation.content.neighbors(number)[0] for number in range(81))
     assert gone not in found(library, title)
     assert not any(gone in books for books in recommended(library, readers).values())
     assert all(len(books) > 10 for books in recommended(library, readers).values())

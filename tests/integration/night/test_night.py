@@ -112,8 +112,8 @@ def test_a_new_book_alone_leaves_the_factors_and_the_generation_opens(library):
     assert generation.catalog.n_books == 81
     assert len(generation.fold_in.item_factors) == 80
     assert searched(generation, "last ferry") == [80]
-    assert len(generation.neighbours.neighbors(80)[0]) > 0
-    assert any(80 in generation.neighbours.neighbors(number)[0] for number in range(80))
+    assert len(generation.content.neighbors(80)[0]) > 0
+    assert any(80 in generation.content.neighbors(number)[0] for number in range(80))
     assert library.served().lists == before.lists
 
 
@@ -151,7 +151,7 @@ def test_a_withdrawn_book_leaves_index_lists_popular_lists_and_search(library):
     assert searched(generation, title)[0] == gone
     # What was reported of it is still known when it is gone, and gives it factors.
     library.report(*((f"e{n}", f"r{n:03}", f"b{gone:02}", "read", None) for n in range(8)))
-    genre, tribe = library.world.books[f"b{gone:02}"].genre, int(generation.neighbours.cluster_of[gone])
+    genre, tribe = library.world.books[f"b{gone:02}"].genre, int(generation.content.cluster_of[gone])
     assert gone in generation.popularity.genres[genre]
     assert gone in generation.popularity.clusters[tribe]
 
@@ -165,8 +165,8 @@ def test_a_withdrawn_book_leaves_index_lists_popular_lists_and_search(library):
     assert gone not in after.popularity.overall
     lists = [*after.popularity.genres.values(), *after.popularity.clusters.values()]
     assert not any(gone in numbers for numbers in lists)
-    assert not any(gone in after.neighbours.neighbors(number)[0] for number in range(80))
-    assert len(after.neighbours.neighbors(gone)[0]) == 0
+    assert not any(gone in after.content.neighbors(number)[0] for number in range(80))
+    assert len(after.content.neighbors(gone)[0]) == 0
     assert gone not in searched(after, title)
 
     library.world.books[f"b{gone:02}"] = Book(title, "A. Gain", genre, "It is back.")

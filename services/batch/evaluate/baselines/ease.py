@@ -45,9 +45,9 @@ class Ease:
         liked = np.flatnonzero(training.popularity)
         if len(liked) > MOST_BOOKS:
             raise ModelError(f"EASE would invert a matrix of {len(liked):,} books; {MOST_BOOKS:,} are the most.")
-        positives = training.positives[:, liked].tocsr()
+        positive_interactions = training.positive_interactions[:, liked].tocsr()
         with progress.task("Inverting", 1) as advance:
-            weights = weights_of(positives, self.regularization, threads=threads)
+            weights = weights_of(positive_interactions, self.regularization, threads=threads)
             advance(1)
 
         histories = training.histories.weighted(decay=self.history_decay, n=training.n_books)[:, liked].tocsr()
@@ -60,22 +60,22 @@ class Ease:
         return ScoreRanker(training, scores)
 
 
-def weights_of(positives: csr_matrix, regularization: float, *, threads: int) -> NDArray[np.float32]:
+def weights_of(positive_interactions: csr_matrix, regularization: float, *, threads: int) -> NDArray[np.float32]:
     """B: float32, (n_books, n_books), its diagonal 0.
 
     Args:
-        positives: X, float32, (n_users, n_books), sparse.
+        positive_interactions: X, float32, (n_users, n_books), sparse.
         regularization: λ.
         threads: threads to invert with.
     """
-    n_users, n_books = positives.shape
+    n_users, n_books = positive_interactions.shape
     if n_users < n_books:
-        inverse = _inverse(positives @ positives.T, regularization, threads)
-        precision: NDArray[np.float32] = positives.T @ np.asarray(positives.T @ inverse).T
+        inverse = _inverse(positive_interactions @ positive_interactions.T, regularization, threads)
+        precision: NDArray[np.float32] = positive_interactions.T @ np.asarray(positive_interactions.T @ inverse).T
         precision *= -1
         precision[np.diag_indices(n_books)] += 1
     else:
-        precision = _inverse(positives.T @ positives, regularization, threads)
+        precision = _inverse(positive_interactions.T @ positive_interactions, regularization, threads)
     precision /= -np.diag(precision).copy()[None, :]
     np.fill_diagonal(precision, 0)
     return precision

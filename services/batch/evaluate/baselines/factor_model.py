@@ -25,5 +25,7 @@ class FactorModel:
         Raises:
             ModelError: the library behind the model is not installed.
         """
-        factors = fit_factors(self.settings, training.positives, training.histories, threads=threads, progress=progress)
+        factors = fit_factors(
+            self.settings, training.positive_interactions, training.histories, threads=threads, progress=progress
+        )
         return FactorRanker(training, factors.user_factors, factors.item_factors, threads=threads)

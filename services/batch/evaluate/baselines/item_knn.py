@@ -25,12 +25,12 @@ class ItemKnn:
     """Cosine over the zero-filled matrix of stars.
 
     Attributes:
-        n_neighbours: nearest books of each book that count.
+        n_neighbors: nearest books of each book that count.
         history_decay: weight of each book a user liked relative to the one newer, when scoring; `None` counts the stars
             of all rated books instead, as published.
     """
 
-    n_neighbours: int = 50
+    n_neighbors: int = 50
     history_decay: float | None = None
     name: str = "item-knn"
     title: ClassVar[str] = "Item-kNN, cosine"
@@ -49,7 +49,7 @@ class ItemKnn:
                 similarities = (by_book[first : first + at_once] @ scaled).toarray().astype(np.float32)
                 own = np.arange(len(similarities))
                 similarities[own, first + own] = 0
-                blocks.append(_largest(similarities, self.n_neighbours))
+                blocks.append(_largest(similarities, self.n_neighbors))
                 advance(len(similarities))
         onto = vstack(blocks, format="csr").T.tocsr()
         decay = self.history_decay

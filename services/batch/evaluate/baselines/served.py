@@ -14,7 +14,7 @@ from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.progress import Progress
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.recommend.blend import CANDIDATE_SOURCES
 from shared.settings import Settings
 
@@ -57,22 +57,26 @@ class Served:
             ModelError: the library behind the factor model or the reranker is not installed.
         """
         settings = self.settings
-        factors = neighbours = spread = reranker = None
+        factors = content = spread = reranker = None
         wanted = CANDIDATE_SOURCES if self.only is None else (self.only,)
         if "collaborative" in wanted:
             factors = fit_factors(
-                settings.collaborative, training.positives, training.histories, threads=threads, progress=progress
+                settings.collaborative,
+                training.positive_interactions,
+                training.histories,
+                threads=threads,
+                progress=progress,
             )
         if "content" in wanted and self.content_artifact is not None:
-            neighbours = Neighbours.open(self.content_artifact, training.work_id)
+            content = ContentNeighbors.open(self.content_artifact, training.work_id)
         if self.only is None:
             no_clusters = np.full(training.n_books, -1, np.int32)
-            spread = popular_spread(training, no_clusters if neighbours is None else neighbours.cluster_of)
-            reranker = train_reranker(training, neighbours, settings, threads=threads, progress=progress)
+            spread = popular_spread(training, no_clusters if content is None else content.cluster_of)
+            reranker = train_reranker(training, content, settings, threads=threads, progress=progress)
         return ServedPipeline(
             training,
             factors,
-            candidate_generator(training, neighbours, settings, only=wanted, progress=progress),
+            candidate_generator(training, content, settings, only=wanted, progress=progress),
             spread,
             list_length=settings.collaborative.list_length,
             threads=threads,

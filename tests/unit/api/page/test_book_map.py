@@ -23,7 +23,7 @@ def packed(tmp_path):
         manifest=SimpleNamespace(artifacts={"catalog": "a", "content": "c", "popularity": "p"}),
         catalog=SimpleNamespace(active=np.array([True, False, True, True])),
         popularity=SimpleNamespace(n_ratings=np.array([7, 0, 0, 10**6])),
-        neighbours=SimpleNamespace(cluster_of=np.array([1, -1, -1, 2], np.int32)),
+        content=SimpleNamespace(cluster_of=np.array([1, -1, -1, 2], np.int32)),
     )
     return make_map(DataFolder(tmp_path), generation)
 

@@ -10,7 +10,7 @@ import pytest
 from services.batch.content.index import build_content, build_index, index_factory
 from services.batch.content.projection import project
 from services.batch.runtime.progress import SILENT
-from shared.artifacts.content import Neighbours
+from shared.artifacts.content import ContentNeighbors
 from shared.errors import ArtifactError
 from shared.settings import ContentSettings
 
@@ -47,7 +47,7 @@ def build(folder, vectors, books, **settings):
     folder.mkdir()
     metadata = build_content(folder, vectors, books, ContentSettings(**settings), threads=2, progress=SILENT)
     assert {path.name for path in folder.iterdir()} == FILES
-    return metadata, Neighbours.open(folder, np.arange(len(books), dtype=np.int32))
+    return metadata, ContentNeighbors.open(folder, np.arange(len(books), dtype=np.int32))
 
 
 def test_neighbours_are_those_of_brute_force_and_never_inactive(tmp_path):

@@ -44,8 +44,8 @@ def test_of_cold_users_only_the_beginning_is_known(n_known):
         row = split.rows[place]
         known, all_of_it = history_of(split, user), history_of(whole, user)
         assert known == all_of_it[: len(known)], "the first ones, in order"
-        assert split.training.positives[row].nnz == n_known
-        assert known[-1] in split.training.positives[row].indices, "it ends with the last one that is kept"
+        assert split.training.positive_interactions[row].nnz == n_known
+        assert known[-1] in split.training.positive_interactions[row].indices, "it ends with the last one that is kept"
         there = whole.users.tolist().index(user)
         assert set(split.relevant[place].indices) == set(whole.relevant[there].indices), "the same is asked"
         assert set(split.training.seen_of(row).tolist()) == set(all_of_it), "what is forgotten stays masked"
@@ -64,8 +64,10 @@ def test_or_the_end_alone():
     for place, user in enumerate(split.users):
         known, all_of_it = history_of(split, user), history_of(whole, user)
         assert known == all_of_it[-len(known) :], "the last ones, in order"
-        assert split.training.positives[split.rows[place]].nnz == 3
-        assert known[0] in split.training.positives[split.rows[place]].indices, "it begins with the first one kept"
+        assert split.training.positive_interactions[split.rows[place]].nnz == 3
+        assert known[0] in split.training.positive_interactions[split.rows[place]].indices, (
+            "it begins with the first one kept"
+        )
         differing += known != history_of(first, user)
     assert differing > 0
 
@@ -74,10 +76,10 @@ def test_a_forgotten_book_is_worth_nothing_to_any_count():
     by_time = split_by_time(books(), interactions(), RULES, test_share=0.2)
     split = split_cold_users(by_time, n_known=1, user_share=1.0, seed=7)
     n_cold = len(split.rows)
-    others = by_time.training.positives.nnz - by_time.training.positives[by_time.rows].nnz
-    long_enough = np.diff(by_time.training.positives.indptr)[by_time.rows] >= 5
-    short = by_time.training.positives[by_time.rows[~long_enough]].nnz
-    assert split.training.positives.nnz == n_cold + others + short
+    others = by_time.training.positive_interactions.nnz - by_time.training.positive_interactions[by_time.rows].nnz
+    long_enough = np.diff(by_time.training.positive_interactions.indptr)[by_time.rows] >= 5
+    short = by_time.training.positive_interactions[by_time.rows[~long_enough]].nnz
+    assert split.training.positive_interactions.nnz == n_cold + others + short
     assert split.training.stars.nnz == len(split.training.feedback) < split.training.seen.nnz
 
 

@@ -112,7 +112,7 @@ def test_no_leakage_by_time(seed):
         assert numbers.isdisjoint(seen["book_number"])
         assert numbers <= set(later.loc[later["user_id"] == user, "book_number"])
         assert ((own["kind"] == "read") | (own["value"] >= 4)).any()
-    assert split.training.positives.nnz == split.training.popularity.sum()
+    assert split.training.positive_interactions.nnz == split.training.popularity.sum()
     assert not split.training.seen[split.rows].multiply(split.relevant).nnz
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.artifacts.content import NAME, Neighbours, nearest_rows
+from shared.artifacts.content import NAME, ContentNeighbors, nearest_rows
 from shared.errors import ArtifactError
 from shared.recommend.neighbor_table import save_rows
 
@@ -27,7 +27,7 @@ def make(vectors, editions=None, n=100):
     index.add_with_ids(vectors[described], described)
     editions = np.arange(len(vectors), dtype=np.int32) if editions is None else np.asarray(editions, np.int32)
     rows = nearest_rows(index, vectors, editions, n)
-    return Neighbours(rows, np.full(len(vectors), -1, np.int32), [])
+    return ContentNeighbors(rows, np.full(len(vectors), -1, np.int32), [])
 
 
 def test_neighbours_are_the_nearest_best_first():
@@ -100,7 +100,7 @@ def test_an_index_of_other_dimensions_is_refused(tmp_path):
     faiss.write_index(faiss.IndexFlatIP(5), str(tmp_path / "index.faiss"))
 
     with pytest.raises(ArtifactError, match="5 dimensions"):
-        Neighbours.open(tmp_path, np.arange(4, dtype=np.int32))
+        ContentNeighbors.open(tmp_path, np.arange(4, dtype=np.int32))
 
 
 def test_an_artifact_without_rows_is_opened_with_the_same_neighbors(tmp_path):
@@ -114,9 +114,9 @@ def test_an_artifact_without_rows_is_opened_with_the_same_neighbors(tmp_path):
     faiss.write_index(index, str(tmp_path / "index.faiss"))
     work_id = np.arange(40, dtype=np.int32) // 2
 
-    older = Neighbours.open(tmp_path, work_id)
+    older = ContentNeighbors.open(tmp_path, work_id)
     save_rows(tmp_path, NAME, nearest_rows(index, vectors, work_id))
-    newer = Neighbours.open(tmp_path, work_id)
+    newer = ContentNeighbors.open(tmp_path, work_id)
 
     for book in range(40):
         np.testing.assert_array_equal(older.neighbors(book)[0], newer.neighbors(book)[0])
@@ -128,4 +128,4 @@ def test_rows_that_are_not_of_these_books_are_refused(tmp_path):
     (tmp_path / "clusters.json").write_bytes(orjson.dumps([]))
     save_rows(tmp_path, NAME, (np.full((2, 1), -1, np.int32), np.zeros((2, 1), np.float32)))
     with pytest.raises(ArtifactError, match="3 books have 2 rows"):
-        Neighbours.open(tmp_path, np.arange(3, dtype=np.int32))
+        ContentNeighbors.open(tmp_path, np.arange(3, dtype=np.int32))

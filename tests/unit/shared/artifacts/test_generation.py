@@ -51,13 +51,13 @@ class TestOpen:
         write_generation(folder, "g", changed, reranker=LEARNED)
         generation = open_generation(folder, "g")
         assert (generation.id, generation.collaborative_id) == ("g", "g")
-        assert generation.catalog.n_books == generation.neighbours.n_books == generation.popularity.n_books == N_BOOKS
+        assert generation.catalog.n_books == generation.content.n_books == generation.popularity.n_books == N_BOOKS
         assert generation.item_transitions.neighbors(1)[0].tolist() == [0]
         assert generation.trending[0].tolist() == [3, 0]
         assert generation.fold_in.n_books == N_BOOKS
         assert (generation.reranker.n_ranked, generation.reranker.n_recent) == (4, 2)
         generator = generation.candidate_generator
-        assert (generator.content, generator.item_transitions) == (generation.neighbours, generation.item_transitions)
+        assert (generator.content, generator.item_transitions) == (generation.content, generation.item_transitions)
         assert (generator.same_series_author, generator.trending) == (
             generation.same_series_author,
             generation.trending,

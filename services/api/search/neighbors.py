@@ -6,36 +6,36 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.api.present import rated
-from services.api.schemas.neighbours import AlikeByContent, AlikeByReaders, SimilarBook
+from services.api.schemas.neighbors import AlikeByContent, AlikeByReaders, SimilarBook
 from shared.artifacts.generation import Generation
 
 
 def similar_books(generation: Generation, number: int, limit: int) -> list[SimilarBook]:
     """Books with the most similar descriptions, most similar first."""
-    item_index, similarities = generation.neighbours.neighbors(number)
+    item_index, similarities = generation.content.neighbors(number)
     found = _one_per_work(generation, set(), item_index.tolist(), similarities.tolist(), limit)
     return [
-        SimilarBook(**rated(generation, neighbour).model_dump(), similarity=min(1.0, round(similarity, 4)))
-        for neighbour, similarity in found
+        SimilarBook(**rated(generation, neighbor).model_dump(), similarity=min(1.0, round(similarity, 4)))
+        for neighbor, similarity in found
     ]
 
 
 def alike_by_content(generation: Generation, number: int, limit: int) -> list[AlikeByContent]:
     """Similar books, each with what else it shares with the book."""
-    catalog, cluster_of = generation.catalog, generation.neighbours.cluster_of
+    catalog, cluster_of = generation.catalog, generation.content.cluster_of
     record, cluster = catalog.record(number), int(cluster_of[number])
     books = []
     for book in similar_books(generation, number, limit):
-        neighbour = catalog.number_of(book.book_id)
-        other = catalog.record(neighbour)
-        same_cluster = cluster >= 0 and cluster == cluster_of[neighbour]
+        neighbor = catalog.number_of(book.book_id)
+        other = catalog.record(neighbor)
+        same_cluster = cluster >= 0 and cluster == cluster_of[neighbor]
         books.append(
             AlikeByContent(
                 **book.model_dump(),
                 same_series=record["series"] if record["series"] and record["series"] == other["series"] else None,
                 same_authors=_in_both(record, other, "authors"),
                 same_genres=_in_both(record, other, "genres"),
-                same_tribe=generation.neighbours.clusters[cluster]["name"] if same_cluster else None,
+                same_tribe=generation.content.clusters[cluster]["name"] if same_cluster else None,
             )
         )
     return books
@@ -50,8 +50,8 @@ def alike_by_readers(generation: Generation, number: int, limit: int) -> list[Al
     own = {int(generation.catalog.editions[number])}
     found = _one_per_work(generation, own, item_index.tolist(), scores.tolist(), limit)
     return [
-        AlikeByReaders(**rated(generation, neighbour).model_dump(), closeness=score / scores[0].item())
-        for neighbour, score in found
+        AlikeByReaders(**rated(generation, neighbor).model_dump(), closeness=score / scores[0].item())
+        for neighbor, score in found
     ]
 
 
@@ -60,12 +60,12 @@ def _one_per_work(
 ) -> Iterator[tuple[int, float]]:
     """The first book of each work that is not in `works`, at most `limit`."""
     n_found = 0
-    for neighbour, score in zip(item_index, scores, strict=True):
-        work = int(generation.catalog.editions[neighbour])
+    for neighbor, score in zip(item_index, scores, strict=True):
+        work = int(generation.catalog.editions[neighbor])
         if work in works:
             continue
         works.add(work)
-        yield neighbour, score
+        yield neighbor, score
         n_found += 1
         if n_found == limit:
             return
