@@ -69,11 +69,11 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
         ]
         for _ in range(ROUNDS)
     ]
-    works, weights = np.arange(N_BOOKS, dtype=np.int32), blend_weights(BlendSettings(), N_HISTORY)
+    work_id, weights = np.arange(N_BOOKS, dtype=np.int32), blend_weights(BlendSettings(), N_HISTORY)
 
     def blended(n: int) -> list[object]:
         kinds = [[one] for one in lists[n]]
-        return list(blend(kinds, weights=weights, seen=[recents[n]], works=works, limit=chosen.books))
+        return list(blend(kinds, weights=weights, seen=[recents[n]], work_id=work_id, limit=chosen.books))
 
     ready = [blended(n) for n in range(ROUNDS)]
     return median_ms(lambda n: reranker.rank(ready[n], [recents[n]])), median_ms(blended)  # type: ignore[arg-type]

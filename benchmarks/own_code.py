@@ -100,7 +100,7 @@ def compare_svd(matrix: csr_matrix, rank: int, repetitions: int) -> None:
 
 
 def plain_blend(
-    lists: list[list[Candidates]], weights: list[float], seen: list[np.ndarray], works: np.ndarray, limit: int
+    lists: list[list[Candidates]], weights: list[float], seen: list[np.ndarray], work_id: np.ndarray, limit: int
 ) -> list[list[int]]:
     """`shared.recommend.blend.blend` written plainly: item indexes for each user, best first."""
     answers = []
@@ -113,11 +113,11 @@ def plain_blend(
             scaled = (scores - scores.min()) / span if span > 0 else np.ones_like(scores)
             for item, score in zip(items.tolist(), scaled.tolist(), strict=True):
                 sums[item] += weight / total * score
-        taken = set(works[books].tolist())
+        taken = set(work_id[books].tolist())
         answer: list[int] = []
         for item in sorted(sums, key=lambda item: (-sums[item], item)):
-            if len(answer) < limit and works[item] not in taken:
-                taken.add(works[item])
+            if len(answer) < limit and work_id[item] not in taken:
+                taken.add(work_id[item])
                 answer.append(item)
         answers.append(answer)
     return answers
@@ -125,23 +125,23 @@ def plain_blend(
 
 def compare_blend(n_users: int, repetitions: int) -> None:
     """Time of both for one batch: four lists of 100 books and one of 200, 100 seen books, 10 wanted."""
-    chance, works = np.random.default_rng(7), np.arange(10_000, dtype=np.int32)
+    chance, work_id = np.random.default_rng(7), np.arange(10_000, dtype=np.int32)
     lists = [
         [
-            (chance.choice(len(works), n, replace=False).astype(np.int32), chance.random(n, np.float32))
+            (chance.choice(len(work_id), n, replace=False).astype(np.int32), chance.random(n, np.float32))
             for _ in range(n_users)
         ]
         for n in (100, 100, 100, 100, 200)
     ]
-    seen = [chance.choice(len(works), 100, replace=False).astype(np.int32) for _ in range(n_users)]
+    seen = [chance.choice(len(work_id), 100, replace=False).astype(np.int32) for _ in range(n_users)]
     weights = [0.1, 0.05, 0.47, 0.28, 0.1]
-    packed = blend(lists, weights=weights, seen=seen, works=works, limit=10)
-    plain = plain_blend(lists, weights, seen, works, 10)
+    packed = blend(lists, weights=weights, seen=seen, work_id=work_id, limit=10)
+    plain = plain_blend(lists, weights, seen, work_id, 10)
     assert [one.numbers.tolist() for one in packed] == plain
     medians = measured(
         {
-            "own": lambda: [blend(lists, weights=weights, seen=seen, works=works, limit=10) for _ in range(200)],
-            "user by user": lambda: [plain_blend(lists, weights, seen, works, 10) for _ in range(200)],
+            "own": lambda: [blend(lists, weights=weights, seen=seen, work_id=work_id, limit=10) for _ in range(200)],
+            "user by user": lambda: [plain_blend(lists, weights, seen, work_id, 10) for _ in range(200)],
         },
         repetitions,
     )

@@ -28,7 +28,7 @@ class Catalog:
     ids: list[str]
     titles: list[str]
     authors: list[list[str]]
-    editions: NDArray[np.int32]
+    work_id: NDArray[np.int32]
     active: NDArray[np.bool_]
     _numbers: dict[str, int]
     _records: NDArray[np.uint8]
@@ -44,7 +44,7 @@ class Catalog:
             ids=ids,
             titles=orjson.loads((path / "titles.json").read_bytes()),
             authors=orjson.loads((path / "authors.json").read_bytes()),
-            editions=np.load(path / "editions.npy"),
+            work_id=np.load(path / "editions.npy"),
             active=np.load(path / "active.npy"),
             _numbers={book_id: number for number, book_id in enumerate(ids)},
             _records=np.memmap(path / "records.bin", dtype=np.uint8, mode="r"),

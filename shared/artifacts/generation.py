@@ -241,7 +241,7 @@ def open_generation(folder: DataFolder, generation_id: str, *, previous: Generat
     if previous and {"catalog", "content"} <= opened:
         content = previous.content
     else:
-        content = ContentNeighbors.open(paths["content"], catalog.editions)
+        content = ContentNeighbors.open(paths["content"], catalog.work_id)
     same_series_author = (
         previous.same_series_author
         if previous and "catalog" in opened

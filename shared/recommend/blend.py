@@ -63,7 +63,7 @@ def blend(
     *,
     weights: Sequence[float] | Sequence[Sequence[float]] | NDArray[np.float32],
     seen: Sequence[NDArray[np.int32]],
-    works: NDArray[np.int32],
+    work_id: NDArray[np.int32],
     limit: int,
 ) -> list[Blended]:
     """Blend the lists of several users: min-max each list, take the weighted mean, drop seen works, cut.
@@ -76,7 +76,7 @@ def blend(
         lists: one to eight candidate sources; each has, for every user, distinct item indexes and scores.
         weights: at least 0, (n_lists,) for all users or (n_users, n_lists).
         seen: for each user int32 item indexes to leave out with all their editions; unknown indexes are ignored.
-        works: int32, (n_books,), the work of each book; one edition of a work is returned.
+        work_id: int32, (n_books,), the work of each book; one edition of a work is returned.
         limit: maximum number of books for each user.
     """
     n_lists, n_users = len(lists), len(seen)
@@ -88,7 +88,7 @@ def blend(
             [source[start : start + _MAX_USERS] for source in lists],
             of_users[start : start + _MAX_USERS],
             seen[start : start + _MAX_USERS],
-            works,
+            work_id,
             limit,
         )
     ]
@@ -98,7 +98,7 @@ def _blend_together(
     lists: list[Sequence[Candidates]],
     of_users: NDArray[np.float32],
     seen: Sequence[NDArray[np.int32]],
-    works: NDArray[np.int32],
+    work_id: NDArray[np.int32],
     limit: int,
 ) -> list[Blended]:
     """`blend` for at most `_MAX_USERS` users, whose keys fit into 64 bits."""
@@ -111,9 +111,9 @@ def _blend_together(
         row, column = pool.rows[place], pool.entries[place]
         scores[row] += pool.scaled[column] * relative[pool.user[row], place]
 
-    user_works = (pool.user << _NUMBER_BITS) | works[pool.number]
-    allowed = (~_is_among(user_works, _seen_works(seen, works))).nonzero()[0]
-    best = _first_of_each_user(_ranked(pool.user, scores, allowed), pool.user, user_works, limit)
+    user_work_id = (pool.user << _NUMBER_BITS) | work_id[pool.number]
+    allowed = (~_is_among(user_work_id, _seen_work_id(seen, work_id))).nonzero()[0]
+    best = _first_of_each_user(_ranked(pool.user, scores, allowed), pool.user, user_work_id, limit)
     place_of = np.full(len(scores), -1, np.int64)
     place_of[best] = np.arange(len(best))
     own = np.full((n_lists, len(best)), _NAN)
@@ -191,12 +191,12 @@ def _relative(weights: NDArray[np.float32], has: NDArray[np.bool_]) -> NDArray[n
     return relative
 
 
-def _seen_works(seen: Sequence[NDArray[np.int32]], works: NDArray[np.int32]) -> NDArray[np.int64]:
+def _seen_work_id(seen: Sequence[NDArray[np.int32]], work_id: NDArray[np.int32]) -> NDArray[np.int64]:
     """Sorted (user, work) keys of all that must not come back."""
     books = np.concatenate(seen)
     users = np.repeat(np.arange(len(seen)), [len(own) for own in seen])
-    known = (books >= 0) & (books < len(works))
-    return np.sort((users[known] << _NUMBER_BITS) | works[books[known]])
+    known = (books >= 0) & (books < len(work_id))
+    return np.sort((users[known] << _NUMBER_BITS) | work_id[books[known]])
 
 
 def _is_among(keys: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -219,14 +219,14 @@ def _ranked(user: NDArray[np.int64], scores: NDArray[np.float32], allowed: NDArr
 
 
 def _first_of_each_user(
-    ranked: NDArray[np.int64], user: NDArray[np.int64], user_works: NDArray[np.int64], limit: int
+    ranked: NDArray[np.int64], user: NDArray[np.int64], user_work_id: NDArray[np.int64], limit: int
 ) -> NDArray[np.int64]:
     """The first `limit` rows of each user, one of each work."""
     users = user[ranked]
     place = np.arange(len(ranked)) - users.searchsorted(users)
     head = place < limit
-    if len(np.unique(user_works[ranked[head]])) < head.sum():  # rare: several editions of one work near the top
-        first = np.sort(np.unique(user_works[ranked], return_index=True)[1])
+    if len(np.unique(user_work_id[ranked[head]])) < head.sum():  # rare: several editions of one work near the top
+        first = np.sort(np.unique(user_work_id[ranked], return_index=True)[1])
         ranked, users = ranked[first], users[first]
         head = np.arange(len(ranked)) - users.searchsorted(users) < limit
     return ranked[head]

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from shared.recommend.blend import Blended
 
 
-def first_of_each_work(numbers: NDArray[np.int32], works: NDArray[np.int32]) -> NDArray[np.int32]:
+def first_of_each_work(numbers: NDArray[np.int32], work_id: NDArray[np.int32]) -> NDArray[np.int32]:
     """Leave out of a list, best first, what is another edition of a book before it.
 
     Args:
         numbers: int32, (n,), book numbers.
-        works: int32, (n_books,), the work of each book number.
+        work_id: int32, (n_books,), the work of each book number.
     """
-    return numbers[np.sort(np.unique(works[numbers], return_index=True)[1])]
+    return numbers[np.sort(np.unique(work_id[numbers], return_index=True)[1])]
 
 
 def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -29,7 +29,7 @@ def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]
 
 
 def popularity_backfill(
-    items: Blended, spread: NDArray[np.int32], works: NDArray[np.int32], seen: NDArray[np.int32], limit: int
+    items: Blended, spread: NDArray[np.int32], work_id: NDArray[np.int32], seen: NDArray[np.int32], limit: int
 ) -> Blended:
     """Fill a list that is too short with popular books, spread over clusters.
 
@@ -38,12 +38,12 @@ def popularity_backfill(
     Args:
         items: what is there, best first.
         spread: int32, popular books, one of each work, as `popular_by_cluster` orders them.
-        works: int32, (n_books,), the work of each book number.
+        work_id: int32, (n_books,), the work of each book number.
         seen: int32, books never to return, nor other editions of them.
         limit: how many books there should be.
     """
-    taken = np.concatenate((seen[seen < len(works)], items.numbers))
-    fresh = spread[~np.isin(works[spread], works[taken])][: limit - len(items.numbers)]
+    taken = np.concatenate((seen[seen < len(work_id)], items.numbers))
+    fresh = spread[~np.isin(work_id[spread], work_id[taken])][: limit - len(items.numbers)]
     alone = not len(items.numbers)
     scores = (
         np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)

@@ -165,7 +165,7 @@ class Recommender:
             lists,
             weights=[blend_weights(settings, min(len(state.recent), n_recent)) for state in states],
             seen=seen,
-            works=generation.catalog.editions,
+            work_id=generation.catalog.work_id,
             limit=max(*(limit for _, limit, _ in questions), 0 if reranker is None else reranker.n_ranked),
         )
         if reranker is not None:
@@ -189,10 +189,10 @@ class Recommender:
         self, user_id: str, lists: Sequence[Sequence[Candidates]], row: int, served: ServingState
     ) -> NDArray[np.int32]:
         """Seen candidates of a user whose history exceeds LONGEST_SEEN, with all their editions."""
-        works = served.generation.catalog.editions
+        work_id = served.generation.catalog.work_id
         candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread])
-        editions = np.isin(works, works[candidates]).nonzero()[0].astype(np.int32)
-        return await self._store.seen_among(user_id, editions)
+        same_works = np.isin(work_id, work_id[candidates]).nonzero()[0].astype(np.int32)
+        return await self._store.seen_among(user_id, same_works)
 
 
 def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequence[Candidates], ...]:
@@ -251,13 +251,13 @@ def _filled(
     """Fill a list that is too short with popular books; an empty one becomes popular."""
     if not len(items.numbers):
         return _popular(served, seen, limit, degraded=False)
-    filled = popularity_backfill(items, served.spread, served.generation.catalog.editions, seen, limit)
+    filled = popularity_backfill(items, served.spread, served.generation.catalog.work_id, seen, limit)
     because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_EXPLANATION)))
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
 def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
-    items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.editions, seen, limit)
+    items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.work_id, seen, limit)
     because = np.full(len(items.numbers), NO_EXPLANATION)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)
 

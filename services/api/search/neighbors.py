@@ -47,7 +47,7 @@ def alike_by_readers(generation: Generation, number: int, limit: int) -> list[Al
     if number >= transitions.n_books:
         return []
     item_index, scores = transitions.neighbors(number)
-    own = {int(generation.catalog.editions[number])}
+    own = {int(generation.catalog.work_id[number])}
     found = _one_per_work(generation, own, item_index.tolist(), scores.tolist(), limit)
     return [
         AlikeByReaders(**rated(generation, neighbor).model_dump(), closeness=score / scores[0].item())
@@ -56,15 +56,15 @@ def alike_by_readers(generation: Generation, number: int, limit: int) -> list[Al
 
 
 def _one_per_work(
-    generation: Generation, works: set[int], item_index: list[int], scores: list[float], limit: int
+    generation: Generation, taken: set[int], item_index: list[int], scores: list[float], limit: int
 ) -> Iterator[tuple[int, float]]:
-    """The first book of each work that is not in `works`, at most `limit`."""
+    """The first book of each work that is not in `taken`, at most `limit`."""
     n_found = 0
     for neighbor, score in zip(item_index, scores, strict=True):
-        work = int(generation.catalog.editions[neighbor])
-        if work in works:
+        work = int(generation.catalog.work_id[neighbor])
+        if work in taken:
             continue
-        works.add(work)
+        taken.add(work)
         yield neighbor, score
         n_found += 1
         if n_found == limit:

@@ -20,8 +20,8 @@ def popular_books(generation: Generation, *, genre: str | None, tribe: int | Non
         UnknownListError: there is no such genre or tribe.
     """
     item_index = _popular(generation, genre, tribe)
-    works = first_of_each_work(item_index, generation.catalog.editions)
-    return [rated(generation, number) for number in works[:limit].tolist()]
+    firsts = first_of_each_work(item_index, generation.catalog.work_id)
+    return [rated(generation, number) for number in firsts[:limit].tolist()]
 
 
 def _popular(generation: Generation, genre: str | None, tribe: int | None) -> NDArray[np.int32]:

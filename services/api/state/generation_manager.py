@@ -70,11 +70,11 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
             catalog.authors,
             popularity.n_ratings,
             catalog.active,
-            catalog.editions,
+            catalog.work_id,
             [_series_of(catalog.record(number)) for number in range(catalog.n_books)],
         ),
         spread=popular_by_cluster(
-            first_of_each_work(popularity.overall, catalog.editions), generation.content.cluster_of
+            first_of_each_work(popularity.overall, catalog.work_id), generation.content.cluster_of
         ),
     )
 

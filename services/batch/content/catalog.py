@@ -28,15 +28,15 @@ def build_catalog(folder: Path, books: pd.DataFrame) -> Metadata:
     _write_records(folder, [orjson.dumps(record) for record in records])
     for name, field in (("ids", "book_id"), ("titles", "title"), ("authors", "authors")):
         (folder / f"{name}.json").write_bytes(orjson.dumps([record[field] for record in records]))
-    editions = edition_groups([record["title"] for record in records], [record["authors"] for record in records])
+    work_id = edition_groups([record["title"] for record in records], [record["authors"] for record in records])
     active = books["active"].to_numpy(bool)
-    np.save(folder / "editions.npy", editions)
+    np.save(folder / "editions.npy", work_id)
     np.save(folder / "active.npy", active)
     series, positions, authors = (
         [record[name] for record in records] for name in ("series", "series_position", "authors")
     )
     save_rows(folder, NAME, same_series_author_rows(series, positions, authors, active))
-    return {"books": len(books), "active_books": int(active.sum()), "works": len(np.unique(editions))}
+    return {"books": len(books), "active_books": int(active.sum()), "works": len(np.unique(work_id))}
 
 
 def _plain(value: Any) -> Any:

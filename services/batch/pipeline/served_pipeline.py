@@ -82,7 +82,7 @@ class ServedPipeline:
                 self._maker.lists(self._nightly_lists(some), recents),
                 weights=[blend_weights(self._maker.settings, len(recent)) for recent in recents],
                 seen=seen,
-                works=self._training.work_id,
+                work_id=self._training.work_id,
                 limit=k if self._reranker is None else max(k, self._reranker.n_ranked),
             )
             if self._reranker is not None:

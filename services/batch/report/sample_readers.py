@@ -42,14 +42,14 @@ def sample_readers(
     users = _drawn(orjson.loads((artifact / "users.json").read_bytes()), settings.evaluation.seed)
     own = snapshot.interactions.of_users(users)
     catalog = generation.catalog
-    training = Training(snapshot.load_books(), own, settings.user_state, work_id=catalog.editions)
+    training = Training(snapshot.load_books(), own, settings.user_state, work_id=catalog.work_id)
     rows = np.array([row for row in range(len(training.users)) if training.positive_interactions[row].nnz], np.int64)
     pipeline = ServedPipeline(
         training,
         _factors(generation, training),
         generation.candidate_generator,
         popular_by_cluster(
-            first_of_each_work(generation.popularity.overall, catalog.editions), generation.content.cluster_of
+            first_of_each_work(generation.popularity.overall, catalog.work_id), generation.content.cluster_of
         ),
         list_length=settings.collaborative.list_length,
         threads=1,

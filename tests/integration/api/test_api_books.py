@@ -136,15 +136,15 @@ class TestPopular:
             assert all(book["tribe"] == {"tribe": tribe["tribe"], "name": tribe["name"]} for book in books)
 
     def test_lists_show_one_edition_of_a_work(self, api, catalog, odd_world):
-        works = catalog.editions[[catalog.number_of(book) for book in self.ids(api, limit=100)]]
+        works = catalog.work_id[[catalog.number_of(book) for book in self.ids(api, limit=100)]]
         assert len(set(works.tolist())) == 100
         folder = DataFolder(odd_world.settings.data_dir)
         artifact = read_manifest(folder, odd_world.generation_id).artifacts["popularity"]
         n_with_several_editions = 0
         for tribe, numbers in Popularity.open(artifact_folder(folder, "popularity", artifact)).clusters.items():
-            n_with_several_editions += len(set(catalog.editions[numbers].tolist())) < len(numbers)
+            n_with_several_editions += len(set(catalog.work_id[numbers].tolist())) < len(numbers)
             shown = [catalog.number_of(book) for book in self.ids(api, tribe=tribe, limit=100)]
-            assert len(set(catalog.editions[shown].tolist())) == len(shown)
+            assert len(set(catalog.work_id[shown].tolist())) == len(shown)
         assert n_with_several_editions, "The Hobbit is there twice"
 
     @pytest.mark.parametrize("query", [{"genre": "nope"}, {"genre": "../.."}, {"tribe": 999}, {"tribe": -1}])

@@ -53,9 +53,9 @@ def test_every_reader_gets_ten_fresh_distinct_books_best_first(api, readers, see
         assert (answer["user_id"], answer["degraded"], answer["strategy"]) == (reader, False, "hybrid")
         books = ids(answer)
         assert len(set(books)) == 10
-        works = catalog.editions[[catalog.number_of(book) for book in books]]
+        works = catalog.work_id[[catalog.number_of(book) for book in books]]
         assert len(set(works.tolist())) == 10, "one edition of a work"
-        seen = catalog.editions[[catalog.number_of(book) for book in seen_by[reader]]]
+        seen = catalog.work_id[[catalog.number_of(book) for book in seen_by[reader]]]
         assert not set(works.tolist()) & set(seen.tolist())
         scores = [item["score"] for item in answer["items"]]
         assert scores == sorted(scores, reverse=True)

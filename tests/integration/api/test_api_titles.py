@@ -71,9 +71,9 @@ def test_every_book_is_found_by_its_own_title_and_never_beside_itself(api, catal
         book = answer["book"]
         assert catalog.ids[number] in {book["book_id"], *(other["book_id"] for other in answer["alternatives"])}
         items = answer["items"]
-        works = [int(catalog.editions[catalog.number_of(item["book_id"])]) for item in items]
+        works = [int(catalog.work_id[catalog.number_of(item["book_id"])]) for item in items]
         assert len(items) == len(set(works)) == 20, title
-        assert int(catalog.editions[catalog.number_of(book["book_id"])]) not in works, title
+        assert int(catalog.work_id[catalog.number_of(book["book_id"])]) not in works, title
         similarities = [item["similarity"] for item in items]
         assert similarities == sorted(similarities, reverse=True)
         assert -1 <= similarities[-1] <= similarities[0] <= 1

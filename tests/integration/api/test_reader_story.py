@@ -52,7 +52,7 @@ class Reader:
         self.reported = {}
 
     def work(self, book_id):
-        return int(self._catalog.editions[self._catalog.number_of(book_id)])
+        return int(self._catalog.work_id[self._catalog.number_of(book_id)])
 
     def look(self, server):
         """Everything that is recommended, short and long, checked against what must not be."""

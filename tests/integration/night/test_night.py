@@ -33,7 +33,7 @@ def listed_anywhere(library):
 
 def searched(generation, query):
     catalog, popularity = generation.catalog, generation.popularity
-    index = TitleIndex(catalog.titles, catalog.authors, popularity.n_ratings, catalog.active, catalog.editions)
+    index = TitleIndex(catalog.titles, catalog.authors, popularity.n_ratings, catalog.active, catalog.work_id)
     return index.search(query, limit=10)
 
 

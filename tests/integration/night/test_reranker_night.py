@@ -70,7 +70,7 @@ def offline(library, reranker):
     generation, snapshot = library.verified(), library.snapshot
     training = Training(
         snapshot.load_books(), snapshot.interactions, library.settings.user_state,
-        work_id=generation.catalog.editions,
+        work_id=generation.catalog.work_id,
     )  # fmt: skip
     known = generation.fold_in
     weights = training.histories.weighted(decay=known.history_decay, n=known.history_books)

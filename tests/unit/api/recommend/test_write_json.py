@@ -23,7 +23,7 @@ def recommended():
         ids=["a", 'b"'],
         titles=["Ünder", "Back\\slash"],
         authors=[["X", "Y"], []],
-        editions=np.arange(2, dtype=np.int32),
+        work_id=np.arange(2, dtype=np.int32),
         active=np.ones(2, bool),
         _numbers={},
         _records=np.empty(0, np.uint8),

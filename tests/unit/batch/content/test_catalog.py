@@ -96,7 +96,7 @@ def test_editions_of_one_work_share_a_value_and_others_do_not(tmp_path):
         book("b", "The Lantern (Illustrated Edition)", ["Ann One"]),
         book("c", "The Lantern", ["Somebody Else"]),
     )
-    first, second, third = catalog.editions.tolist()
+    first, second, third = catalog.work_id.tolist()
     assert first == second != third
     assert metadata["works"] == 2
 

@@ -21,12 +21,12 @@ def unit_vectors(n=N_BOOKS, dimensions=6, seed=0):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def make(vectors, editions=None, n=100):
+def make(vectors, work_id=None, n=100):
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
     described = np.flatnonzero(vectors.any(axis=1))
     index.add_with_ids(vectors[described], described)
-    editions = np.arange(len(vectors), dtype=np.int32) if editions is None else np.asarray(editions, np.int32)
-    rows = nearest_rows(index, vectors, editions, n)
+    work_id = np.arange(len(vectors), dtype=np.int32) if work_id is None else np.asarray(work_id, np.int32)
+    rows = nearest_rows(index, vectors, work_id, n)
     return ContentNeighbors(rows, np.full(len(vectors), -1, np.int32), [])
 
 

@@ -31,9 +31,9 @@ all_works = st.just(EACH_ITS_OWN) | editions
 limits = st.integers(1, 30)
 
 
-def blend_users(of_users, *, weights=(0.5, 0.125, 0.375), works=EACH_ITS_OWN, limit=100):
+def blend_users(of_users, *, weights=(0.5, 0.125, 0.375), work_id=EACH_ITS_OWN, limit=100):
     *lists, seen = (list(column) for column in zip(*of_users, strict=True))
-    return blend(lists, weights=weights, seen=seen, works=works, limit=limit)
+    return blend(lists, weights=weights, seen=seen, work_id=work_id, limit=limit)
 
 
 def blend_one(*lists, seen=(), weights=(0.75, 0.25), **options):
@@ -66,7 +66,7 @@ def works_of(numbers, works):
 @settings(deadline=None)
 @given(users, several_weights, all_works, limits)
 def test_the_blend_is_what_it_says(of_users, weights, works, limit):
-    answers = blend_users(of_users, weights=weights, works=works, limit=limit)
+    answers = blend_users(of_users, weights=weights, work_id=works, limit=limit)
 
     assert len(answers) == len(of_users)
     assert {(one.numbers.dtype.name, one.scores.dtype.name) for one in answers} == {("int32", "float32")}
@@ -87,7 +87,7 @@ def test_the_blend_is_what_it_says(of_users, weights, works, limit):
 @settings(deadline=None)
 @given(users, several_weights, all_works, limits)
 def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, weights, works, limit):
-    answers = blend_users(of_users, weights=weights, works=works, limit=limit)
+    answers = blend_users(of_users, weights=weights, work_id=works, limit=limit)
 
     for found, (*lists, seen) in zip(answers, of_users, strict=True):
         numbers = found.numbers.tolist()
@@ -118,10 +118,10 @@ def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, sh
 @given(users, st.lists(several_weights, min_size=4, max_size=4), all_works)
 def test_users_taken_together_get_what_each_gets_alone_by_weights_of_their_own(of_users, weights, works):
     weights = weights[: len(of_users)]
-    together = blend_users(of_users, weights=weights, works=works, limit=10)
+    together = blend_users(of_users, weights=weights, work_id=works, limit=10)
 
     for found, user, own in zip(together, of_users, weights, strict=True):
-        alone = blend_users([user], weights=own, works=works, limit=10)[0]
+        alone = blend_users([user], weights=own, work_id=works, limit=10)[0]
         np.testing.assert_array_equal(found.numbers, alone.numbers)
         np.testing.assert_array_equal(found.scores, alone.scores)
         np.testing.assert_array_equal(found.own, alone.own)
@@ -150,8 +150,8 @@ def test_scores_descend_within_zero_and_one_and_ties_go_by_number(collaborative,
 @settings(deadline=None)
 @given(candidate_lists, candidate_lists, all_works, limits)
 def test_a_shorter_answer_is_the_beginning_of_a_longer_one(collaborative, content, works, limit):
-    long = blend_one(collaborative, content, works=works)
-    short = blend_one(collaborative, content, works=works, limit=limit)
+    long = blend_one(collaborative, content, work_id=works)
+    short = blend_one(collaborative, content, work_id=works, limit=limit)
 
     np.testing.assert_array_equal(long.numbers[:limit], short.numbers)
 
@@ -202,7 +202,7 @@ def test_of_two_editions_the_better_is_returned():
     works = EACH_ITS_OWN.copy()
     works[8] = works[2] = 2
 
-    found = blend_one(as_list({2: 5, 8: 9, 1: 1}), as_list({2: 1, 3: 2}), works=works)
+    found = blend_one(as_list({2: 5, 8: 9, 1: 1}), as_list({2: 1, 3: 2}), work_id=works)
 
     assert found.numbers.tolist() == [8, 3, 1]
 
@@ -241,6 +241,6 @@ def test_two_million_candidates_fit_into_one_pass():
     n = 2**21 + 3
     everything = np.arange(n, dtype=np.int32), np.arange(n, dtype=np.float32)
 
-    found = blend_one(everything, NOTHING, works=everything[0], limit=3)
+    found = blend_one(everything, NOTHING, work_id=everything[0], limit=3)
 
     assert found.numbers.tolist() == [n - 1, n - 2, n - 3]
