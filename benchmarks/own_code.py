@@ -137,7 +137,7 @@ def compare_blend(n_users: int, repetitions: int) -> None:
     weights = [0.1, 0.05, 0.47, 0.28, 0.1]
     packed = blend(lists, weights=weights, seen=seen, work_id=work_id, limit=10)
     plain = plain_blend(lists, weights, seen, work_id, 10)
-    assert [one.numbers.tolist() for one in packed] == plain
+    assert [one.item_index.tolist() for one in packed] == plain
     medians = measured(
         {
             "own": lambda: [blend(lists, weights=weights, seen=seen, work_id=work_id, limit=10) for _ in range(200)],

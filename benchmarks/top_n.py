@@ -61,7 +61,7 @@ def made_up(
 
 
 def differing_lists(
-    numbers: NDArray[np.int32],
+    item_index: NDArray[np.int32],
     factors: tuple[NDArray[np.float32], NDArray[np.float32]],
     seen: csr_matrix,
     rows: NDArray[np.int64],
@@ -71,9 +71,9 @@ def differing_lists(
     for row in rows.tolist():
         scores = factors[0][row] @ factors[1].T
         scores[seen.indices[seen.indptr[row] : seen.indptr[row + 1]]] = -np.inf
-        best = np.argsort(-scores, kind="stable")[: numbers.shape[1]]
-        n_wrong += not np.allclose(scores[numbers[row]], scores[best], rtol=1e-5, atol=1e-5)
-        n_wrong += len(set(numbers[row].tolist())) != numbers.shape[1]
+        best = np.argsort(-scores, kind="stable")[: item_index.shape[1]]
+        n_wrong += not np.allclose(scores[item_index[row]], scores[best], rtol=1e-5, atol=1e-5)
+        n_wrong += len(set(item_index[row].tolist())) != item_index.shape[1]
     return n_wrong
 
 
@@ -83,11 +83,11 @@ def main() -> int:
     user_factors, item_factors, seen = made_up(wanted.users, wanted.books, wanted.rank, seed=7)
     recommender = Recommender(user_factors, item_factors, wanted.threads)
     users = np.arange(wanted.users)
-    numbers = np.empty((wanted.users, wanted.n), np.int32)
+    item_index = np.empty((wanted.users, wanted.n), np.int32)
 
     def ours() -> None:
         for block in top_n(user_factors, item_factors, seen, n=wanted.n, threads=wanted.threads):
-            numbers[block.first_user : block.first_user + len(block.numbers)] = block.numbers
+            item_index[block.first_user : block.first_user + len(block.item_index)] = block.item_index
 
     def theirs() -> None:
         with threadpool_limits(limits=1, user_api="blas"):  # as `implicit` asks for: it brings its own threads
@@ -104,7 +104,7 @@ def main() -> int:
             print(f"BLAS: {library['prefix']} {library['version']}, kernel {library.get('architecture')}")
     ratio = compare_times({"top_n": ours, "implicit": theirs}, wanted.repetitions)
     sample = np.random.default_rng(1).choice(wanted.users, min(500, wanted.users), replace=False)
-    n_wrong = differing_lists(numbers, (user_factors, item_factors), seen, sample)
+    n_wrong = differing_lists(item_index, (user_factors, item_factors), seen, sample)
     print(f"lists that differ from brute force: {n_wrong} of {len(sample)} sampled")
     return int(n_wrong > 0 or ratio > TARGET)
 

@@ -32,11 +32,11 @@ def made_up_seen(n_users: int, n_books: int, random: np.random.Generator) -> csr
     lengths = random.integers(1, 2 * SEEN_ON_AVERAGE, n_users)
     starts = np.zeros(n_users + 1, np.int32)
     np.cumsum(lengths, out=starts[1:])
-    numbers = np.empty(int(starts[-1]), np.int32)
+    item_index = np.empty(int(starts[-1]), np.int32)
     for first in range(0, n_users, USERS_AT_ONCE):
         rows = slice(starts[first], starts[min(first + USERS_AT_ONCE, n_users)])
-        numbers[rows] = random.integers(0, n_books, rows.stop - rows.start, dtype=np.int32)
-    return csr_matrix((np.ones(len(numbers), np.int8), numbers, starts), shape=(n_users, n_books))
+        item_index[rows] = random.integers(0, n_books, rows.stop - rows.start, dtype=np.int32)
+    return csr_matrix((np.ones(len(item_index), np.int8), item_index, starts), shape=(n_users, n_books))
 
 
 def peak_gib() -> float:
@@ -56,22 +56,22 @@ def main() -> int:
     user_factors = random.standard_normal((wanted.users, wanted.rank), dtype=np.float32)
     item_factors = random.standard_normal((wanted.books, wanted.rank), dtype=np.float32)
     seen = made_up_seen(wanted.users, wanted.books, random)
-    numbers = np.full((wanted.users, wanted.n), -1, np.int32)
+    item_index = np.full((wanted.users, wanted.n), -1, np.int32)
     scores = np.full((wanted.users, wanted.n), -np.inf, np.float32)
     given = sum(array.nbytes for array in (user_factors, item_factors, seen.data, seen.indices, seen.indptr))
     print(
         f"{wanted.users:,} users x {wanted.books:,} books, rank {wanted.rank}, N = {wanted.n}, {wanted.threads} threads"
     )
     print(f"factors and {seen.nnz:,} seen books: {given / GIB:.2f} GiB")
-    print(f"lists: {(numbers.nbytes + scores.nbytes) / GIB:.2f} GiB (the nightly run maps them to files)")
+    print(f"lists: {(item_index.nbytes + scores.nbytes) / GIB:.2f} GiB (the nightly run maps them to files)")
     print(f"peak before listing: {peak_gib():.2f} GiB")
 
     n_listed = 0
     started = time.perf_counter()
     blocks = top_n(user_factors, item_factors, seen, n=wanted.n, threads=wanted.threads)
     for block in blocks:
-        rows = slice(block.first_user, block.first_user + len(block.numbers))
-        numbers[rows], scores[rows] = block.numbers, block.scores
+        rows = slice(block.first_user, block.first_user + len(block.item_index))
+        item_index[rows], scores[rows] = block.item_index, block.scores
         n_listed = rows.stop
         if n_listed >= wanted.slice:
             blocks.close()

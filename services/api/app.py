@@ -85,26 +85,26 @@ def create_app(settings: Settings) -> FastAPI:
 def _lifespan(settings: Settings, store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     """Follow the published generation while the application runs."""
     folder = DataFolder(settings.data_dir)
-    live = GenerationManager(folder, store, settings.serve.poll_seconds)
+    generation_manager = GenerationManager(folder, store, settings.serve.poll_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
         faiss.omp_set_num_threads(settings.serve.faiss_threads)
-        await live.start()
+        await generation_manager.start()
         try:
             yield {
                 "nightshelf": State(
                     settings=settings,
                     store=store,
-                    live=live,
-                    recommender=Recommender(live, store),
+                    generation_manager=generation_manager,
+                    recommender=Recommender(generation_manager, store),
                     assets=Assets(),
                     maps=MapKeeper(folder),
                     demo_readers=DemoReaders(folder, store),
                 )
             }
         finally:
-            await live.stop()
+            await generation_manager.stop()
             await store.close()
 
     return lifespan

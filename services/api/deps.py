@@ -30,7 +30,7 @@ class State:
 
     settings: Settings
     store: Store
-    live: GenerationManager
+    generation_manager: GenerationManager
     recommender: Recommender
     assets: Assets
     maps: MapKeeper
@@ -109,7 +109,7 @@ async def get_state(request: Request) -> State:
 
 async def get_serving(state: Annotated[State, Depends(get_state)]) -> ServingState:
     """The generation that serves this request."""
-    return state.live.current()
+    return state.generation_manager.current()
 
 
 async def json_only(request: Request) -> None:

@@ -135,7 +135,10 @@ def recommendations_table(user: str, recommended: Recommended) -> Table:
         table.add_column("because of")
     titles, authors = generation.catalog.titles, generation.catalog.authors
     rows = zip(
-        recommended.items.numbers.tolist(), recommended.items.scores.tolist(), recommended.because.tolist(), strict=True
+        recommended.items.item_index.tolist(),
+        recommended.items.scores.tolist(),
+        recommended.because.tolist(),
+        strict=True,
     )
     for place, (number, score, because) in enumerate(rows, start=1):
         reason = [Text(titles[because] if because >= 0 else "")] if explained else []

@@ -30,7 +30,7 @@ class Catalog:
     authors: list[list[str]]
     work_id: NDArray[np.int32]
     active: NDArray[np.bool_]
-    _numbers: dict[str, int]
+    _item_index: dict[str, int]
     _records: NDArray[np.uint8]
     _record_offsets: NDArray[np.int64]
     _items: dict[int, tuple[orjson.Fragment, orjson.Fragment, orjson.Fragment]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Catalog:
             authors=orjson.loads((path / "authors.json").read_bytes()),
             work_id=np.load(path / "editions.npy"),
             active=np.load(path / "active.npy"),
-            _numbers={book_id: number for number, book_id in enumerate(ids)},
+            _item_index={book_id: number for number, book_id in enumerate(ids)},
             _records=np.memmap(path / "records.bin", dtype=np.uint8, mode="r"),
             _record_offsets=np.load(path / "records.offsets.npy"),
         )
@@ -75,7 +75,7 @@ class Catalog:
 
     def find(self, book_id: str) -> int | None:
         """The book number of an id, `None` if no active book has it."""
-        number = self._numbers.get(book_id)
+        number = self._item_index.get(book_id)
         return number if number is not None and self.active[number] else None
 
     def number_of(self, book_id: str) -> int:

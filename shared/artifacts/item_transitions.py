@@ -33,5 +33,5 @@ def open_trending(path: Path) -> Candidates:
     """Item indexes and scores, best first; empty where an older version wrote none."""
     if not existing_file(path, TRENDING_FILES[0]).exists():
         return NO_CANDIDATES
-    numbers, scores = (np.load(existing_file(path, name)) for name in TRENDING_FILES)
-    return numbers, scores
+    item_index, scores = (np.load(existing_file(path, name)) for name in TRENDING_FILES)
+    return item_index, scores

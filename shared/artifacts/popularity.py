@@ -36,8 +36,10 @@ class Popularity:
             average_rating=np.load(path / "average_rating.npy"),
             bayesian_average=np.load(path / "bayesian_average.npy"),
             overall=np.array(popular["overall"], np.int32),
-            genres={name: np.array(numbers, np.int32) for name, numbers in popular["genres"].items()},
-            clusters={int(cluster): np.array(numbers, np.int32) for cluster, numbers in popular["clusters"].items()},
+            genres={name: np.array(item_index, np.int32) for name, item_index in popular["genres"].items()},
+            clusters={
+                int(cluster): np.array(item_index, np.int32) for cluster, item_index in popular["clusters"].items()
+            },
         )
 
     @property

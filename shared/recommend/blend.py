@@ -37,20 +37,20 @@ class Blended:
     """The best books, best first.
 
     Attributes:
-        numbers: int32, (n,), book numbers.
+        item_index: int32, (n,), book numbers.
         scores: float32, (n,), in [0, 1].
         own: float32, (n_lists, n), the min-max score in each list, NaN where the list lacks the book.
     """
 
-    numbers: NDArray[np.int32]
+    item_index: NDArray[np.int32]
     scores: NDArray[np.float32]
     own: NDArray[np.float32]
 
     def first(self, limit: int) -> Blended:
         """The first `limit` books."""
-        if len(self.numbers) <= limit:
+        if len(self.item_index) <= limit:
             return self
-        return Blended(self.numbers[:limit], self.scores[:limit], self.own[:, :limit])
+        return Blended(self.item_index[:limit], self.scores[:limit], self.own[:, :limit])
 
 
 NOTHING_BLENDED = Blended(
@@ -120,10 +120,10 @@ def _blend_together(
     for place in filled:
         shown = place_of[pool.rows[place]]
         own[place, shown[shown >= 0]] = pool.scaled[pool.entries[place][shown >= 0]]
-    numbers, chosen = pool.number[best].astype(np.int32), scores[best]
+    item_index, chosen = pool.number[best].astype(np.int32), scores[best]
     ends = np.searchsorted(pool.user[best], np.arange(n_users), side="right").tolist()
     return [
-        Blended(numbers[start:end], chosen[start:end], own[:, start:end])
+        Blended(item_index[start:end], chosen[start:end], own[:, start:end])
         for start, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
 
@@ -148,7 +148,7 @@ def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
     if not 1 <= len(lists) <= _MAX_LISTS:
         raise ValueError(f"From one to {_MAX_LISTS} kinds of lists are blended, not {len(lists)}.")
     all_lists = [one for kind in lists for one in kind]
-    lengths = np.array([len(numbers) for numbers, _ in all_lists])
+    lengths = np.array([len(item_index) for item_index, _ in all_lists])
     list_of = np.repeat(np.arange(len(all_lists)), lengths)
     scores = np.concatenate([scores for _, scores in all_lists])
     filled = lengths > 0
@@ -160,7 +160,7 @@ def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
     flat = span[list_of] <= 0  # all scores of a list equal: all as good as its best
     scaled = np.divide(scores - low[list_of], span[list_of], out=np.ones(len(scores), np.float32), where=~flat)
     kind, user = np.divmod(list_of, n_users)
-    key = (user << _NUMBER_BITS) | np.concatenate([numbers for numbers, _ in all_lists])
+    key = (user << _NUMBER_BITS) | np.concatenate([item_index for item_index, _ in all_lists])
     # Sorting integers that end in their own position is several times as fast as an argsort.
     order = np.sort((((key << _LIST_BITS) | kind) << _POSITION_BITS) | np.arange(len(key)))
     position, kind_of = order & _POSITION, (order >> _POSITION_BITS) & _LIST

@@ -20,22 +20,22 @@ _NUMBERS = np.dtype("<i4")
 _SCORES = np.dtype("<f4")
 
 
-def pack(numbers: NDArray[np.int32], scores: NDArray[np.float32]) -> bytes:
+def pack(item_index: NDArray[np.int32], scores: NDArray[np.float32]) -> bytes:
     """Pack one list.
 
     Args:
-        numbers: book numbers, shape (n,), int32, best first.
+        item_index: book numbers, shape (n,), int32, best first.
         scores: their scores, shape (n,), float32.
 
     Raises:
         ArtifactError: the two differ in length, or n exceeds 65,535.
     """
-    if numbers.shape != scores.shape or numbers.ndim != 1:
-        raise ArtifactError(f"A list of {numbers.shape} book numbers has {scores.shape} scores.")
-    if len(numbers) > MAX_LENGTH:
-        raise ArtifactError(f"A list of {len(numbers)} books is too long to pack; the limit is {MAX_LENGTH}.")
-    header = _HEADER.pack(VERSION, 0, len(numbers))
-    return header + numbers.astype(_NUMBERS, copy=False).tobytes() + scores.astype(_SCORES, copy=False).tobytes()
+    if item_index.shape != scores.shape or item_index.ndim != 1:
+        raise ArtifactError(f"A list of {item_index.shape} book numbers has {scores.shape} scores.")
+    if len(item_index) > MAX_LENGTH:
+        raise ArtifactError(f"A list of {len(item_index)} books is too long to pack; the limit is {MAX_LENGTH}.")
+    header = _HEADER.pack(VERSION, 0, len(item_index))
+    return header + item_index.astype(_NUMBERS, copy=False).tobytes() + scores.astype(_SCORES, copy=False).tobytes()
 
 
 def unpack(packed: bytes) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -51,6 +51,6 @@ def unpack(packed: bytes) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         raise ArtifactError(f"A packed list has version {version}; this code reads version {VERSION}.")
     if len(packed) != _HEADER.size + 8 * n:
         raise ArtifactError(f"A packed list of {n} books has {len(packed)} bytes instead of {_HEADER.size + 8 * n}.")
-    numbers = np.frombuffer(packed, _NUMBERS, n, _HEADER.size)
+    item_index = np.frombuffer(packed, _NUMBERS, n, _HEADER.size)
     scores = np.frombuffer(packed, _SCORES, n, _HEADER.size + 4 * n)
-    return numbers, scores
+    return item_index, scores

@@ -28,35 +28,35 @@ def explain_all(
         generator: made the other lists.
         explained: of each user the items, and int32, the recent books, newest first.
     """
-    n_items = max(len(items.numbers) for items, _ in explained)
+    n_items = max(len(items.item_index) for items, _ in explained)
     n_recent = min(max(len(recent) for _, recent in explained), _NEWEST)
     if not n_items or not n_recent:
-        return [np.full(len(items.numbers), NO_EXPLANATION) for items, _ in explained]
-    numbers = np.zeros((len(explained), n_items), np.int64)
+        return [np.full(len(items.item_index), NO_EXPLANATION) for items, _ in explained]
+    item_index = np.zeros((len(explained), n_items), np.int64)
     recents = np.full((len(explained), n_recent), NO_EXPLANATION)
     for row, (items, recent) in enumerate(explained):
-        numbers[row, : len(items.numbers)] = items.numbers
+        item_index[row, : len(items.item_index)] = items.item_index
         newest = recent[:_NEWEST]
         recents[row, : len(newest)] = newest
-    explanations = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, numbers, recents)
+    explanations = _most_alike(fold_in.item_factors, fold_in.fold_in_factors, item_index, recents)
     for row, (items, recent) in enumerate(explained):
-        by_model = ~np.isnan(items.own[0]) & (explanations[row, : len(items.numbers)] >= 0)
+        by_model = ~np.isnan(items.own[0]) & (explanations[row, : len(items.item_index)] >= 0)
         others = (~by_model).nonzero()[0]
         if len(others) and len(recent):
             among = generator.explanations(recent)
-            explanations[row, others] = [among.get(number, -1) for number in items.numbers[others].tolist()]
-    return [explanations[row, : len(items.numbers)] for row, (items, _) in enumerate(explained)]
+            explanations[row, others] = [among.get(number, -1) for number in items.item_index[others].tolist()]
+    return [explanations[row, : len(items.item_index)] for row, (items, _) in enumerate(explained)]
 
 
 def _most_alike(
     of_items: NDArray[np.float32],
     of_recents: NDArray[np.float32],
-    numbers: NDArray[np.int64],
+    item_index: NDArray[np.int64],
     recents: NDArray[np.int32],
 ) -> NDArray[np.int32]:
     """For each item (users, items) the recent book (users, recents; -1: none) of the largest positive dot product."""
     known = (recents >= 0) & (recents < len(of_recents))
-    left = of_items[np.minimum(numbers, len(of_items) - 1)]
+    left = of_items[np.minimum(item_index, len(of_items) - 1)]
     right = of_recents[np.where(known, recents, 0)]
     likeness = np.where(known[:, None, :], left @ right.swapaxes(1, 2), -np.inf)
     # What ties up to rounding goes to the newest: rounding depends on who else is in the batch.

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from shared.recommend.blend import Blended
 
 
-def first_of_each_work(numbers: NDArray[np.int32], work_id: NDArray[np.int32]) -> NDArray[np.int32]:
+def first_of_each_work(item_index: NDArray[np.int32], work_id: NDArray[np.int32]) -> NDArray[np.int32]:
     """Leave out of a list, best first, what is another edition of a book before it.
 
     Args:
-        numbers: int32, (n,), book numbers.
+        item_index: int32, (n,), book numbers.
         work_id: int32, (n_books,), the work of each book number.
     """
-    return numbers[np.sort(np.unique(work_id[numbers], return_index=True)[1])]
+    return item_index[np.sort(np.unique(work_id[item_index], return_index=True)[1])]
 
 
 def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -42,15 +42,15 @@ def popularity_backfill(
         seen: int32, books never to return, nor other editions of them.
         limit: how many books there should be.
     """
-    taken = np.concatenate((seen[seen < len(work_id)], items.numbers))
-    fresh = spread[~np.isin(work_id[spread], work_id[taken])][: limit - len(items.numbers)]
-    alone = not len(items.numbers)
+    taken = np.concatenate((seen[seen < len(work_id)], items.item_index))
+    fresh = spread[~np.isin(work_id[spread], work_id[taken])][: limit - len(items.item_index)]
+    alone = not len(items.item_index)
     scores = (
         np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)
     )
     absent = np.full((len(items.own), len(fresh)), np.nan, np.float32)
     return Blended(
-        numbers=np.concatenate((items.numbers, fresh)),
+        item_index=np.concatenate((items.item_index, fresh)),
         scores=np.concatenate((items.scores, scores)),
         own=np.concatenate((items.own, absent), axis=1),
     )

@@ -65,10 +65,10 @@ class BookMetadata:
             recent: int32, the reader's recent books, newest first; numbers that are not known here are passed over.
         """
         n_known = len(self.metadata)
-        known = books.numbers < n_known
-        numbers = np.where(known, books.numbers, 0)
-        metadata = np.where(known[:, None], self.metadata[numbers], _NAN)
-        groups = np.where(known[:, None], self.groups[numbers], -1)
+        known = books.item_index < n_known
+        item_index = np.where(known, books.item_index, 0)
+        metadata = np.where(known[:, None], self.metadata[item_index], _NAN)
+        groups = np.where(known[:, None], self.groups[item_index], -1)
         recent = recent[(recent >= 0) & (recent < n_known)]
         columns = [*books.own, *metadata.T]
         volumes = self.metadata[recent, BOOK_METADATA.index("volume")]
@@ -79,7 +79,7 @@ class BookMetadata:
             columns += [liked, np.where(liked > 0, newest, _NAN)]
         furthest = np.where(same & ~np.isnan(volumes), volumes, -np.inf).max(axis=1, initial=-np.inf)
         columns += [metadata[:, BOOK_METADATA.index("volume")] - np.where(np.isneginf(furthest), _NAN, furthest)]
-        columns += [np.full(len(numbers), len(recent))]
+        columns += [np.full(len(item_index), len(recent))]
         return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -128,14 +128,14 @@ class Reranker:
         features = [
             self.books.features(books.first(self.n_ranked), recent[: self.n_recent])
             for books, recent in zip(lists, recents, strict=True)
-            if len(books.numbers)
+            if len(books.item_index)
         ]
         if not features:
             return list(lists)
         asked = np.concatenate(features)
         likely = np.asarray(self.model.predict(asked, num_threads=1), np.float32)
         likely[~is_liked(asked)] = _NAN
-        ends = np.cumsum([min(len(books.numbers), self.n_ranked) for books in lists])
+        ends = np.cumsum([min(len(books.item_index), self.n_ranked) for books in lists])
         artifacts = np.split(likely, ends[:-1])
         return [_in_order(books, of_first) for books, of_first in zip(lists, artifacts, strict=True)]
 
@@ -166,11 +166,11 @@ def _in_order(books: Blended, of_first: NDArray[np.float32]) -> Blended:
     """The first books by falling score, the rest behind them; a book whose score is NaN keeps its place."""
     if np.isnan(of_first).all():
         return books
-    order, free = np.arange(len(books.numbers)), np.flatnonzero(~np.isnan(of_first))
+    order, free = np.arange(len(books.item_index)), np.flatnonzero(~np.isnan(of_first))
     order[free] = free[np.argsort(-of_first[free], kind="stable")]
     scores = books.scores.copy()
     scores[: len(of_first)] = of_first[order[: len(of_first)]]
     last = free[-1] + 1  # from here on nothing is known: as in the blend, but not above what stands before
     scores[:last] = np.fmax.accumulate(scores[:last][::-1])[::-1]
     scores[last:] = np.minimum(books.scores[last:], scores[last - 1])
-    return Blended(books.numbers[order], scores, books.own[:, order])
+    return Blended(books.item_index[order], scores, books.own[:, order])

@@ -15,10 +15,10 @@ from shared.run_log import read_last_run
 from shared.settings import Settings
 
 
-async def overview(settings: Settings, live: GenerationManager, store: Store) -> OperationsAnswer:
+async def overview(settings: Settings, generation_manager: GenerationManager, store: Store) -> OperationsAnswer:
     """Gather it; also without Redis and before the first night. Files are read off the event loop."""
     folder = DataFolder(settings.data_dir)
-    served = live.current().generation.manifest if live.ready else None
+    served = generation_manager.current().generation.manifest if generation_manager.ready else None
     served_id = served.id if served else None
     try:
         ids = await store.history()

@@ -44,18 +44,18 @@ def make_map(folder: DataFolder, generation: Generation) -> BookMap:
     places: NDArray[np.float32] = np.load(path / "map.npy")
     n_ratings = generation.popularity.n_ratings
     active = generation.catalog.active.nonzero()[0]
-    numbers = active[np.argsort(n_ratings[active], kind="stable")]
-    places = places[numbers]
-    low, high = (places.min(axis=0), places.max(axis=0)) if len(numbers) else (np.zeros(2), np.ones(2))
+    item_index = active[np.argsort(n_ratings[active], kind="stable")]
+    places = places[item_index]
+    low, high = (places.min(axis=0), places.max(axis=0)) if len(item_index) else (np.zeros(2), np.ones(2))
     scaled = np.rint((places - low) / np.maximum(high - low, 1e-9) * _MAX_COORDINATE).astype("<u2")
-    tribes = generation.content.cluster_of[numbers]
-    ratings = np.minimum(np.rint(4 * np.log2(1 + n_ratings[numbers])), _MAX_RATINGS).astype("u1")
+    tribes = generation.content.cluster_of[item_index]
+    ratings = np.minimum(np.rint(4 * np.log2(1 + n_ratings[item_index])), _MAX_RATINGS).astype("u1")
     content = b"".join(
         (
             MAGIC,
-            np.uint32(len(numbers)).astype("<u4").tobytes(),
+            np.uint32(len(item_index)).astype("<u4").tobytes(),
             np.array([low[0], high[0], low[1], high[1]], "<f4").tobytes(),
-            numbers.astype("<u4").tobytes(),
+            item_index.astype("<u4").tobytes(),
             scaled[:, 0].tobytes(),
             scaled[:, 1].tobytes(),
             np.where(tribes < 0, NO_TRIBE, tribes).astype("<u2").tobytes(),

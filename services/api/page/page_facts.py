@@ -20,9 +20,9 @@ def content_policy(settings: Settings) -> str:
     )
 
 
-async def page_facts(settings: Settings, live: GenerationManager, store: Store) -> PageFacts:
+async def page_facts(settings: Settings, generation_manager: GenerationManager, store: Store) -> PageFacts:
     """Gather the facts; also without Redis and before the first night."""
-    generation = live.current().generation if live.ready else None
+    generation = generation_manager.current().generation if generation_manager.ready else None
     manifest = generation.manifest if generation else None
     blend = manifest.blend if manifest else BlendSettings()
     return PageFacts(

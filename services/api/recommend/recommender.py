@@ -178,7 +178,7 @@ class Recommender:
         explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
         return [
             Recommended(served, strategy, degraded=False, items=books, because=because)
-            if len(books.numbers) == limit
+            if len(books.item_index) == limit
             else _filled(served, strategy, books, because, known, limit)
             for (_, limit, _), strategy, books, because, known in zip(
                 questions, _strategies(lists), items, explanations, seen, strict=True
@@ -249,16 +249,16 @@ def _filled(
     limit: int,
 ) -> Recommended:
     """Fill a list that is too short with popular books; an empty one becomes popular."""
-    if not len(items.numbers):
+    if not len(items.item_index):
         return _popular(served, seen, limit, degraded=False)
     filled = popularity_backfill(items, served.spread, served.generation.catalog.work_id, seen, limit)
-    because = np.concatenate((because, np.full(len(filled.numbers) - len(because), NO_EXPLANATION)))
+    because = np.concatenate((because, np.full(len(filled.item_index) - len(because), NO_EXPLANATION)))
     return Recommended(served, strategy, degraded=False, items=filled, because=because)
 
 
 def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
     items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.work_id, seen, limit)
-    because = np.full(len(items.numbers), NO_EXPLANATION)
+    because = np.full(len(items.item_index), NO_EXPLANATION)
     return Recommended(served, "popular", degraded=degraded, items=items, because=because)
 
 
@@ -269,7 +269,7 @@ def write_json(recommended: Recommended, user_id: str, *, explain: bool) -> byte
     """
     generation, books = recommended.served.generation, recommended.items
     items: list[dict[str, Any]] = []
-    for number, score in zip(books.numbers.tolist(), _rounded(books.scores), strict=True):
+    for number, score in zip(books.item_index.tolist(), _rounded(books.scores), strict=True):
         book_id, title, authors = generation.catalog.item(number)
         items.append({"book_id": book_id, "title": title, "authors": authors, "score": score})
     if explain:

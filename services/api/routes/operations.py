@@ -54,7 +54,7 @@ async def operations(state: StateDep) -> OperationsAnswer:
 
     Works without Redis and before the first night.
     """
-    return await overview(state.settings, state.live, state.store)
+    return await overview(state.settings, state.generation_manager, state.store)
 
 
 @router.post("/api/operations/rollback", responses=documented(400, 403, 409, 415, 422, 503), dependencies=[JSON_ONLY])
@@ -72,5 +72,5 @@ async def rollback_generation(
     if not secrets.compare_digest(configured.get_secret_value().encode(), operator_key.encode()):
         raise HTTPException(HTTPStatus.FORBIDDEN, "The operator key is wrong.")
     await asyncio.to_thread(roll_back, state.settings, state.store.url, expected=body.expected, to=body.to)
-    await state.live.refresh()
-    return RollbackAnswer(served=state.live.current().generation.id)
+    await state.generation_manager.refresh()
+    return RollbackAnswer(served=state.generation_manager.current().generation.id)

@@ -60,4 +60,4 @@ async def favicon(request: Request, state: StateDep) -> Response:
 @router.get("/api/page")
 async def page_facts(state: StateDep) -> PageFacts:
     """Get what the page needs first. Works without Redis and before the first night."""
-    return await facts.page_facts(state.settings, state.live, state.store)
+    return await facts.page_facts(state.settings, state.generation_manager, state.store)

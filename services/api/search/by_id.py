@@ -25,10 +25,10 @@ def books_by_id(generation: Generation, given: Sequence[str]) -> BooksAnswer:
         InvalidRequestError: no ids, more than `MAX_IDS`, or one that is too long.
     """
     catalog = generation.catalog
-    numbers = {book_id: catalog.find(book_id) for book_id in dict.fromkeys(_ids(catalog, given))}
+    item_index = {book_id: catalog.find(book_id) for book_id in dict.fromkeys(_ids(catalog, given))}
     return BooksAnswer(
-        books=[record(generation, number) for number in numbers.values() if number is not None],
-        unknown=[book_id for book_id, number in numbers.items() if number is None],
+        books=[record(generation, number) for number in item_index.values() if number is not None],
+        unknown=[book_id for book_id, number in item_index.items() if number is None],
     )
 
 

@@ -25,11 +25,11 @@ def prefix_matches(table: TitleTable, query: TitleQuery, limit: int) -> list[int
     found = _with_all_words(table, query.words)
     if found is None:
         return []
-    numbers, scores = found
-    if len(numbers) > _MAX_SHORTLIST + limit:
+    item_index, scores = found
+    if len(item_index) > _MAX_SHORTLIST + limit:
         best = np.argpartition(-scores, _MAX_SHORTLIST + limit)[: _MAX_SHORTLIST + limit]
-        numbers, scores = numbers[best], scores[best]
-    score_of = dict(zip(numbers.tolist(), scores.tolist(), strict=True))
+        item_index, scores = item_index[best], scores[best]
+    score_of = dict(zip(item_index.tolist(), scores.tolist(), strict=True))
     for number in (*table.by_full.get(query.key, ())[:limit], *table.by_head.get(query.key, ())[:limit]):
         score_of.setdefault(number, float(table.popularity[number]))
     phrase = re.compile(r"(?:^| )" + "[^ ]* ".join(map(re.escape, query.words)))
@@ -55,6 +55,6 @@ def _with_all_words(table: TitleTable, words: list[str]) -> tuple[NDArray[np.int
         in_title = np.zeros(table.n_books, np.bool_)
         in_title[table.words.books("title", meaning)] = True
         n_in_title += in_title
-    numbers = np.flatnonzero(anywhere)
-    scores = table.popularity[numbers] + _WORD_IN_AUTHOR_ONLY * (1 - n_in_title[numbers] / len(words))
-    return numbers, scores
+    item_index = np.flatnonzero(anywhere)
+    scores = table.popularity[item_index] + _WORD_IN_AUTHOR_ONLY * (1 - n_in_title[item_index] / len(words))
+    return item_index, scores

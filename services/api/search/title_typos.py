@@ -46,14 +46,14 @@ def typo_matches(table: TitleTable, query: TitleQuery, *, unfinished: bool) -> l
     """
     coverage = _coverage(table, query.words, unfinished=unfinished)
     best = float(coverage.max(initial=0.0))
-    numbers = np.flatnonzero(coverage >= max(_MIN_COVERAGE, best - _MAX_BEHIND_BEST))
-    scores = coverage[numbers] + _POPULARITY * table.popularity[numbers]
-    if len(numbers) > _MAX_SHORTLIST:
+    item_index = np.flatnonzero(coverage >= max(_MIN_COVERAGE, best - _MAX_BEHIND_BEST))
+    scores = coverage[item_index] + _POPULARITY * table.popularity[item_index]
+    if len(item_index) > _MAX_SHORTLIST:
         kept = np.argpartition(-scores, _MAX_SHORTLIST)[:_MAX_SHORTLIST]
-        numbers, scores = numbers[kept], scores[kept]
+        item_index, scores = item_index[kept], scores[kept]
     ranked = [
         (-score - _WHOLE_TITLE * _likeness_beyond(table, query, number), number)
-        for score, number in zip(scores.tolist(), numbers.tolist(), strict=True)
+        for score, number in zip(scores.tolist(), item_index.tolist(), strict=True)
     ]
     return [number for _score, number in sorted(ranked)]
 

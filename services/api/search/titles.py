@@ -103,9 +103,9 @@ class TitleIndex:
             found = self._one_per_work([*found, *typo_matches(self._table, query, unfinished=True)], limit)
         return found
 
-    def _one_per_work(self, numbers: Iterable[int], limit: int) -> list[int]:
+    def _one_per_work(self, item_index: Iterable[int], limit: int) -> list[int]:
         of_work: dict[int, int] = {}
-        for number in numbers:
+        for number in item_index:
             if len(of_work) >= limit:
                 break
             of_work.setdefault(int(self._work_id[number]), number)

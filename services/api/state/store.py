@@ -167,26 +167,26 @@ class Store:
         for user_id, known, (packed, recent, n_new, n_seen, joined) in zip(user_ids, remembered, answers, strict=True):
             seen = None if n_seen > LONGEST_SEEN else known[1]
             if joined is not None:
-                seen = _numbers(joined)
+                seen = _item_index(joined)
                 self._remember_seen(user_id, n_seen, seen)
             listed = NO_CANDIDATES if packed is None else unpack(packed)
-            states.append(UserState(listed, _numbers(recent), n_new, seen))
+            states.append(UserState(listed, _item_index(recent), n_new, seen))
         return states
 
     def _remember_seen(self, user_id: str, n_seen: int, seen: NDArray[np.int32]) -> None:
         if n_seen < self._settings.user_state.max_seen:
             self._seen.put(user_id, (n_seen, seen))
 
-    async def seen_among(self, user_id: str, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    async def seen_among(self, user_id: str, item_index: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which of these book numbers a user with a very long history has seen.
 
         Raises:
             StoreUnavailableError: Redis is away.
         """
-        if not len(numbers):
+        if not len(item_index):
             return _NO_BOOKS
-        flags = await self._ask("seen", lambda: self._redis.smismember(self.keys.seen(user_id), numbers.tolist()))
-        return numbers[np.array(flags, np.bool_)]
+        flags = await self._ask("seen", lambda: self._redis.smismember(self.keys.seen(user_id), item_index.tolist()))
+        return item_index[np.array(flags, np.bool_)]
 
     async def take(self, events: Sequence[AcceptedEvent]) -> list[bool]:
         """Record events in one round trip; for each, whether it was new (`False`: its id had been taken before).
@@ -233,5 +233,5 @@ class Store:
         return answer
 
 
-def _numbers(joined: bytes) -> NDArray[np.int32]:
+def _item_index(joined: bytes) -> NDArray[np.int32]:
     return np.fromstring(joined, np.int32, sep=",") if joined else _NO_BOOKS

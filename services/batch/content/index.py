@@ -58,17 +58,17 @@ def build_content(
     if vectors.shape[:-1] != (len(books),) or not np.isfinite(vectors).all():
         raise ArtifactError(f"{len(books)} books came with vectors of shape {vectors.shape}, or with NaN or infinity.")
     vectors = np.ascontiguousarray(vectors, np.float32)
-    numbers = np.flatnonzero(books["active"].to_numpy(bool) & vectors.any(axis=1))
-    is_exact = len(numbers) <= settings.exact_up_to
+    item_index = np.flatnonzero(books["active"].to_numpy(bool) & vectors.any(axis=1))
+    is_exact = len(item_index) <= settings.exact_up_to
     with bound_threads(threads), progress.task("Index, clusters and map", 3) as advance:
-        index = build_index(vectors, numbers, settings)
-        recall = 1.0 if is_exact else measure_recall(index, vectors, numbers, settings.seed)
+        index = build_index(vectors, item_index, settings)
+        recall = 1.0 if is_exact else measure_recall(index, vectors, item_index, settings.seed)
         advance(1)
-        cluster_of = find_clusters(vectors, numbers, settings)
+        cluster_of = find_clusters(vectors, item_index, settings)
         clusters = name_clusters(cluster_of, books)
         advance(1)
         positions = np.zeros((len(vectors), 2), np.float32)
-        positions[numbers] = project(vectors, numbers, 2)
+        positions[item_index] = project(vectors, item_index, 2)
         advance(1)
         save_content_neighbors(folder, index, vectors, books)
     for name, array in (("vectors", vectors), ("cluster_of", cluster_of), ("map", positions)):
@@ -77,10 +77,10 @@ def build_content(
     faiss.write_index(index, str(folder / "index.faiss"))
     return {
         "n_books": len(books),
-        "n_indexed": len(numbers),
+        "n_indexed": len(item_index),
         "n_clusters": len(clusters),
         "dimensions": vectors.shape[1],
-        "index": "exact" if is_exact else index_factory(len(numbers), settings.exact_up_to),
+        "index": "exact" if is_exact else index_factory(len(item_index), settings.exact_up_to),
         "recall_at_100": round(recall, 4),
     }
 

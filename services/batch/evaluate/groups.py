@@ -47,6 +47,6 @@ def popularity_groups(split: Split) -> tuple[list[GroupFacts], list[csr_matrix]]
 
 
 def _only(relevant: csr_matrix, wanted: NDArray[np.bool_]) -> csr_matrix:
-    rows, numbers = relevant.nonzero()
-    kept = wanted[numbers]
-    return csr_matrix((np.ones(int(kept.sum()), np.int8), (rows[kept], numbers[kept])), shape=relevant.shape)
+    rows, item_index = relevant.nonzero()
+    kept = wanted[item_index]
+    return csr_matrix((np.ones(int(kept.sum()), np.int8), (rows[kept], item_index[kept])), shape=relevant.shape)

@@ -107,10 +107,10 @@ def user_item_feedback(interactions: Interactions, settings: UserStateSettings) 
 
 
 def _matrix(known: UserItemFeedback, dtype: type[np.int8 | np.float32], n_books: int) -> csr_matrix:
-    numbers = known.item_index
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_books:
+    item_index = known.item_index
+    if len(item_index) and not 0 <= item_index.min() <= item_index.max() < n_books:
         raise ArtifactError(
-            f"Interactions name book numbers from {numbers.min()} to {numbers.max()}; there are {n_books} books.",
+            f"Interactions name book numbers from {item_index.min()} to {item_index.max()}; there are {n_books} books.",
             hint="The snapshot's tables do not belong together: ingest again.",
         )
-    return csr_matrix((np.ones(len(known), dtype), (known.rows, numbers)), shape=(len(known.users), n_books))
+    return csr_matrix((np.ones(len(known), dtype), (known.rows, item_index)), shape=(len(known.users), n_books))

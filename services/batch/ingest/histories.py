@@ -32,7 +32,7 @@ class Histories:
     def of(
         cls,
         rows: NDArray[np.int64],
-        numbers: NDArray[np.int32],
+        item_index: NDArray[np.int32],
         times: NDArray[np.float64],
         *,
         n_users: int,
@@ -41,9 +41,9 @@ class Histories:
         """Sort positive feedback: for each entry the user's row, the book's number and the time."""
         place = np.empty(n_books, np.int64)
         place[np.argsort(np.arange(n_books).astype("S10"))] = np.arange(n_books)
-        order = np.lexsort((-place[numbers], -times, rows))
+        order = np.lexsort((-place[item_index], -times, rows))
         ages = 1 - np.searchsorted(np.sort(times), times[order], side="right") / max(len(times), 1)
-        return cls(numbers[order], ages, np.searchsorted(rows[order], np.arange(n_users + 1)), n_books)
+        return cls(item_index[order], ages, np.searchsorted(rows[order], np.arange(n_users + 1)), n_books)
 
     def newest(self, row: int, n: int) -> NDArray[np.int32]:
         """The latest `n` books of a user, newest first."""

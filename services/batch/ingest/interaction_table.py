@@ -27,8 +27,8 @@ def number_interactions(
     ids = interactions["book_id"].astype("category").cat
     places = pd.Index(books["book_id"], dtype=object).get_indexer(ids.categories.astype(object))
     # The appended -1 is found by the code -1 of a missing id, and by every id without a place.
-    numbers = np.append(np.append(books["book_number"].to_numpy(), -1)[places], -1)[ids.codes.to_numpy()]
-    unknown = np.flatnonzero(numbers < 0)
+    item_index = np.append(np.append(books["book_number"].to_numpy(), -1)[places], -1)[ids.codes.to_numpy()]
+    unknown = np.flatnonzero(item_index < 0)
     if len(unknown):
         lost = interactions.iloc[unknown]
         rows = lost["row"].to_numpy(dtype=np.int64) if "row" in lost else unknown + 1
@@ -36,11 +36,11 @@ def number_interactions(
         for file in files.unique():
             of_file = (files == file).to_numpy()
             rejects.add_many(str(file), rows[of_file], "book_id", lost["book_id"][of_file].tolist(), UNKNOWN_BOOK)
-    known = numbers >= 0
+    known = item_index >= 0
     no_event_ids = pd.Series(index=interactions.index, dtype=pd.CategoricalDtype([]))
     columns = {
         "user_id": interactions["user_id"].astype("category"),
-        "book_number": numbers.astype(np.int32),
+        "book_number": item_index.astype(np.int32),
         "kind": interactions["kind"].astype(KIND_DTYPE),
         "value": interactions["value"].astype(np.float64),
         "time": interactions["time"].astype(np.float64),

@@ -20,12 +20,12 @@ def number_books(known: pd.DataFrame | None, books: pd.DataFrame) -> pd.DataFram
     """
     if known is None:
         known = books.iloc[:0]
-    numbers = pd.Index(known["book_id"], dtype=object).get_indexer(pd.Index(books["book_id"], dtype=object))
-    is_new = numbers < 0
-    numbers[is_new] = len(known) + np.arange(int(is_new.sum()))
-    current = books.assign(book_number=numbers.astype(np.int32), active=True)
+    item_index = pd.Index(known["book_id"], dtype=object).get_indexer(pd.Index(books["book_id"], dtype=object))
+    is_new = item_index < 0
+    item_index[is_new] = len(known) + np.arange(int(is_new.sum()))
+    current = books.assign(book_number=item_index.astype(np.int32), active=True)
     is_gone = np.ones(len(known), dtype=bool)
-    is_gone[numbers[~is_new]] = False
+    is_gone[item_index[~is_new]] = False
     if not is_gone.any():
         return current.sort_values("book_number", ignore_index=True)
     gone = known.assign(book_number=np.arange(len(known), dtype=np.int32), active=False)[is_gone]

@@ -38,9 +38,9 @@ def mean_popularity_share(
 ) -> float:
     """Share of the places that go to the most popular books, `top_share` of the active ones."""
     shown = ranked[ranked >= 0]
-    numbers = np.flatnonzero(active)
-    n_top = max(1, round(len(numbers) * top_share))
-    top = numbers[np.argsort(-popularity[numbers], kind="stable")[:n_top]]
+    item_index = np.flatnonzero(active)
+    n_top = max(1, round(len(item_index) * top_share))
+    top = item_index[np.argsort(-popularity[item_index], kind="stable")[:n_top]]
     return float(np.isin(shown, top).mean()) if len(shown) else float("nan")
 
 

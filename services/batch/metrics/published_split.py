@@ -56,14 +56,14 @@ def _read(path: Path) -> list[tuple[str, list[str]]]:
 
 def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int]) -> Interactions:
     lengths = [len(books) for _, books in lists]
-    numbers = [number_of[book] for _, books in lists for book in books]
+    item_index = [number_of[book] for _, books in lists for book in books]
     users = np.repeat(np.array([user for user, _ in lists], object), lengths)
     codes, user_ids = pd.factorize(users)
     return Interactions(
         user_codes=codes.astype(np.int32),
         user_ids=user_ids,
-        item_index=np.array(numbers, np.int32),
-        kinds=np.full(len(numbers), KINDS.index("read"), np.int8),
-        value=np.full(len(numbers), np.nan),
+        item_index=np.array(item_index, np.int32),
+        kinds=np.full(len(item_index), KINDS.index("read"), np.int8),
+        value=np.full(len(item_index), np.nan),
         times=np.array(list(itertools.chain.from_iterable(range(n) for n in lengths)), np.float64),
     )

@@ -161,16 +161,18 @@ def _forgotten(known: UserItemFeedback, rows: NDArray[np.int64], n_known: int, *
 def held_out(name: str, training: Training, test: Interactions, *, any_history: bool = False) -> Split:
     """The split of this training part and these test interactions."""
     later = user_item_feedback(test, training.user_state)
-    numbers = later.item_index.astype(np.int64)
+    item_index = later.item_index.astype(np.int64)
     rows = training.rows_of(later.users)[later.rows]
-    wanted = later.positive & (rows >= 0) & training.active[numbers]
+    wanted = later.positive & (rows >= 0) & training.active[item_index]
     if not any_history:
         wanted &= np.append(np.diff(training.positive_interactions.indptr) > 0, False)[rows]
-    rows, numbers = rows[wanted], numbers[wanted]
-    unseen = ~_among(training.seen, rows, numbers)
-    rows, numbers = rows[unseen], numbers[unseen]
+    rows, item_index = rows[wanted], item_index[wanted]
+    unseen = ~_among(training.seen, rows, item_index)
+    rows, item_index = rows[unseen], item_index[unseen]
     test_rows, place = np.unique(rows, return_inverse=True)
-    relevant = csr_matrix((np.ones(len(numbers), np.int8), (place, numbers)), shape=(len(test_rows), training.n_books))
+    relevant = csr_matrix(
+        (np.ones(len(item_index), np.int8), (place, item_index)), shape=(len(test_rows), training.n_books)
+    )
     return Split(name, training, test_rows, relevant, len(test))
 
 

@@ -82,9 +82,9 @@ def build_collaborative(
 
 def names_withdrawn(artifact: Path, active: NDArray[np.bool_]) -> bool:
     """Whether a list of this artifact holds a book that is not active any more."""
-    numbers = [existing_file(artifact, name) for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0])]
+    paths = [existing_file(artifact, name) for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0])]
     withdrawn = np.flatnonzero(~active)
-    return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in numbers if path.exists())
+    return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in paths if path.exists())
 
 
 def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.bool_]) -> Metadata:
@@ -112,8 +112,8 @@ def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) 
     item_transitions = without_withdrawn(active, 0, *(np.load(existing_file(made, name)) for name in ITEM_TRANSITIONS))
     for name, array in zip(ITEM_TRANSITIONS, item_transitions, strict=True):
         np.save(folder / name, array)
-    numbers, scores = (np.load(existing_file(made, name)) for name in TRENDING)
-    for name, array in zip(TRENDING, (numbers[active[numbers]], scores[active[numbers]]), strict=True):
+    item_index, scores = (np.load(existing_file(made, name)) for name in TRENDING)
+    for name, array in zip(TRENDING, (item_index[active[item_index]], scores[active[item_index]]), strict=True):
         np.save(folder / name, array)
 
 
@@ -132,14 +132,14 @@ def _write_lists(
     Not through a memory map: a process that writes to one is killed when the disk is full.
     """
     with (
-        (folder / _LISTS[0]).open("wb") as numbers,
-        (folder / _LISTS[1]).open("wb") as scores,
+        (folder / _LISTS[0]).open("wb") as books_file,
+        (folder / _LISTS[1]).open("wb") as scores_file,
         progress.task("Listing books for users", n_users) as advance,
     ):
-        for file, dtype in ((numbers, np.int32), (scores, np.float32)):
+        for file, dtype in ((books_file, np.int32), (scores_file, np.float32)):
             header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (n_users, list_length)}
             np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:
-            numbers.write(np.ascontiguousarray(block.numbers, np.int32).data)
-            scores.write(np.ascontiguousarray(block.scores, np.float32).data)
-            advance(len(block.numbers))
+            books_file.write(np.ascontiguousarray(block.item_index, np.int32).data)
+            scores_file.write(np.ascontiguousarray(block.scores, np.float32).data)
+            advance(len(block.item_index))

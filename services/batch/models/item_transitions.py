@@ -36,7 +36,7 @@ def item_transitions_of(
         int32 book numbers, padded with -1, and float32 scores above 0, padded with 0.
     """
     n_books, n = histories.n_books, settings.n_neighbors
-    numbers, scores = np.full((n_books, n), -1, np.int32), np.zeros((n_books, n), np.float32)
+    item_index, scores = np.full((n_books, n), -1, np.int32), np.zeros((n_books, n), np.float32)
     times_liked = np.maximum(np.bincount(histories.books, minlength=n_books), 1).astype(np.float64)
     pairs = _Pairs(histories, settings)
     with progress.task("Item transitions of books", n_books) as advance:
@@ -49,10 +49,10 @@ def item_transitions_of(
             order = np.lexsort((block.indices, -kept_scores, rows))
             place = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
             order, place = order[place < n], place[place < n]
-            numbers[books[rows[order]], place] = block.indices[order]
+            item_index[books[rows[order]], place] = block.indices[order]
             scores[books[rows[order]], place] = kept_scores[order]
             advance(len(books))
-    return numbers, scores
+    return item_index, scores
 
 
 def without_noise(sums: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -62,13 +62,13 @@ def without_noise(sums: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def without_withdrawn(
-    active: NDArray[np.bool_], no_score: float, numbers: NDArray[np.int32], scores: NDArray[np.float32]
+    active: NDArray[np.bool_], no_score: float, item_index: NDArray[np.int32], scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Padded lists without the books that are not active, what is left moved up."""
-    gone = (numbers < 0) | np.isin(numbers, np.flatnonzero(~active))
+    gone = (item_index < 0) | np.isin(item_index, np.flatnonzero(~active))
     order = np.argsort(gone, axis=1, kind="stable")
-    numbers, scores = np.where(gone, np.int32(-1), numbers), np.where(gone, np.float32(no_score), scores)
-    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    item_index, scores = np.where(gone, np.int32(-1), item_index), np.where(gone, np.float32(no_score), scores)
+    return np.take_along_axis(item_index, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
 class _Pairs:

@@ -38,7 +38,7 @@ class Ranking:
     """All books by how popular they are.
 
     Attributes:
-        numbers: int32, (n_active,), active books, most popular first.
+        item_index: int32, (n_active,), active books, most popular first.
         n_ratings: int64, (n_books,).
         average: float64, (n_books,), stars, NaN where nobody rated.
         bayesian: float32, (n_books,), the average pulled towards the prior.
@@ -46,7 +46,7 @@ class Ranking:
         prior_strength: ratings.
     """
 
-    numbers: NDArray[np.int32]
+    item_index: NDArray[np.int32]
     n_ratings: NDArray[np.int64]
     average: NDArray[np.float64]
     bayesian: NDArray[np.float32]
@@ -81,11 +81,11 @@ def build_popularity(
     if len(cluster_of) != len(books):
         raise ArtifactError(f"{len(books)} books came with the clusters of {len(cluster_of)}.")
     ranking = rank_by_popularity(books, interactions, settings)
-    genres = _by_genre(ranking.numbers, books["genres"].tolist())
+    genres = _by_genre(ranking.item_index, books["genres"].tolist())
     popular = {
-        "overall": ranking.numbers[:N_OVERALL].tolist(),
+        "overall": ranking.item_index[:N_OVERALL].tolist(),
         "genres": genres,
-        "clusters": _by_cluster(ranking.numbers, cluster_of),
+        "clusters": _by_cluster(ranking.item_index, cluster_of),
     }
     np.save(folder / "n_ratings.npy", ranking.n_ratings)
     np.save(folder / "average_rating.npy", ranking.average.astype(np.float32))
@@ -106,7 +106,9 @@ def _by_genre(ranked: NDArray[np.int32], genres: list[list[str] | None]) -> dict
     for number in ranked.tolist():
         for genre in dict.fromkeys([] if genres[number] is None else genres[number]):
             by_genre[genre].append(number)
-    return {genre: numbers[:N_EACH] for genre, numbers in sorted(by_genre.items()) if len(numbers) >= LEAST_BOOKS}
+    return {
+        genre: item_index[:N_EACH] for genre, item_index in sorted(by_genre.items()) if len(item_index) >= LEAST_BOOKS
+    }
 
 
 def _by_cluster(ranked: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> dict[str, list[int]]:
@@ -114,7 +116,7 @@ def _by_cluster(ranked: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> dic
     for number, cluster in zip(ranked.tolist(), cluster_of[ranked].tolist(), strict=True):
         if cluster >= 0:
             by_cluster[str(cluster)].append(number)
-    return {cluster: numbers[:N_EACH] for cluster, numbers in by_cluster.items()}
+    return {cluster: item_index[:N_EACH] for cluster, item_index in by_cluster.items()}
 
 
 def rank_by_popularity(books: pd.DataFrame, interactions: Interactions, settings: UserStateSettings) -> Ranking:
@@ -158,13 +160,13 @@ def _ratings(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], float | None]:
     """Number and average of each book's ratings, and the variance within a book; `None` with too few to measure."""
     rated = interactions.take(interactions.has_kind("rating") & ~np.isnan(interactions.value))
-    numbers, values = rated.item_index, rated.value
-    counted = _count(numbers, len(books))
-    sums = np.bincount(numbers, values, minlength=len(books))
+    item_index, values = rated.item_index, rated.value
+    counted = _count(item_index, len(books))
+    sums = np.bincount(item_index, values, minlength=len(books))
     means = np.full(len(books), np.nan)
     np.divide(sums, counted, out=means, where=counted > 0)
     free = len(values) - int((counted > 0).sum())
-    spread = float(((values - means[numbers]) ** 2).sum() / free) if free >= LEAST_FREEDOM else None
+    spread = float(((values - means[item_index]) ** 2).sum() / free) if free >= LEAST_FREEDOM else None
 
     published_n = books["n_ratings"].to_numpy(np.float64, na_value=np.nan)
     published = books["average_rating"].to_numpy(np.float64, na_value=np.nan)
@@ -172,15 +174,15 @@ def _ratings(
     return n_ratings, np.where(np.isnan(published), means, published), spread
 
 
-def _count(numbers: NDArray[np.int32], n_books: int) -> NDArray[np.int64]:
+def _count(item_index: NDArray[np.int32], n_books: int) -> NDArray[np.int64]:
     """How often each book number occurs.
 
     Raises:
         ArtifactError: one of them is no book.
     """
-    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < n_books:
+    if len(item_index) and not 0 <= int(item_index.min()) <= int(item_index.max()) < n_books:
         raise ArtifactError(
-            f"An interaction names book number {int(numbers.max())}; there are {n_books} books.",
+            f"An interaction names book number {int(item_index.max())}; there are {n_books} books.",
             hint="Run `nightshelf ingest` again; books and interactions belong to different snapshots.",
         )
-    return np.bincount(numbers, minlength=n_books).astype(np.int64)
+    return np.bincount(item_index, minlength=n_books).astype(np.int64)

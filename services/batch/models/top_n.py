@@ -41,12 +41,12 @@ class TopNBlock:
 
     Attributes:
         first_user: row of the first user.
-        numbers: int32, (n_block, n), book numbers, best first, ties by book number, -1 behind the last book.
+        item_index: int32, (n_block, n), book numbers, best first, ties by book number, -1 behind the last book.
         scores: float32, (n_block, n), their scores, -inf behind the last book.
     """
 
     first_user: int
-    numbers: NDArray[np.int32]
+    item_index: NDArray[np.int32]
     scores: NDArray[np.float32]
 
 
@@ -131,15 +131,15 @@ class _Books:
         if allowed is not None and allowed.shape != (n_books,):
             raise ArtifactError(f"{n_books} books have {allowed.shape} marks of what may be listed.")
         self._n = n
-        self._numbers = np.arange(n_books, dtype=np.int32)
+        self._item_index = np.arange(n_books, dtype=np.int32)
         if allowed is not None:
-            self._numbers = self._numbers[allowed]
-        n_columns = len(self._numbers)
+            self._item_index = self._item_index[allowed]
+        n_columns = len(self._item_index)
         self._column_of: NDArray[np.int32] | None = None
         if n_columns < n_books:
             self._column_of = np.full(n_books, -1, np.int32)
-            self._column_of[self._numbers] = np.arange(n_columns, dtype=np.int32)
-        self._factors = np.ascontiguousarray(item_factors[self._numbers].T, np.float32)
+            self._column_of[self._item_index] = np.arange(n_columns, dtype=np.int32)
+        self._factors = np.ascontiguousarray(item_factors[self._item_index].T, np.float32)
         _refuse_unless_finite(self._factors, "item")
         self._group_size = max(1, n_columns // (_GROUPS_PER_PLACE * n))
         self._n_groups = max(n, -(-n_columns // self._group_size))
@@ -148,7 +148,7 @@ class _Books:
     def score(self, user_factors: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Fill all columns of `out` but the padding, which stays as it is."""
         _refuse_unless_finite(user_factors, "user")
-        np.matmul(user_factors, self._factors, out=out[:, : len(self._numbers)])
+        np.matmul(user_factors, self._factors, out=out[:, : len(self._item_index)])
 
     def mask(self, scores: NDArray[np.float32], seen: csr_matrix, first_user: int) -> None:
         """Set what the users of this block have seen to -inf."""
@@ -178,11 +178,11 @@ class _Books:
         absent = keys == _NO_CANDIDATE
         columns = _LOW_WORD - (keys & _LOW_WORD)
         columns[absent] = 0
-        numbers = self._numbers[columns] if len(self._numbers) else np.empty(keys.shape, np.int32)
-        numbers[absent] = -1
+        item_index = self._item_index[columns] if len(self._item_index) else np.empty(keys.shape, np.int32)
+        item_index[absent] = -1
         best_scores = _unsortable(keys >> 32)
         best_scores[absent] = -np.inf
-        return numbers, best_scores
+        return item_index, best_scores
 
 
 def _sortable(scores: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -69,7 +69,7 @@ class ServedPipeline:
         """The best `k` unseen books of these users of the training part, (n, k), best first, padded with -1."""
         ranked = np.full((len(rows), k), -1, np.int32)
         for place, books in enumerate(self.answers(rows, k)):
-            ranked[place, : len(books.numbers)] = books.numbers
+            ranked[place, : len(books.item_index)] = books.item_index
         return ranked
 
     def answers(self, rows: NDArray[np.int64], k: int) -> Iterator[Blended]:
@@ -91,7 +91,7 @@ class ServedPipeline:
                 yield self._filled(books, own, k)
 
     def _filled(self, books: Blended, seen: NDArray[np.int32], k: int) -> Blended:
-        if self._spread is None or len(books.numbers) == k:
+        if self._spread is None or len(books.item_index) == k:
             return books
         return popularity_backfill(books, self._spread, self._training.work_id, seen, k)
 
@@ -107,10 +107,10 @@ class ServedPipeline:
             allowed=self._training.active & item_factors.any(axis=1),
             threads=self._threads,
         )
-        lists = [(block.numbers, block.scores) for block in blocks]
-        numbers, scores = (np.concatenate(columns) for columns in zip(*lists, strict=True))
-        n_listed = np.where(user_factors.any(axis=1), (numbers >= 0).sum(axis=1), 0).tolist()
-        return [(numbers[place, :n], scores[place, :n]) for place, n in enumerate(n_listed)]
+        lists = [(block.item_index, block.scores) for block in blocks]
+        item_index, scores = (np.concatenate(columns) for columns in zip(*lists, strict=True))
+        n_listed = np.where(user_factors.any(axis=1), (item_index >= 0).sum(axis=1), 0).tolist()
+        return [(item_index[place, :n], scores[place, :n]) for place, n in enumerate(n_listed)]
 
     def _recents(self, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
         n = min(max_recent_books(self._maker.settings), self._training.user_state.max_recent)
@@ -145,8 +145,8 @@ def candidate_generator(
         rows = same_series_author_rows(series, positions, authors, training.active)
         same_series_author = NeighborTable(rows, name="same_series_author")
     if "trending" in only:
-        numbers, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)
-        trending = numbers[training.active[numbers]], scores[training.active[numbers]]
+        item_index, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)
+        trending = item_index[training.active[item_index]], scores[training.active[item_index]]
     return CandidateGenerator(
         content if "content" in only else None, item_transitions, same_series_author, trending, settings.blend
     )
@@ -161,5 +161,5 @@ def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray
         training: says what is popular.
         cluster_of: int32, (n_books,), of the content artifact.
     """
-    overall = rank_by_popularity(training.books, training.interactions, training.user_state).numbers[:N_OVERALL]
+    overall = rank_by_popularity(training.books, training.interactions, training.user_state).item_index[:N_OVERALL]
     return popular_by_cluster(first_of_each_work(overall, training.work_id), cluster_of)

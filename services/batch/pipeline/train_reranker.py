@@ -188,7 +188,7 @@ def _examples(
     for place, (row, books) in enumerate(
         zip(split.rows.tolist(), pipeline.answers(split.rows, chosen.books), strict=True)
     ):
-        ranked[place, : len(books.numbers)] = books.numbers
+        ranked[place, : len(books.item_index)] = books.item_index
         features.append(metadata.features(books, before.recent_of(row, _n_recent(settings))))
     offered, liked = np.concatenate(features), hits(ranked, split.relevant)[ranked >= 0]
     return _Examples(offered[is_liked(offered)], liked[is_liked(offered)])

@@ -97,7 +97,7 @@ def _as_long(factors: NDArray[np.float32], n_books: int) -> NDArray[np.float32]:
 
 def _recommended(catalog: Catalog, books: Blended, because: NDArray[np.int32]) -> list[Recommendation]:
     recommended = []
-    for place, number in enumerate(books.numbers.tolist()):
+    for place, number in enumerate(books.item_index.tolist()):
         reason = int(because[place]) if place < len(because) else -1
         recommended.append(
             Recommendation(

@@ -16,7 +16,7 @@ FERRY = Book("The Last Ferry", "N. Ewcomer", "tides", "A ferry among tides carri
 def recommended(library, readers):
     """Book numbers that the API recommends to each of these readers."""
     items = library.recommended(readers, 100)
-    return {reader: set(one.numbers.tolist()) for reader, one in zip(readers, items, strict=True)}
+    return {reader: set(one.item_index.tolist()) for reader, one in zip(readers, items, strict=True)}
 
 
 def found(library, title):

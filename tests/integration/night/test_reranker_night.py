@@ -87,7 +87,7 @@ def offline(library, reranker):
 
 def assert_same(found, expected):
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one.numbers, other.numbers)
+        np.testing.assert_array_equal(one.item_index, other.item_index)
         np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
 
 
@@ -96,12 +96,12 @@ def test_readers_get_what_is_measured(ranked):
     assert reranker.n_ranked == ON.books
     found, unranked = answers(ranked, READERS), offline(ranked, None)
     assert_same(found, offline(ranked, reranker))
-    assert [one.numbers.tolist() for one in found] != [one.numbers.tolist() for one in unranked]
+    assert [one.item_index.tolist() for one in found] != [one.item_index.tolist() for one in unranked]
 
 
 def test_a_request_with_a_weight_of_its_own_gets_the_order_of_the_blend(ranked):
     [found] = answers(ranked, READERS[:1], content_share=1.0)
-    assert found.numbers.tolist() != answers(ranked, READERS[:1])[0].numbers.tolist()
+    assert found.item_index.tolist() != answers(ranked, READERS[:1])[0].item_index.tolist()
     weights = blend_weights(with_content_share(ranked.settings.blend, 1.0), 9)
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
     np.testing.assert_allclose(np.array(weights) @ np.nan_to_num(found.own), found.scores, atol=1e-4)
@@ -154,7 +154,7 @@ def test_new_books_by_the_hour_keep_the_ranker_of_the_night(ranked, was_on):
     if was_on:
         assert generation.reranker.books.n_books == 80
     ranked.report(("e", "cold_start_user", "b80", "read", None))
-    assert all(len(items.numbers) == 10 for items in answers(ranked, [*READERS, "cold_start_user", "nobody"]))
+    assert all(len(items.item_index) == 10 for items in answers(ranked, [*READERS, "cold_start_user", "nobody"]))
 
 
 def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ranked, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_ranker_that_is_worse_than_its_blend_is_neither_served_nor_measured(ra
 
     def upside_down(self, lists, recents):
         found = original(self, lists, recents)
-        return [Blended(one.numbers[::-1], one.scores[::-1], one.own[:, ::-1]) for one in found]
+        return [Blended(one.item_index[::-1], one.scores[::-1], one.own[:, ::-1]) for one in found]
 
     monkeypatch.setattr(Reranker, "rank", upside_down)
     ranked.world.rate("r000", "b01", 5)

@@ -114,7 +114,7 @@ class FactorRanker:
             allowed=self._training.active,
             threads=self._threads,
         )
-        ranked = np.concatenate([np.empty((0, k), np.int32), *(block.numbers for block in blocks)])
+        ranked = np.concatenate([np.empty((0, k), np.int32), *(block.item_index for block in blocks)])
         ranked[~user_factors.any(axis=1)] = -1
         return ranked
 

@@ -55,5 +55,5 @@ def _recent(training: Training, rows: NDArray[np.int64], settings: BlendSettings
     lengths = np.array([len(recent) for recent in recents])
     places = np.concatenate([np.arange(n) for n in lengths.tolist()])
     weights = (settings.recency_decay**places).astype(np.float32)
-    numbers = np.concatenate(recents)
-    return csr_matrix((weights, (np.repeat(np.arange(len(rows)), lengths), numbers)), (len(rows), training.n_books))
+    item_index = np.concatenate(recents)
+    return csr_matrix((weights, (np.repeat(np.arange(len(rows)), lengths), item_index)), (len(rows), training.n_books))

@@ -25,7 +25,7 @@ def recommended():
         authors=[["X", "Y"], []],
         work_id=np.arange(2, dtype=np.int32),
         active=np.ones(2, bool),
-        _numbers={},
+        _item_index={},
         _records=np.empty(0, np.uint8),
         _record_offsets=np.zeros(3, np.int64),
     )

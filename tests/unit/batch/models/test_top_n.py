@@ -12,10 +12,10 @@ from shared.errors import ArtifactError
 
 def lists(user_factors, item_factors, seen, n, **options):
     blocks = list(top_n(user_factors, item_factors, seen, n=n, **options))
-    assert [block.first_user for block in blocks] == np.cumsum([0, *[len(block.numbers) for block in blocks]])[
+    assert [block.first_user for block in blocks] == np.cumsum([0, *[len(block.item_index) for block in blocks]])[
         :-1
     ].tolist()
-    numbers = np.concatenate([block.numbers for block in blocks] or [np.empty((0, n), np.int32)])
+    numbers = np.concatenate([block.item_index for block in blocks] or [np.empty((0, n), np.int32)])
     scores = np.concatenate([block.scores for block in blocks] or [np.empty((0, n), np.float32)])
     assert numbers.shape == scores.shape == (len(user_factors), n)
     assert (numbers.dtype, scores.dtype) == (np.int32, np.float32)
@@ -145,6 +145,6 @@ def test_shapes_that_do_not_fit_are_refused(user_shape, item_shape, seen_shape, 
 
 def test_leaving_early_stops_the_threads():
     blocks = top_n(np.ones((50, 1), np.float32), np.ones((4, 1), np.float32), csr_matrix((50, 4)), n=2, block_users=1)
-    assert next(blocks).numbers.tolist() == [[0, 1]]
+    assert next(blocks).item_index.tolist() == [[0, 1]]
     blocks.close()
     assert list(blocks) == []

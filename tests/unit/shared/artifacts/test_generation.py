@@ -77,8 +77,8 @@ class TestOpen:
     @pytest.mark.parametrize(
         ("kind", "opened"),
         [
-            ("catalog", {"catalog", "same_series_author", "neighbours"}),
-            ("content", {"neighbours"}),
+            ("catalog", {"catalog", "same_series_author", "content"}),
+            ("content", {"content"}),
             ("collaborative", {"item_transitions", "trending", "fold_in"}),
             ("popularity", {"popularity"}),
             ("reranker", {"reranker"}),
@@ -93,7 +93,7 @@ class TestOpen:
         write_manifest(folder, manifest.model_copy(update={"artifacts": manifest.artifacts | shared}))
         previous = open_generation(folder, "g1")
         generation = open_generation(folder, "g2", previous=previous)
-        names = ("catalog", "neighbours", "popularity", "same_series_author", "item_transitions", "trending", "fold_in")
+        names = ("catalog", "content", "popularity", "same_series_author", "item_transitions", "trending", "fold_in")
         differing = {n for n in (*names, "reranker") if getattr(generation, n) is not getattr(previous, n)}
         assert differing == opened
 
@@ -166,7 +166,7 @@ class TestArtifact:
         [
             (None, "ids.json of catalog-0a is missing or cut short"),
             (b"[1", "ids.json of catalog-0a is missing or cut short"),
-            (b"[2]", "ids.json of catalog-0a does not have the checksum"),
+            (b"[2]", "ids.json of catalog-0a does not match its recorded checksum"),
         ],
     )
     def test_a_damaged_file_is_named(self, path, content, message):

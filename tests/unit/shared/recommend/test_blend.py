@@ -69,7 +69,7 @@ def test_the_blend_is_what_it_says(of_users, weights, works, limit):
     answers = blend_users(of_users, weights=weights, work_id=works, limit=limit)
 
     assert len(answers) == len(of_users)
-    assert {(one.numbers.dtype.name, one.scores.dtype.name) for one in answers} == {("int32", "float32")}
+    assert {(one.item_index.dtype.name, one.scores.dtype.name) for one in answers} == {("int32", "float32")}
     for found, (*lists, seen) in zip(answers, of_users, strict=True):
         score_of, own = slowly(lists, weights)
         best_of_work = {}
@@ -79,9 +79,9 @@ def test_the_blend_is_what_it_says(of_users, weights, works, limit):
         expected = sorted(best_of_work.values(), reverse=True)[:limit]
         np.testing.assert_allclose(found.scores, expected, atol=1e-6)
         for own_scores, of_list in zip(found.own, own, strict=True):
-            listed = [of_list.get(number, np.nan) for number in found.numbers.tolist()]
+            listed = [of_list.get(number, np.nan) for number in found.item_index.tolist()]
             np.testing.assert_allclose(own_scores, listed, atol=1e-6)
-        np.testing.assert_allclose(found.scores, [score_of[number] for number in found.numbers.tolist()], atol=1e-6)
+        np.testing.assert_allclose(found.scores, [score_of[number] for number in found.item_index.tolist()], atol=1e-6)
 
 
 @settings(deadline=None)
@@ -90,7 +90,7 @@ def test_a_seen_work_never_comes_back_and_no_work_twice(of_users, weights, works
     answers = blend_users(of_users, weights=weights, work_id=works, limit=limit)
 
     for found, (*lists, seen) in zip(answers, of_users, strict=True):
-        numbers = found.numbers.tolist()
+        numbers = found.item_index.tolist()
         assert not set(numbers) & set(seen.tolist())
         assert not works_of(numbers, works) & works_of(seen.tolist(), works)
         assert len(works_of(numbers, works)) == len(numbers) <= limit
@@ -109,7 +109,7 @@ def test_scaling_or_shifting_one_list_changes_nothing(of_users, user, factor, sh
     after = blend_users(changed)
 
     for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one.numbers, other.numbers)
+        np.testing.assert_array_equal(one.item_index, other.item_index)
         np.testing.assert_array_equal(one.scores, other.scores)
         np.testing.assert_array_equal(one.own, other.own)
 
@@ -122,7 +122,7 @@ def test_users_taken_together_get_what_each_gets_alone_by_weights_of_their_own(o
 
     for found, user, own in zip(together, of_users, weights, strict=True):
         alone = blend_users([user], weights=own, work_id=works, limit=10)[0]
-        np.testing.assert_array_equal(found.numbers, alone.numbers)
+        np.testing.assert_array_equal(found.item_index, alone.item_index)
         np.testing.assert_array_equal(found.scores, alone.scores)
         np.testing.assert_array_equal(found.own, alone.own)
 
@@ -133,7 +133,7 @@ def test_a_kind_of_list_that_nobody_has_changes_nothing(first, second, weights):
     two = blend_one(first, second, weights=weights[:2])
     three = blend_one(first, second, NOTHING, weights=weights)
 
-    np.testing.assert_array_equal(two.numbers, three.numbers)
+    np.testing.assert_array_equal(two.item_index, three.item_index)
     np.testing.assert_array_equal(two.scores, three.scores)
 
 
@@ -143,7 +143,7 @@ def test_scores_descend_within_zero_and_one_and_ties_go_by_number(collaborative,
     found = blend_one(collaborative, content, weights=(first, second))
 
     assert ((found.scores >= 0) & (found.scores <= 1 + 1e-6)).all()
-    order = np.lexsort((found.numbers, -found.scores))
+    order = np.lexsort((found.item_index, -found.scores))
     assert order.tolist() == list(range(len(order)))
 
 
@@ -153,7 +153,7 @@ def test_a_shorter_answer_is_the_beginning_of_a_longer_one(collaborative, conten
     long = blend_one(collaborative, content, work_id=works)
     short = blend_one(collaborative, content, work_id=works, limit=limit)
 
-    np.testing.assert_array_equal(long.numbers[:limit], short.numbers)
+    np.testing.assert_array_equal(long.item_index[:limit], short.item_index)
 
 
 def test_more_users_than_fit_into_one_pass_get_what_each_gets_alone():
@@ -167,14 +167,14 @@ def test_more_users_than_fit_into_one_pass_get_what_each_gets_alone():
     assert len(answers) == 1030
     for n in (0, 1, 510, 511, 512, 513, 1023, 1024, 1029):
         alone = blend_one(*of_users[n][:2], seen=of_users[n][2], weights=weights[n])
-        np.testing.assert_array_equal(answers[n].numbers, alone.numbers)
+        np.testing.assert_array_equal(answers[n].item_index, alone.item_index)
         np.testing.assert_array_equal(answers[n].scores, alone.scores)
 
 
 def test_a_list_alone_counts_fully_whatever_its_weight():
     found = blend_one(NOTHING, as_list({3: 10, 5: 30, 9: 20}), weights=(1.0, 0.0))
 
-    assert found.numbers.tolist() == [5, 9, 3]
+    assert found.item_index.tolist() == [5, 9, 3]
     assert found.scores.tolist() == [1.0, 0.5, 0.0]
     assert np.isnan(found.own[0]).all()
 
@@ -184,13 +184,13 @@ def test_empty_lists_give_an_empty_answer():
         (blend_one(NOTHING, NOTHING, seen=[1, 2]), 2),
         (NOTHING_BLENDED, len(CANDIDATE_SOURCES)),
     ):
-        assert (len(found.numbers), len(found.scores), found.own.shape) == (0, 0, (n_kinds, 0))
+        assert (len(found.item_index), len(found.scores), found.own.shape) == (0, 0, (n_kinds, 0))
 
 
 def test_a_single_kind_of_list_is_only_cut_and_scaled():
     found = blend_one(as_list({2: 5, 8: 9, 1: 1}), seen=[1], weights=[0.25])
 
-    assert (found.numbers.tolist(), found.scores.tolist()) == ([8, 2], [1.0, 0.5])
+    assert (found.item_index.tolist(), found.scores.tolist()) == ([8, 2], [1.0, 0.5])
 
 
 @pytest.mark.parametrize("scores", [{4: 7, 6: 7}, {4: 7}])
@@ -204,7 +204,7 @@ def test_of_two_editions_the_better_is_returned():
 
     found = blend_one(as_list({2: 5, 8: 9, 1: 1}), as_list({2: 1, 3: 2}), work_id=works)
 
-    assert found.numbers.tolist() == [8, 3, 1]
+    assert found.item_index.tolist() == [8, 3, 1]
 
 
 @pytest.mark.parametrize("n_kinds", [0, 9])
@@ -217,7 +217,7 @@ def test_the_first_books_keep_their_scores():
     found = blend_one(as_list({2: 5, 8: 9, 1: 1}), NOTHING)
 
     shorter = found.first(2)
-    assert (shorter.numbers.tolist(), shorter.scores.tolist()) == ([8, 2], [1.0, 0.5])
+    assert (shorter.item_index.tolist(), shorter.scores.tolist()) == ([8, 2], [1.0, 0.5])
     np.testing.assert_array_equal(shorter.own, found.own[:, :2])
     assert found.first(3) is found.first(4) is found
 
@@ -227,14 +227,14 @@ def test_eight_kinds_of_lists_are_kept_apart():
     lists = [as_list({kind: 2, kind + 1: 1}) for kind in range(8)]
     found = blend_one(*lists, weights=[8 - kind for kind in range(8)])
 
-    assert found.numbers.tolist() == list(range(9))
+    assert found.item_index.tolist() == list(range(9))
     np.testing.assert_allclose(found.scores, [(8 - kind) / 36 for kind in range(9)], atol=1e-6)
     assert (~np.isnan(found.own)).sum(axis=0).tolist() == [1, *[2] * 7, 1]
 
 
 def test_the_smallest_difference_in_score_decides():
     below = float(np.nextafter(np.float32(1), np.float32(0)))
-    assert blend_one(as_list({2: below, 5: 0, 9: 1}), NOTHING).numbers.tolist() == [9, 2, 5]
+    assert blend_one(as_list({2: below, 5: 0, 9: 1}), NOTHING).item_index.tolist() == [9, 2, 5]
 
 
 def test_two_million_candidates_fit_into_one_pass():
@@ -243,4 +243,4 @@ def test_two_million_candidates_fit_into_one_pass():
 
     found = blend_one(everything, NOTHING, work_id=everything[0], limit=3)
 
-    assert found.numbers.tolist() == [n - 1, n - 2, n - 3]
+    assert found.item_index.tolist() == [n - 1, n - 2, n - 3]

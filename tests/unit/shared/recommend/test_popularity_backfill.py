@@ -31,15 +31,15 @@ def test_each_round_has_one_book_of_each_cluster_the_popular_first():
 
 def test_with_nothing_to_go_by_scores_fall_linearly_with_the_rank():
     found = popularity_backfill(NOTHING_BLENDED, SPREAD, WORK_ID, numbers_of(), 4)
-    assert found.numbers.tolist() == SPREAD.tolist()
+    assert found.item_index.tolist() == SPREAD.tolist()
     assert found.scores.tolist() == [1, 0.75, 0.5, 0.25]
     assert np.isnan(found.own).all()
-    assert (found.own.shape, found.numbers.dtype, found.scores.dtype) == ((5, 4), np.int32, np.float32)
+    assert (found.own.shape, found.item_index.dtype, found.scores.dtype) == ((5, 4), np.int32, np.float32)
 
 
 def test_behind_blended_books_the_score_is_zero():
     found = popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 3)
-    assert found.numbers.tolist() == [5, 0, 2]
+    assert found.item_index.tolist() == [5, 0, 2]
     np.testing.assert_allclose(found.scores, [0.8, 0, 0])
     assert np.isnan(found.own).tolist() == [[False, True, True]] * len(CANDIDATE_SOURCES)
 
@@ -56,8 +56,8 @@ def test_behind_blended_books_the_score_is_zero():
 def test_no_work_comes_twice_nor_back(listed, seen, expected):
     n = len(listed)
     items = Blended(listed, np.ones(n, np.float32), np.ones((len(CANDIDATE_SOURCES), n), np.float32))
-    assert popularity_backfill(items, SPREAD, WORK_ID, seen, 10).numbers.tolist() == expected
+    assert popularity_backfill(items, SPREAD, WORK_ID, seen, 10).item_index.tolist() == expected
 
 
 def test_a_list_that_is_long_enough_stays_as_it_is():
-    assert popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 1).numbers.tolist() == [5]
+    assert popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 1).item_index.tolist() == [5]

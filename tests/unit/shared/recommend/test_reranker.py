@@ -91,7 +91,7 @@ def reranker_of(scores, unliked=()):
 class TestOrder:
     def test_by_likelihood_with_everything_that_belongs_to_a_book(self):
         [found] = reranker_of([0.1, 0.7, 0.4]).rank([blended(0, 1, 2)], [np.empty(0, np.int32)])
-        assert found.numbers.tolist() == [1, 2, 0]
+        assert found.item_index.tolist() == [1, 2, 0]
         np.testing.assert_allclose(found.scores, [0.7, 0.4, 0.1])
         np.testing.assert_array_equal(found.own, blended(0, 1, 2).own[:, [1, 2, 0]])
 
@@ -99,8 +99,8 @@ class TestOrder:
         reranker, nobody = reranker_of([0.1, 0.7, 0.4]), np.empty(0, np.int32)
         lists = [blended(0, 2), NOTHING_BLENDED, blended(2, 1, 0), NOTHING_BLENDED]
         together = reranker.rank(lists, [nobody] * 4)
-        assert [found.numbers.tolist() for found in together] == [[2, 0], [], [1, 2, 0], []]
-        assert reranker.rank([NOTHING_BLENDED], [nobody])[0].numbers.tolist() == []
+        assert [found.item_index.tolist() for found in together] == [[2, 0], [], [1, 2, 0], []]
+        assert reranker.rank([NOTHING_BLENDED], [nobody])[0].item_index.tolist() == []
 
     @pytest.mark.parametrize(
         ("unliked", "numbers", "scores"),
@@ -113,16 +113,16 @@ class TestOrder:
     )
     def test_scores_of_what_nobody_has_liked(self, unliked, numbers, scores):
         [found] = reranker_of([0.3, 0.4, 0.8], unliked).rank([blended(0, 1, 2)], [np.empty(0, np.int32)])
-        assert found.numbers.tolist() == numbers
+        assert found.item_index.tolist() == numbers
         np.testing.assert_allclose(found.scores, scores)
 
     def test_what_comes_behind_stays_behind(self):
         reranker = dataclasses.replace(reranker_of([0.1, 0.05, 0.4, 0.9, 0.8]), n_ranked=3)
         [found] = reranker.rank([blended(0, 1, 2, 3, 4)], [np.empty(0, np.int32)])
-        assert found.numbers.tolist() == [2, 0, 1, 3, 4]
+        assert found.item_index.tolist() == [2, 0, 1, 3, 4]
         np.testing.assert_allclose(found.scores, [0.4, 0.1, 0.05, 0.05, 0.05])
         [shorter] = reranker.rank([blended(0, 1)], [np.empty(0, np.int32)])
-        assert shorter.numbers.tolist() == [0, 1]
+        assert shorter.item_index.tolist() == [0, 1]
 
     @given(
         st.permutations(range(12)),
@@ -131,10 +131,10 @@ class TestOrder:
     )
     def test_what_nobody_has_liked_keeps_its_place(self, numbers, unliked, scores):
         [found] = reranker_of(scores, unliked).rank([blended(*numbers)], [np.empty(0, np.int32)])
-        assert sorted(found.numbers.tolist()) == list(range(12))
+        assert sorted(found.item_index.tolist()) == list(range(12))
         places = [place for place, number in enumerate(numbers) if number in unliked]
-        assert [found.numbers[place] for place in places] == [numbers[place] for place in places]
-        of_liked = [scores[number] for number in found.numbers.tolist() if number not in unliked]
+        assert [found.item_index[place] for place in places] == [numbers[place] for place in places]
+        of_liked = [scores[number] for number in found.item_index.tolist() if number not in unliked]
         assert of_liked == sorted(of_liked, reverse=True)
         assert (np.diff(found.scores) <= 0).all()
 
