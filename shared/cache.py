@@ -1,8 +1,8 @@
-"""The one kind of cache: bounded, named, safe between threads, with hits and misses counted by name."""
+"""A bounded, named, thread-safe cache that counts hits and misses by name."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
@@ -25,24 +25,25 @@ CACHE_COUNTS: dict[str, CacheCounts] = {}
 
 
 class Cache(Generic[Key, Value]):
-    """Keeps at most `max_entries`; the oldest is dropped first.
+    """Keeps entries up to a total size; drops the oldest first.
 
     Args:
-        name: what its lookups are counted under in `CACHE_COUNTS`.
-        max_entries: at least 1.
+        name: `CACHE_COUNTS` counts the lookups under it.
+        max_size: at least 1.
+        size_of: the size of a value, at most `max_size`; by default 1, so that `max_size` is a number of entries.
     """
 
-    def __init__(self, name: str, max_entries: int) -> None:
+    def __init__(self, name: str, max_size: int, size_of: Callable[[Value], int] | None = None) -> None:
         self._counts = CACHE_COUNTS.setdefault(name, CacheCounts())
-        self._entries: FIFOCache[Key, Value] = FIFOCache(max_entries)
+        self._entries: FIFOCache[Key, Value] = FIFOCache(max_size, getsizeof=size_of)
         self._lock = Lock()
 
     def __len__(self) -> int:
-        """Entries kept now."""
+        """Number of entries."""
         return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
-        """The value of a key, `None` if it is not kept."""
+        """The value of a key, `None` if absent."""
         with self._lock:
             value: Value | None = self._entries.get(key)
             if value is None:
@@ -52,7 +53,7 @@ class Cache(Generic[Key, Value]):
         return value
 
     def put(self, key: Key, value: Value) -> None:
-        """Keep a value, which is not `None`."""
+        """Store a value other than `None`."""
         with self._lock:
             self._entries[key] = value
 

@@ -1,4 +1,4 @@
-"""Work shared by requests that arrive together: one round trip and one pass of arithmetic for all of them."""
+"""Batches concurrent requests: one round trip and one computation for all of them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Question, Answer]):
-    """Collects questions while a batch is under way, then answers them together.
+    """Collects questions while a batch runs, then answers them together.
 
-    A question asked while no batch runs leaves at the end of this turn of the event loop.
+    A question asked while no batch runs is sent at the end of this turn of the event loop.
     Used from one event loop only.
 
     Args:
-        answer_all: answers many questions at once, in their order; an error it raises reaches everyone in the batch.
+        answer_all: answers many questions at once, in order; its error goes to every caller in the batch.
         max_batch: questions in one batch.
-        max_running: batches at once; one can wait for the network while another is worked on.
+        max_running: batches at once; one can wait for the network while another is computed.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Batcher(Generic[Question, Answer]):
     async def _answer(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._answer_all([question for question, _ in batch])
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+        except Exception as error:  # noqa: BLE001  # every waiting caller must get the error
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from services.api.deprecated import deprecation_headers
 from services.api.deps import RecommendationQuery, state_of
 from services.api.problems import documented
-from services.api.recommend.recommender import write_json
+from services.api.recommend.answer_json import write_json
 from services.api.schemas.recommendations import RecommendationAnswer
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import orjson
 import pytest
 
-from services.api.recommend.recommender import Recommended, write_json
+from services.api.recommend.answer_json import write_json
+from services.api.recommend.recommender import Recommended
 from services.api.schemas.deprecated import SOURCE_FIELDS
 from services.api.schemas.recommendations import RecommendationAnswer
 from shared.artifacts.catalog import Catalog
@@ -56,3 +57,10 @@ def test_without_explanation_the_rest_is_the_same(recommended):
     for item in explained["items"]:
         del item["sources"], item["because"]
     assert bare == explained
+
+
+def test_the_items_are_written_once(recommended):
+    first = write_json(recommended, "u", explain=True)
+    recommended.items.scores[:] = 0
+    assert write_json(recommended, "u", explain=True) == first
+    assert orjson.loads(write_json(recommended, "v", explain=True))["user_id"] == "v"
