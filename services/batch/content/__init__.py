@@ -1,1 +1,1 @@
-"""Books as texts: the catalogue, their vectors, the index over them, clusters and the map."""
+"""Content of books: the catalogue, embedding vectors, the vector index, clusters and the map."""

@@ -1,4 +1,4 @@
-"""Books to the catalog artifact: every record as JSON, so that serving parses no table."""
+"""Writes the catalog artifact: every record as JSON, so that serving parses no table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECORD_FIELDS = (
 
 
 def build_catalog(folder: Path, books: pd.DataFrame) -> Metadata:
-    """Write the files described in `shared.artifacts.catalog` for the books of a snapshot, in order of book number."""
+    """Write the files described in `shared.artifacts.catalog` for the books of a snapshot, in order of item index."""
     records = [
         {field: _plain(value) for field, value in zip(RECORD_FIELDS, row, strict=True)}
         for row in books[list(RECORD_FIELDS)].itertuples(index=False, name=None)
@@ -40,7 +40,7 @@ def build_catalog(folder: Path, books: pd.DataFrame) -> Metadata:
 
 
 def _plain(value: Any) -> Any:
-    """A table's value as JSON has it: lists as lists, whole numbers whole, absence as `None`."""
+    """A table's value for JSON: arrays become lists, whole floats integers, and missing values `None`."""
     if isinstance(value, (np.ndarray, list, tuple)):
         return [str(item) for item in value]
     if value is None or pd.isna(value):
@@ -53,6 +53,6 @@ def _plain(value: Any) -> Any:
 def _write_records(folder: Path, blobs: list[bytes]) -> None:
     offsets = np.zeros(len(blobs) + 1, np.int64)
     np.cumsum([len(blob) for blob in blobs], out=offsets[1:])
-    # A file without a byte cannot be memory-mapped.
+    # An empty file cannot be memory-mapped.
     (folder / "records.bin").write_bytes(b"".join(blobs) or b"\n")
     np.save(folder / "records.offsets.npy", offsets)

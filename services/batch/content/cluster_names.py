@@ -1,4 +1,4 @@
-"""Names for clusters, such as "space opera · empire · robots": genres lead, the words of descriptions follow."""
+"""Names for clusters, such as "space opera · empire · robots": genres first, then words from descriptions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from shared.artifacts.content import Cluster
 SEPARATOR = " · "
 N_NAME_TERMS = 3
 N_WORDS = 10  # kept in the cluster's record
-MIN_SHARE, MIN_BOOKS = 0.06, 3  # of a cluster's books have a word that may name it
-WORD_LIFT = 3.0  # a word is kept if it is this much commoner inside the cluster than outside
-GENRE_SHARE, GENRE_LIFT = 0.3, 1.5  # a genre leads the name with this share of the cluster's books and this lift; or
-RARE_GENRE_SHARE, RARE_GENRE_LIFT = 0.2, 3.0  # with these
-COMMON_GENRE = 0.3  # a genre of more than this share of all books sets no cluster apart
-WORD_AUTHORS = 3  # authors of a cluster who use a word that may name it
-NAME_AUTHORS = 4  # the same for names of persons and places: places recur, heroes do not
+MIN_SHARE, MIN_BOOKS = 0.06, 3  # of a cluster's books must contain a word that may name it
+WORD_LIFT = 3.0  # a word is kept if it is this many times more frequent inside the cluster than outside
+GENRE_SHARE, GENRE_LIFT = 0.3, 1.5  # a genre starts the name from this share of the cluster's books and this lift,
+RARE_GENRE_SHARE, RARE_GENRE_LIFT = 0.2, 3.0  # or from these
+COMMON_GENRE = 0.3  # a genre of more than this share of all books distinguishes no cluster
+WORD_AUTHORS = 3  # authors of a cluster must use a word that may name it
+NAME_AUTHORS = 4  # the same for names of persons and places: place names recur across authors, character names do not
 
 # Readers' shelves that are not genres: "to read", "books i own".
 _SHELF_WORDS = frozenset(
@@ -28,7 +28,7 @@ _SHELF_WORDS = frozenset(
 
 
 def name_clusters(cluster_of: NDArray[np.int32], books: pd.DataFrame) -> list[Cluster]:
-    """Name each cluster after what sets its books apart.
+    """Name each cluster by the genres and words that distinguish its books.
 
     Args:
         cluster_of: int32, (n_books,), -1 for books in no cluster.
@@ -53,7 +53,7 @@ def name_clusters(cluster_of: NDArray[np.int32], books: pd.DataFrame) -> list[Cl
 
 
 def _telling_words(words: Terms, cluster: int, sizes: NDArray[np.int64]) -> list[str]:
-    """Words of several books and authors of the cluster and of few other books, highest weight first."""
+    """Words in several books and by several authors of the cluster, rare elsewhere, highest weight first."""
     n, n_all = int(sizes[cluster]), int(sizes.sum())
     inside, outside = _shares(words, cluster, sizes)
     min_authors = np.minimum(n, np.where(words.is_name, NAME_AUTHORS, WORD_AUTHORS))
@@ -66,7 +66,7 @@ def _telling_words(words: Terms, cluster: int, sizes: NDArray[np.int64]) -> list
 
 
 def _leading_genres(genres: Terms, cluster: int, sizes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-    """Genres of many books of the cluster and of few others, highest weight first; and those merely common in it."""
+    """Genres frequent in the cluster and rare elsewhere, highest weight first; then those only frequent in it."""
     n, n_all = int(sizes[cluster]), int(sizes.sum())
     inside, outside = _shares(genres, cluster, sizes)
     is_common = inside >= GENRE_SHARE
@@ -96,7 +96,7 @@ def _best_first(terms: Terms, cluster: int) -> list[int]:
 
 
 def _free_name(genres: list[str], words: list[str], common: list[str], taken: set[str]) -> str | None:
-    """The first name not taken: a genre or two and words, none repeating another; `None` if there is none."""
+    """The first free name of one or two genres and words without repetition; `None` if there is none."""
     for skip in range(max(len(words), 1)):
         for n_genres in (2, 1, 3, 0):
             terms = distinct([*genres[:n_genres], *words[skip:], *genres[n_genres:], *common])[:N_NAME_TERMS]

@@ -1,9 +1,9 @@
 """Genres and words of clusters, weighted by class-based tf-idf.
 
-A term t of cluster c weighs tf(t, c) · log(1 + A / f(t)): tf is the share of the cluster's books that have the term,
-f(t) the sum of tf over all clusters and A the mean of such sums over clusters. This is c-TF-IDF (Grootendorst 2022,
-"BERTopic: Neural topic modeling with a class-based TF-IDF procedure", arXiv:2203.05794, section 3.3), but counts books
-instead of occurrences, so that one description cannot name a cluster alone.
+The weight of a term t in cluster c is tf(t, c) · log(1 + A / f(t)): tf is the share of the cluster's books that have
+the term, f(t) the sum of tf over all clusters and A the mean of such sums over clusters. This is c-TF-IDF (Grootendorst
+2022, "BERTopic: Neural topic modeling with a class-based TF-IDF procedure", arXiv:2203.05794, section 3.3), but counts
+books instead of occurrences, so that one description cannot name a cluster alone.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from services.batch.content.word_forms import SHORTEST_WORD, STOP_WORDS, plain_words, singular
 
-BOOKS_PER_CLUSTER = 3_000  # more do not change a name
-NAME_SHARE = 0.6  # a word written with a capital this often in mid-sentence is a name
+BOOKS_PER_CLUSTER = 3_000  # more books do not change the names
+NAME_SHARE = 0.6  # a word capitalized in at least this share of its mid-sentence occurrences is a name
 
 _WORD = r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*"
 _POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s?(?!\w)")
 _MID_SENTENCE = rf"(?<=[\w,]\s)({_WORD})"
-# A noun is likely what stands between one of these words and a stop word or a punctuation mark.
+# A word between one of these words and a stop word or punctuation mark is probably a noun.
 _BEFORE_NOUNS = "the|an?|his|her|its|their|my|our|your|of|in|on|at|by|with|from|for|into|this|that"
 _NOUN = rf"\b(?:{_BEFORE_NOUNS})\s+(?:{_WORD}\s+)?({_WORD})(?=\s+(?:{'|'.join(sorted(STOP_WORDS))})\b|\s*[^\w\s]|\s*$)"
 
@@ -37,7 +37,7 @@ class Terms:
     """Terms of the books of each cluster; a term is a word or a genre in all its written forms.
 
     Attributes:
-        forms: each term as it is written most often.
+        forms: the most frequent form of each term.
         is_name: bool, (n_terms,): whether it names a person or a place.
         books: (n_clusters, n_terms): books that have the term.
         authors: (n_clusters, n_terms): different authors of those books.
@@ -53,11 +53,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class ClusterBooks:
-    """The books that clusters are named after.
+    """The books whose texts name the clusters.
 
     Attributes:
-        table: a row for each book looked at.
-        sizes: int64, (n_clusters,): how many of them are in each cluster.
+        table: one row per book used.
+        sizes: int64, (n_clusters,): number of these books in each cluster.
         by_cluster: 0 or 1, (n_clusters, n_rows).
         by_author: 0 or 1, (n_pairs, n_rows): one row for each pair of a cluster and a first author in it.
         pairs: 0 or 1, (n_clusters, n_pairs).
@@ -92,7 +92,7 @@ class ClusterBooks:
 
 
 def word_terms(books: ClusterBooks) -> Terms | None:
-    """Words of the descriptions; nouns weigh more than other words. `None` where no book has a word."""
+    """Words of the descriptions; nouns have a higher weight. `None` if no book has a word."""
     texts = [_POSSESSIVE.sub("", text) if isinstance(text, str) else "" for text in books.table["description"]]
     anywhere = CountVectorizer(lowercase=False, token_pattern=_WORD)
     if not any(map(anywhere.build_analyzer(), texts)):
@@ -116,7 +116,7 @@ def word_terms(books: ClusterBooks) -> Terms | None:
 
 
 def genre_terms(books: ClusterBooks) -> Terms | None:
-    """Genres of the books. `None` where no book has one."""
+    """Genres of the books. `None` if no book has one."""
     genres = [[] if genres is None else [*genres] for genres in books.table["genres"]]
     vectorizer = CountVectorizer(analyzer=lambda names: [name for name in names if plain_words(name)])
     if not any(map(vectorizer.build_analyzer(), genres)):
@@ -150,14 +150,14 @@ def _terms(
 
 
 def _fold(keys: list[str]) -> tuple[list[str], sparse.csr_array]:
-    """The different keys, and 0 or 1, (n_forms, n_keys): the key of each form."""
+    """The distinct keys, and the key of each form: 0 or 1, (n_forms, n_keys)."""
     known, place = np.unique(np.array(keys, dtype=object), return_inverse=True)
     ones = np.ones(len(keys), np.int64)
     return known.tolist(), sparse.csr_array((ones, (np.arange(len(keys)), place)), shape=(len(keys), len(known)))
 
 
 def _usual_forms(shown: Sequence[str], n_anywhere: sparse.csr_array, fold: sparse.csr_array) -> list[str]:
-    """How each term is written most often; the shorter form where two are as frequent."""
+    """The most frequent form of each term; the shorter one of equally frequent forms."""
     counts: list[Counter[str]] = [Counter() for _ in range(fold.shape[1])]
     for term, form, n in zip(fold.indices.tolist(), shown, n_anywhere.sum(axis=0).tolist(), strict=True):
         counts[term][form] += n
@@ -165,7 +165,7 @@ def _usual_forms(shown: Sequence[str], n_anywhere: sparse.csr_array, fold: spars
 
 
 def _indicator(rows: NDArray[np.integer], n_rows: int) -> sparse.csr_array:
-    """A 1 in each column, in these rows."""
+    """A matrix with a 1 in each column, at the given row."""
     return sparse.csr_array((np.ones(len(rows), np.int64), (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))
 
 

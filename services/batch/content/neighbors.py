@@ -1,4 +1,4 @@
-"""The neighbors of each book by description, written into the content artifact."""
+"""Writes the content neighbors of each book into the content artifact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_content_neighbors(folder: Path, index: faiss.Index, vectors: NDArray[np
         folder: of the artifact.
         index: over the vectors; labels are item indexes.
         vectors: float32, (n_books, dim), unit rows.
-        books: the snapshot's books; titles and authors say which are editions of one work.
+        books: the snapshot's books; titles and authors identify editions of one work.
     """
     work_id = edition_groups(books["title"].tolist(), [list(names) for names in books["authors"]])
     save_rows(folder, NAME, nearest_rows(index, vectors, work_id))

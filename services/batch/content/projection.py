@@ -1,4 +1,4 @@
-"""Principal components of the books' vectors: the plane of the 2-D map, and the axes clusters are found on."""
+"""Principal components of the books' vectors, for the 2-D map and for clustering."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-ROUNDING = 1e-6  # unit float32 vectors that spread less along an axis differ by rounding alone
+ROUNDING = 1e-6  # a smaller spread of unit float32 vectors along an axis is rounding error
 
 
 def project(vectors: NDArray[np.float32], item_index: NDArray[np.int64], n_axes: int) -> NDArray[np.float32]:
-    """These books' vectors on their principal axes, largest variance first.
+    """Project these books' vectors on their principal axes, largest variance first.
 
-    The largest component of each axis is positive, so that the map does not flip from night to night.
+    The largest component of each axis is positive, so the map does not flip between nights.
 
     Args:
         vectors: float32, (n_books, dim).
         item_index: int64, (n,), the books to project.
-        n_axes: axes wanted; those along which the books do not differ are zero.
+        n_axes: number of axes; axes without variance are zero.
 
     Returns:
-        float32, (n, n_axes), centred.
+        float32, (n, n_axes), centered.
     """
     projected = np.zeros((len(item_index), n_axes), np.float32)
     known = min(n_axes, len(item_index), vectors.shape[1])

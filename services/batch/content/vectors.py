@@ -1,8 +1,8 @@
-"""The vectors of all texts embedded by one model, by the SHA-256 of the text.
+"""A store of the vectors of one model, keyed by the SHA-256 of the text.
 
-A store is a folder of segments that are only ever added: `<name>.vectors.npy` (float32, (n, dimensions)) and
-`<name>.hashes.npy` (32-byte digests, (n,)), the hashes written last. A segment without both, or with files that do not
-fit each other, was cut short by a crash and is ignored; its texts are embedded again. One writer at a time.
+A store is an append-only folder of segments: `<name>.vectors.npy` (float32, (n, dimensions)) and
+`<name>.hashes.npy` (32-byte digests, (n,)), the hashes written last. An incomplete or inconsistent segment is the
+result of a crash and is ignored; its texts are embedded again. Only one process may write at a time.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def digest_of(text: str) -> bytes:
 
 
 class VectorStore:
-    """Vectors of one model by the digest of their text.
+    """Vectors of one model, keyed by the digest of their text.
 
     Args:
         folder: the store of one model; created if absent.
-        dimensions: length of each vector. Segments of another length are passed over.
+        dimensions: dimensions of each vector. Segments with other dimensions are ignored.
     """
 
     def __init__(self, folder: Path, dimensions: int) -> None:
@@ -58,7 +58,7 @@ class VectorStore:
             hashes: (n,) of dtype `DIGEST`.
 
         Returns:
-            int64, (n,): the row to hand to `read`, -1 where the store has no vector.
+            int64, (n,): rows for `read`, -1 where the store has no vector.
         """
         if not len(self):
             return np.full(len(hashes), -1, np.int64)
@@ -72,7 +72,7 @@ class VectorStore:
         return np.where(known[place] == hashes, order[place], -1)
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Vectors of rows that `find` gave, float32, (n, dimensions)."""
+        """Vectors of rows that `find` returned, float32, (n, dimensions)."""
         vectors = np.empty((len(rows), self._dimensions), np.float32)
         ends = np.cumsum([len(hashes) for hashes in self._hashes])
         segment_of = ends.searchsorted(rows, side="right")
@@ -92,11 +92,11 @@ class VectorStore:
             vectors: float32, (n, dimensions), in the same order.
 
         Raises:
-            ArtifactError: the shapes do not fit, or a vector holds NaN or infinity.
+            ArtifactError: the shapes do not match, or a vector contains NaN or infinity.
         """
         if vectors.shape != (len(hashes), self._dimensions):
             raise ArtifactError(
-                f"{len(hashes)} texts came with vectors of shape {vectors.shape}, not {self._dimensions} wide.",
+                f"{len(hashes)} texts have vectors of shape {vectors.shape}, not {self._dimensions} dimensions.",
                 where=str(self._folder),
             )
         if not np.isfinite(vectors).all():
@@ -121,7 +121,7 @@ class VectorStore:
 
 
 def _open_segment(path: Path, dimensions: int) -> tuple[NDArray[np.bytes_], NDArray[np.float32]] | None:
-    """The digests and memory-mapped vectors of one segment; `None` if it is not whole."""
+    """The digests and memory-mapped vectors of one segment; `None` if it is incomplete."""
     try:
         hashes = np.load(path)
         vectors = np.load(path.with_name(path.name.replace(".hashes.", ".vectors.")), mmap_mode="r")

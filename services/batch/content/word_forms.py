@@ -1,4 +1,4 @@
-"""English word forms: plurals, words that repeat each other, and words that say nothing about a book."""
+"""English word forms: plurals, similar words, and stop words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 SHORTEST_WORD = 3  # letters
-SHORTEST_STEM = 5  # letters two words must share at their beginning to be taken for one
+SHORTEST_STEM = 5  # length of the common prefix from which two words count as the same
 _PLURALS = (("ies", "y"), ("ves", "f"), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"))
 
-# What blurbs say of any book, beside the stop words of scikit-learn.
+# Words common in all blurbs, in addition to the stop words of scikit-learn.
 STOP_WORDS = ENGLISH_STOP_WORDS | frozenset(
     """
     acclaimed adventure author award beautiful begin best bestseller bestselling big bring book called chapter character
@@ -24,12 +24,12 @@ STOP_WORDS = ENGLISH_STOP_WORDS | frozenset(
     winning woman men women wonderful word work world write writer writing written
     year years york young away ago just like really want need keep let learn hard good great better having
     doesn don isn won didn couldn wasn aren ll ve re isbn
-    """.split()  # noqa: SIM905 - a list of words reads best as words
+    """.split()  # noqa: SIM905 - a list of words is easier to read as text
 )
 
 
 def singular(word: str) -> str:
-    """A key that is the same for an English word and its plural; not always a word itself."""
+    """A key shared by an English word and its plural; not always a real word."""
     if len(word) < SHORTEST_WORD + 2:
         return word[:-1] if len(word) > SHORTEST_WORD and re.search(r"[^sui]s$", word) else word
     for ending, instead in _PLURALS:
@@ -39,7 +39,7 @@ def singular(word: str) -> str:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two terms would repeat each other in a name: a shared word or stem, or one short for the other."""
+    """Whether two terms are redundant in a name: they share a word or stem, or one abbreviates the other."""
     ones, others = plain_words(one), plain_words(other)
     return (
         any(_same_stem(a, b) for a in ones for b in others)
@@ -49,7 +49,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def plain_words(term: str) -> list[str]:
-    """The words of a term as keys, see `singular`."""
+    """The words of a term as keys; see `singular`."""
     return [singular(word) for word in re.split(r"[\s'\u2019&/-]+", term.lower()) if word]
 
 
@@ -59,7 +59,7 @@ def _same_stem(one: str, other: str) -> bool:
 
 
 def _short_for(short: str, words: list[str]) -> bool:
-    """Whether `short` is made of the beginnings of these two or more words, each in turn: "scifi", "ya"."""
+    """Whether `short` consists of prefixes of these two or more words in order: "scifi", "ya"."""
     if len(words) <= 1:
         return False
     ends = {0}
@@ -70,7 +70,7 @@ def _short_for(short: str, words: list[str]) -> bool:
 
 
 def distinct(terms: Iterable[str]) -> list[str]:
-    """Terms in their order, without those that repeat an earlier one."""
+    """The terms in order, without those similar to an earlier one."""
     kept: list[str] = []
     for term in terms:
         if not any(alike(term, earlier) for earlier in kept):

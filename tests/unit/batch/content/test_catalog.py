@@ -1,4 +1,4 @@
-"""The catalog artifact: what goes in comes out, whatever titles are made of, and a book gone is known but not found."""
+"""The catalog artifact: books round-trip with any title; withdrawn books are known but not found."""
 
 from __future__ import annotations
 

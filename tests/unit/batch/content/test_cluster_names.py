@@ -1,4 +1,4 @@
-"""Cluster names: they say what was planted, and no two are the same."""
+"""Cluster names match the planted clusters and are distinct."""
 
 from __future__ import annotations
 

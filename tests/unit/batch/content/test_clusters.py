@@ -1,4 +1,4 @@
-"""Clusters: planted clusters come back."""
+"""Planted clusters are found."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ N_BOOKS = 25
 
 
 class HashEmbedder:
-    """Unit vectors drawn from the text's hash; remembers what it was asked."""
+    """Unit vectors from the text's hash; records its inputs."""
 
     model_key = "hash-1"
     dimensions = 8

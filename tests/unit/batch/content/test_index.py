@@ -1,4 +1,4 @@
-"""The content artifact: `shared.artifacts.content` opens what is written, and recall is what it claims."""
+"""The content artifact: `shared.artifacts.content` opens it, and its recall is correct."""
 
 from __future__ import annotations
 
