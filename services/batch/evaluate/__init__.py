@@ -1,1 +1,1 @@
-"""How good the recommendations are: splits, metrics, systems side by side, and the gate before publishing."""
+"""Evaluation: comparison of recommenders, metrics, and the gate before publishing."""

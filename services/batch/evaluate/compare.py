@@ -1,4 +1,4 @@
-"""Recommenders side by side: each learns from the training part of one split; all are scored on the same test users."""
+"""Comparison of recommenders: each trains on the training part of a split; all are scored on the same test users."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def compare(
     *,
     max_users: int | None = None,
 ) -> SplitResult:
-    """Score recommenders on at most `max_users` test users of a split; the others are compared with the first.
+    """Score recommenders on at most `max_users` test users of a split, and compare the first with the others.
 
-    A recommender that cannot learn from this data is skipped, with its reason.
+    A recommender that cannot train on this data is skipped; the result records the reason.
 
     Raises:
         ArtifactError: the split has no test user.
-        NightshelfError: a list holds what the user has seen.
+        NightshelfError: a list contains a book that the user has seen.
     """
     seed, progress = context.settings.evaluation.seed, context.progress
     split = whole.sample(max_users or len(whole.rows), seed=seed)
     if not len(split.rows):
         raise ArtifactError(
-            f"The split ({split.name}) has no test user.", hint="Evaluate more data, or hold a larger share out."
+            f"The split ({split.name}) has no test user.", hint="Evaluate more data, or hold out a larger share."
         )
     comparison = _Comparison(split, books, seed=seed)
     with bound_threads(context.threads) as threads, progress.task(split.name, len(systems)) as advance:
@@ -71,19 +71,19 @@ def compare_lists(
     *,
     seed: int,
 ) -> SplitResult:
-    """Score lists that exist already; the others are compared with the first.
+    """Score existing lists, and compare the first with the others.
 
     Args:
-        kind: which sort of split.
+        kind: the kind of split.
         whole: the split with all its test users.
-        split: the same with those that the lists are for.
-        lists: int32, (n_users, 50), by name of a recommender, best first, padded with -1.
+        split: the split with only the test users of the lists.
+        lists: int32, (n_users, 50), by recommender name, best first, padded with -1.
         descriptions: title and settings of each, without figures.
-        books: what measures of lists need to know.
+        books: metadata for metrics of lists.
         seed: of the bootstrap.
 
     Raises:
-        NightshelfError: a list holds what the user has seen.
+        NightshelfError: a list contains a book that the user has seen.
     """
     comparison = _Comparison(split, books, seed=seed)
     for name, ranked in lists.items():
@@ -92,7 +92,7 @@ def compare_lists(
 
 
 class _Comparison:
-    """One split, and the results on it so far."""
+    """One split and the results so far."""
 
     def __init__(self, split: Split, books: BookMetadata, *, seed: int) -> None:
         self._split = split
@@ -127,7 +127,7 @@ class _Comparison:
         get_logger().info("evaluate.scored", system=system.name, seconds=round(time.perf_counter() - started, 2))
 
     def measured(self, name: str, ranked: NDArray[np.int32], metadata: RecommenderResult) -> RecommenderResult:
-        """The description of a recommender with all figures of its lists."""
+        """The description of a recommender, completed with the figures of its lists."""
         _refuse_seen(ranked, self._split, name)
         accuracy = accuracy_of_users(ranked, self._split.relevant)
         figures = {
@@ -139,7 +139,7 @@ class _Comparison:
         return metadata.model_copy(update=figures)
 
     def found(self, kind: str, whole: Split) -> SplitResult:
-        """All of it, and how the split was; `whole` is the split with the users that were not scored."""
+        """The result on this split; `whole` includes the users that were not scored."""
         split = self._split
         n_relevant = np.diff(split.relevant.indptr)
         n_unseen = int(split.training.active.sum()) - np.diff(split.training.seen.indptr)[split.rows]
@@ -179,7 +179,7 @@ class _Comparison:
 
 
 def settings_of(system: Recommender) -> dict[str, Setting]:
-    """What a recommender was run with: its fields, groups of settings among them field by field."""
+    """The settings of a recommender: its fields, with groups of settings flattened."""
     found: dict[str, Setting] = {}
     names: list[str] = [field.name for field in fields(system)] if is_dataclass(system) else []
     for name in names:
@@ -200,10 +200,10 @@ def _refuse_seen(ranked: NDArray[np.int32], split: Split, name: str) -> None:
     rows, places = np.nonzero(ranked >= 0)
     seen = split.training.seen[split.rows]
     if np.asarray(seen[rows, ranked[rows, places]]).any():
-        raise NightshelfError(f"The recommender {name} lists books that the user has seen.")
+        raise NightshelfError(f"The recommender {name} recommends books that the user has already seen.")
 
 
 def _interval(values: NDArray[np.float64], seed: int) -> Interval | None:
-    """The mean over users for whom it is defined; `None` where it is for nobody."""
+    """The mean over users with a defined value; `None` if there are none."""
     defined = values[~np.isnan(values)]
     return mean_interval(defined, seed=seed) if len(defined) else None

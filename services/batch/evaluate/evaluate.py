@@ -1,4 +1,4 @@
-"""A whole evaluation: make the splits of a snapshot, compare the recommenders on each, return one document."""
+"""A whole evaluation: splits a snapshot, compares the recommenders on each split, returns one document."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ SplitKind: TypeAlias = Literal["time", "last", "cold-books", "cold-users"]
 SPLIT_KINDS: tuple[SplitKind, ...] = get_args(SplitKind)
 N_LAST = 5
 COLD_BOOK_SHARE = 0.1
-COLD_USER_SHARE = 0.25  # the others remain the community that these come into
+COLD_USER_SHARE = 0.25  # the other users keep their full history
 COLD_HISTORIES: tuple[tuple[int | None, bool], ...] = (
     (1, False), (3, False), (5, False), (3, True), (None, False),
 )  # fmt: skip
-# Compared for cold users; a history of a few books says nothing about the other baselines.
+# Baselines compared for cold-start users; the others need more than a few books of history.
 _SERVED_ALONE = (
     "served", "served-blend", "served-collaborative", "served-item_transitions", "served-same_series_author",
     "served-content", "popularity",
@@ -49,12 +49,12 @@ _SERVED_ALONE = (
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is evaluated.
+    """The data to evaluate.
 
     Attributes:
         snapshot: its data.
-        content_artifact: folder of the content artifact made of it.
-        generation: the published generation both are of, if they are.
+        content_artifact: folder of its content artifact.
+        generation: the published generation of both, if there is one.
     """
 
     snapshot: Snapshot
@@ -74,7 +74,7 @@ def evaluate(
 
     Args:
         evaluated: the data.
-        kinds: which splits; for `cold-users` one for each length of history.
+        kinds: the kinds of split; `cold-users` gives one split per length of history.
         context: of the run.
         only: names of the recommenders to compare; by default all.
         max_users: test users scored on each split; by default all.
@@ -120,7 +120,7 @@ def evaluate_files(
     """Compare all recommenders that need no descriptions on a split given as two files.
 
     Raises:
-        SourceError: a file cannot be used.
+        SourceError: a file is missing or invalid.
         NightshelfError: `only` names an unknown recommender.
     """
     started, settings = time.perf_counter(), context.settings
@@ -148,7 +148,7 @@ def evaluate_files(
 def _splits(
     kinds: Sequence[SplitKind], books: pd.DataFrame, interactions: Interactions, settings: Settings
 ) -> Iterator[tuple[SplitKind, Split]]:
-    """The splits, each made when its turn comes."""
+    """Make the splits lazily."""
     rules, chosen = settings.user_state, settings.evaluation
     for kind in kinds:
         if kind == "last":
@@ -172,7 +172,7 @@ def _splits(
 
 
 def _chosen(systems: list[Recommender], only: Sequence[str]) -> list[Recommender]:
-    """The systems of these names; the served pipeline is always the first of them."""
+    """The recommenders of these names; the served pipeline is always the first."""
     names = [system.name for system in systems]
     unknown = sorted(set(only) - set(names))
     if unknown:

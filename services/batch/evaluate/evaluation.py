@@ -1,7 +1,7 @@
-"""`evaluation.json`: the results of an evaluation, with everything that the report page shows.
+"""`evaluation.json`: the results of an evaluation, as the report page shows them.
 
 A *figure* is `{"value", "low", "high"}`: a mean over users and its 95 % bootstrap interval. Metrics are keyed as in
-`metrics`, recommenders as in `systems`; the first is the served pipeline, with which the others are compared.
+`metrics`, recommenders as in `systems`. The first recommender is the served pipeline; it is compared with the others.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class _Record(BaseModel):
 
 
 class MetricMetadata(_Record):
-    """What a metric is.
+    """The description of a metric.
 
     Attributes:
-        title: as a person reads it.
+        title: for display.
         meaning: one sentence.
         source: the paper.
-        better: which way is better; "neither" where it depends on what is wanted.
-        about: "accuracy", or "lists" for what does not look at what users came to like.
+        better: whether higher or lower is better; "neither" if it depends on the goal.
+        about: "accuracy" for metrics against test books, "lists" for the others.
     """
 
     title: str
@@ -44,9 +44,9 @@ class GroupFacts(_Record):
     """A group of users by the length of their history, or of test books by popularity.
 
     Attributes:
-        title: as a person reads it.
-        low, high: the bounds, both included: positive books of a user, or users who like a book, in the training part.
-        n: test users in it, or pairs of a test user and a test book.
+        title: for display.
+        low, high: the inclusive bounds in the training part: positive books per user, or users who like a book.
+        n: test users in the group, or pairs of test user and test book.
     """
 
     title: str
@@ -59,16 +59,17 @@ class RecommenderResult(_Record):
     """The figures of a recommender on one split.
 
     Attributes:
-        title: as a person reads it.
-        settings: what it was run with.
-        skipped: why it could not be scored; then everything below is empty.
-        fit_seconds, rank_seconds: wall time of learning, and of ranking for all test users.
-        figures: by metric. Where a metric is one number for all lists (coverage, Gini, share of the most popular), low
-            and high are absent.
+        title: for display.
+        settings: its settings.
+        skipped: why it was not scored; then everything below is empty.
+        fit_seconds, rank_seconds: wall time of training, and of ranking for all test users.
+        figures: by metric. A metric with one value for all lists (coverage, Gini, share of the most popular) has no
+            low and high.
         by_activity: NDCG@10 by group of users, in the order of `activity_groups`.
-        by_popularity: recall@20 of the test books of each group, in the order of `popularity_groups`; `None` where
-            no user has any.
-        served_minus: how much better the served pipeline is, user by user, by metric of accuracy; empty for itself.
+        by_popularity: recall@20 of the test books of each group, in the order of `popularity_groups`; `None` for a
+            group without test books.
+        served_minus: paired difference of the served pipeline and this recommender, by accuracy metric; empty for the
+            served pipeline.
     """
 
     title: str
@@ -86,12 +87,12 @@ class SplitResult(_Record):
     """One split and its results.
 
     Attributes:
-        kind: which sort of split, for programs.
-        title: for people.
-        n_training_interactions, n_test_interactions: rows on either side.
-        n_test_users: all test users; `n_users` of them were scored.
-        n_test_books: test books of the users scored, a book counting once for each user.
-        chance_recall_at_50: recall@50 of lists drawn at random from the active books.
+        kind: the kind of split, for programs.
+        title: for display.
+        n_training_interactions, n_test_interactions: rows of the two parts.
+        n_test_users: all test users; `n_users` of them are scored.
+        n_test_books: pairs of scored user and test book.
+        chance_recall_at_50: recall@50 of random lists of active books.
         activity_groups, popularity_groups: see `GroupFacts`.
         systems: by name, the served pipeline first.
     """
@@ -113,12 +114,12 @@ class Evaluation(_Record):
     """The document.
 
     Attributes:
-        source, snapshot, generation: what was evaluated; `None` where there is none.
-        simulated_readers: whether the readers are made up.
+        source, snapshot, generation: the evaluated data; `None` if there is none.
+        simulated_readers: whether the readers are simulated.
         n_books, n_users, n_interactions: of the whole data.
         seed: of samples and bootstrap.
-        metrics: what each metric is.
-        splits: in the order they were made.
+        metrics: the description of each metric.
+        splits: the results, in order.
     """
 
     format: Literal[1] = 1
@@ -137,10 +138,10 @@ class Evaluation(_Record):
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
-    """Write the document, whole or not at all."""
+    """Write the document atomically."""
     write_durably(path, evaluation.model_dump_json(indent=1).encode())
 
 
 def read_evaluation(path: Path) -> Evaluation:
-    """Read a document back."""
+    """Read a document."""
     return Evaluation.model_validate_json(path.read_bytes())

@@ -1,10 +1,10 @@
-"""The gate: is a night's evaluation significantly worse than that of the generation being served?
+"""The gate: tests whether a night's evaluation is significantly worse than that of the served generation.
 
-Two nights test on different days, so their figures differ by chance and by what users did. A night is worse only if
-the difference lies outside chance *and* outside a tolerance. Two more checks cover what one figure does not show:
+Two nights test on different days, so their figures differ by chance and by user behavior. A night is worse only if the
+difference is significant *and* exceeds a tolerance. Two more checks cover what one figure does not show:
 
-- A night that lost much of its data is worse whatever its figures: the remaining users may be as easy to predict.
-- A candidate source that collapsed is broken even if the others make up for it, for instance with wrong descriptions.
+- A night that lost much of its data is worse whatever its figures: the remaining users may be equally predictable.
+- A broken candidate source, for instance with wrong descriptions, is refused even if the others compensate for it.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from shared.settings import GateSettings
 
 METRIC = "ndcg_at_10"
 _HALVES = ("collaborative_ndcg_at_10", "content_ndcg_at_10")
-_TOLERANCE_OF_A_HALF = 0.3  # the shares of the halves may change from night to night, but not so far
+_TOLERANCE_OF_A_HALF = 0.3  # allowed relative loss of a single candidate source
 _SEED = 7
-_ENOUGH_SHARED = 0.5  # share of either night's users that both must have for a comparison user by user
+_ENOUGH_SHARED = 0.5  # share of each night's users that both must have for a paired comparison
 
 
 def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict:
     """Compare two evaluation artifacts.
 
-    The verdict's metric is `ndcg_at_10`, or what was worse beside it: `collaborative_ndcg_at_10`,
+    The verdict's metric is `ndcg_at_10`, or the metric that was worse: `collaborative_ndcg_at_10`,
     `content_ndcg_at_10`, or `interactions`, `users` or `books` (then values are counts, without an interval).
 
     Args:
         new: the folder of this night's evaluation.
-        served: that of the generation being served; `None` if it has none.
+        served: that of the served generation; `None` if it has none.
         settings: tolerances.
     """
     if not settings.enabled:
-        return GateVerdict(verdict="off", metric=METRIC, reason="The gate is switched off.")
+        return GateVerdict(verdict="off", metric=METRIC, reason="The gate is off.")
     if served is None:
         return GateVerdict(
-            verdict="no-comparison", metric=METRIC, reason="No generation with an evaluation is being served."
+            verdict="no-comparison", metric=METRIC, reason="There is no served generation with an evaluation."
         )
     now, before = read_metrics(new), read_metrics(served)
     if now.data.source != before.data.source:
-        reason = f"The served generation is made from {before.data.source!r}, this night from {now.data.source!r}."
+        reason = f"The served generation uses the source {before.data.source!r}, this night {now.data.source!r}."
         return GateVerdict(verdict="no-comparison", metric=METRIC, reason=reason)
     lost = _lost(now.data, before.data, settings.max_loss)
     if lost is not None:
@@ -61,7 +61,7 @@ def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict
 
 
 def _lost(now: DataFacts, before: DataFacts, max_loss: float) -> GateVerdict | None:
-    """The verdict on a night that misses more of its data than one night may; `None` if it does not."""
+    """The verdict on a night that lost more data than allowed; `None` otherwise."""
     for what in ("interactions", "users", "books"):
         n_now, n_before = getattr(now, what), getattr(before, what)
         if n_now < n_before * (1 - max_loss):
@@ -74,7 +74,7 @@ def _lost(now: DataFacts, before: DataFacts, max_loss: float) -> GateVerdict | N
 
 
 def _compared(new: Path, served: Path, metric: str, tolerance: float) -> GateVerdict:
-    """Worse if the whole interval of the difference lies below 0 by more than this share of the served value."""
+    """Worse if the whole interval of the difference is below 0 by more than this share of the served value."""
     ours, theirs = _of_users(new, metric), _of_users(served, metric)
     shared = sorted(ours.keys() & theirs.keys())
     if len(shared) >= _ENOUGH_SHARED * max(len(ours), len(theirs)):

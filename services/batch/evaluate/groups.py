@@ -10,11 +10,11 @@ from services.batch.evaluate.evaluation import GroupFacts
 from services.batch.metrics.splits import Split
 
 _N_ACTIVITY_GROUPS = 4
-_SHARES = (0.01, 0.1, 0.5, 1.0)  # of the books anyone liked, the most popular first
+_SHARES = (0.01, 0.1, 0.5, 1.0)  # of the liked books, most popular first
 
 
 def activity_groups(split: Split) -> tuple[list[GroupFacts], list[NDArray[np.bool_]]]:
-    """At most four groups of about equal size, by positive books; and a mask of each, bool, (n_users,)."""
+    """At most four groups of about equal size, by number of positive books, with masks, bool, (n_users,)."""
     n_liked = np.diff(split.training.positive_interactions.indptr)[split.rows]
     bounds = np.unique(np.quantile(n_liked, np.linspace(0, 1, _N_ACTIVITY_GROUPS + 1), method="nearest"))
     lows = [int(bounds[0]), *(int(bound) + 1 for bound in bounds[1:-1])]
@@ -28,9 +28,9 @@ def activity_groups(split: Split) -> tuple[list[GroupFacts], list[NDArray[np.boo
 
 
 def popularity_groups(split: Split) -> tuple[list[GroupFacts], list[csr_matrix]]:
-    """Test books: the most popular 1 %, up to 10 %, up to 50 %, the rest, and those without a like before.
+    """Groups of test books: the most popular 1 %, up to 10 %, up to 50 %, the rest, and books without earlier likes.
 
-    With the part of `split.relevant` that falls into each.
+    Each comes with its part of `split.relevant`.
     """
     popularity = split.training.popularity
     liked = np.sort(popularity[popularity > 0])[::-1]

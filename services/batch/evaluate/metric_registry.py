@@ -1,4 +1,4 @@
-"""Every metric of an evaluation by name: what it is, and how it is computed for many users at once."""
+"""All metrics of an evaluation by name, with their descriptions and functions."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from services.batch.metrics.beyond_accuracy import (
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.metrics.splits import Split
 
-LONGEST = 50  # places a system is asked to fill
-SHOWN = 10  # places a reader sees: what the measures of lists look at
+LONGEST = 50  # length of the lists to rank
+SHOWN = 10  # length of the lists shown to readers: the list metrics use these places
 
 _RECALL = "Herlocker et al., ACM TOIS 22 (2004)"
 _NDCG = "Järvelin and Kekäläinen, ACM TOIS 20 (2002)"
@@ -32,7 +32,7 @@ METRICS: dict[str, MetricMetadata] = {
     **{
         f"ndcg_at_{k}": MetricMetadata(
             title=f"NDCG@{k}",
-            meaning=f"How near the first {k} are to the best possible list, early places counting more.",
+            meaning=f"Gain of the first {k} relative to the best possible list; early places count more.",
             source=_NDCG,
             better="higher",
             about="accuracy",
@@ -42,7 +42,7 @@ METRICS: dict[str, MetricMetadata] = {
     **{
         f"recall_at_{k}": MetricMetadata(
             title=f"Recall@{k}",
-            meaning=f"Share of what the user came to like that is among the first {k}.",
+            meaning=f"Share of the user's test books that are among the first {k}.",
             source=_RECALL,
             better="higher",
             about="accuracy",
@@ -51,28 +51,28 @@ METRICS: dict[str, MetricMetadata] = {
     },
     "reciprocal_rank_at_10": MetricMetadata(
         title="MRR@10",
-        meaning="One over the place of the first book the user came to like, 0 if it is not among ten.",
+        meaning="One over the rank of the first test book among the first 10; 0 if there is none.",
         source="Voorhees, TREC-8 (1999)",
         better="higher",
         about="accuracy",
     ),
     "hit_rate_at_10": MetricMetadata(
         title="Hit rate@10",
-        meaning="Share of users who came to like at least one of ten.",
+        meaning="Share of users with at least one test book among the first 10.",
         source="Deshpande and Karypis, ACM TOIS 22 (2004)",
         better="higher",
         about="accuracy",
     ),
     "coverage_at_10": MetricMetadata(
         title="Coverage@10",
-        meaning="Share of all books that are shown to anyone among ten.",
+        meaning="Share of all books that are in at least one user's first 10.",
         source=_RECALL,
         better="higher",
         about="lists",
     ),
     "gini_at_10": MetricMetadata(
         title="Gini@10",
-        meaning="How unequally often books are shown: 0 all the same, 1 always one.",
+        meaning="Inequality of how often books are shown: 0 if all equally often, 1 if always the same one.",
         source="Fleder and Hosanagar, Management Science 55 (2009)",
         better="lower",
         about="lists",
@@ -86,21 +86,21 @@ METRICS: dict[str, MetricMetadata] = {
     ),
     "novelty_at_10": MetricMetadata(
         title="Novelty@10",
-        meaning="How little known the books shown are: bits, one more for half as many readers.",
+        meaning="Self-information of the books shown, in bits: one more bit for half as many readers.",
         source="Vargas and Castells, RecSys 2011",
         better="neither",
         about="lists",
     ),
     "similarity_at_10": MetricMetadata(
         title="Alike@10",
-        meaning="Mean cosine between the descriptions of the books of one list.",
+        meaning="Mean cosine between the descriptions of the books in a list.",
         source="Ziegler et al., WWW 2005",
         better="neither",
         about="lists",
     ),
     "miscalibration_at_10": MetricMetadata(
         title="Genres off@10",
-        meaning="How far the genres of a list are from those of the user's books; 0 is true to them.",
+        meaning="Divergence of the genres of a list from those of the user's books; 0 if they are the same.",
         source="Steck, RecSys 2018",
         better="lower",
         about="lists",
@@ -117,11 +117,11 @@ _OF_USERS: dict[str, Callable[[NDArray[np.int32], csr_matrix], NDArray[np.float6
 
 @dataclass(frozen=True, slots=True)
 class BookMetadata:
-    """What the measures of lists need to know of the books.
+    """Book metadata for the list metrics.
 
     Attributes:
         vectors: float32, (n_books, dim), unit rows of the content artifact; `None` without one.
-        genres: float32, (n_books, n_genres), sparse, see `list_measures.genre_shares`.
+        genres: float32, (n_books, n_genres), sparse, see `beyond_accuracy.genre_shares`.
     """
 
     vectors: NDArray[np.float32] | None
@@ -129,12 +129,12 @@ class BookMetadata:
 
 
 def accuracy_of_users(ranked: NDArray[np.int32], relevant: csr_matrix) -> dict[str, NDArray[np.float64]]:
-    """Every metric of accuracy, user by user, float64, (n_users,)."""
+    """Each accuracy metric per user, float64, (n_users,)."""
     return {name: metric(ranked, relevant) for name, metric in _OF_USERS.items()}
 
 
 def lists_of_users(ranked: NDArray[np.int32], split: Split, books: BookMetadata) -> dict[str, NDArray[np.float64]]:
-    """Measures of lists that are one number a user, float64, (n_users,), NaN where there is none."""
+    """List metrics with one value per user, float64, (n_users,), NaN if undefined."""
     shown, training = ranked[:, :SHOWN], split.training
     measures = {
         "novelty_at_10": novelty(shown, training.popularity, len(training.users)),
@@ -146,7 +146,7 @@ def lists_of_users(ranked: NDArray[np.int32], split: Split, books: BookMetadata)
 
 
 def lists_of_all(ranked: NDArray[np.int32], split: Split) -> dict[str, float]:
-    """Measures of lists that are one number for all users."""
+    """List metrics with one value for all users."""
     shown, training = ranked[:, :SHOWN], split.training
     measures = {
         "coverage_at_10": coverage(shown, training.active),

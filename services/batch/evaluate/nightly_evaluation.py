@@ -1,13 +1,13 @@
-"""The evaluation artifact: how good the served pipeline is on the night's own data, for the gate and for people.
+"""The evaluation artifact: metrics of the served pipeline on the night's data, for the gate and for people.
 
-The configured model is fit on the training part of a split by time and asked for what came after. Files, in a folder
+The configured model is trained on the training part of a split by time and tested on the later part. Files, in a folder
 made by the caller:
 
 - `metrics.json`: see `NightlyMetrics`.
-- `split.json`: the same systems with everything else that is measured, see `services.batch.evaluate.evaluation`.
-- `users.json`: ids of the users scored, in the order of the rows below.
+- `split.json`: all metrics of the same systems, see `services.batch.evaluate.evaluation`.
+- `users.json`: ids of the scored users, in row order.
 - `ndcg_at_10.npy`, `recall_at_10.npy`: float32, (n_users,), of the served pipeline; `collaborative_ndcg_at_10.npy`,
-  `content_ndcg_at_10.npy` and `item_transitions_ndcg_at_10.npy` of its lists, each alone.
+  `content_ndcg_at_10.npy` and `item_transitions_ndcg_at_10.npy` of its candidate sources alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from shared.settings import EvaluationSettings, RerankerSettings, Settings
 
 K = 10
 Scores: TypeAlias = dict[str, NDArray[np.float64]]  # of each test user, by metric
-_NAMES = {  # as in a whole evaluation
+_NAMES = {  # names as in a whole evaluation
     "blend": "served-blend",
     "collaborative": "served-collaborative",
     "content": "served-content",
@@ -64,7 +64,7 @@ METRICS = {
 }
 MEASURED_ALONE = ("collaborative", "content", "item_transitions")
 SYSTEMS = ("served", *MEASURED_ALONE, "popularity")
-# Kept user by user, for the gate: system and metric by file name.
+# Metrics stored per user for the gate: system and metric by file name.
 KEPT = {
     "ndcg_at_10": ("served", "ndcg_at_10"),
     "recall_at_10": ("served", "recall_at_10"),
@@ -73,7 +73,7 @@ KEPT = {
 
 
 class SplitResult(BaseModel):
-    """How the interactions were split, and how many fell on either side."""
+    """The split and the number of interactions in each part."""
 
     model_config = ConfigDict(frozen=True)
     name: str
@@ -83,7 +83,7 @@ class SplitResult(BaseModel):
 
 
 class DataFacts(BaseModel):
-    """Where the data came from, and how much there was: active books, users, interactions."""
+    """The source of the data and its size: active books, users, interactions."""
 
     model_config = ConfigDict(frozen=True)
     source: str
@@ -96,14 +96,14 @@ class NightlyMetrics(BaseModel):
     """`metrics.json`.
 
     Attributes:
-        comparable: whether there were users enough for the figures to mean something.
-        reason: why not, in words.
+        comparable: whether there were enough users for meaningful figures.
+        reason: why not.
         n_users: test users scored.
-        split: how the test users came about.
+        split: the split.
         data: the size of the snapshot.
-        systems: figures by system and metric, empty where nobody could be scored: `served`, its lists `collaborative`,
-            `content` and `item_transitions` each alone, and `popularity`; with a reranker also `blend`, what is served
-            without it.
+        systems: figures by system and metric, empty if no user was scored: `served`, its candidate sources
+            `collaborative`, `content` and `item_transitions` alone, and `popularity`; with a reranker also `blend`, the
+            same without it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -130,13 +130,13 @@ def build_evaluation(
         folder: an empty folder.
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
-        source: the name of where they come from.
+        source: name of the source.
         content_artifact: the folder of its content artifact.
         context: of the run.
 
     Raises:
         ArtifactError: factors are not finite.
-        ModelError: the library of the configured model or of the reranker is missing.
+        ModelError: the library of the factor model or the reranker is missing.
     """
     settings, chosen = context.settings, context.settings.evaluation
     whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
@@ -168,7 +168,7 @@ def build_evaluation(
 
 
 def read_split(folder: Path) -> EvaluationSplit | None:
-    """`split.json` of an evaluation artifact; `None` where nobody could be scored, or before there was such a file."""
+    """`split.json` of an evaluation artifact; `None` if the artifact has none."""
     file = folder / "split.json"
     if not file.exists():
         return None
@@ -185,9 +185,9 @@ def read_metrics(folder: Path) -> NightlyMetrics:
 def _lists(
     split: Split, content_artifact: Path, settings: Settings, n_threads: int, progress: Progress
 ) -> dict[str, NDArray[np.int32]]:
-    """What each system recommends to the test users.
+    """The lists of each system for the test users.
 
-    A reranker that is significantly worse than its own blend is not served, and so not measured.
+    A reranker that is significantly worse than its blend is not served, so it is not measured.
     """
     training = split.training
     factors = fit_factors(
@@ -232,7 +232,7 @@ def _everything(
     content_artifact: Path,
     settings: Settings,
 ) -> EvaluationSplit:
-    """What a whole evaluation measures of each system, of these lists."""
+    """All metrics of a whole evaluation, for these lists."""
     vectors = np.load(content_artifact / "vectors.npy", mmap_mode="r")
     metadata = BookMetadata(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     named = {_NAMES.get(name, name): ranked for name, ranked in lists.items()}
@@ -275,6 +275,6 @@ def _figures(by_metric: Scores, seed: int) -> dict[str, Interval]:
 
 def _too_few(split: Split, n_users: int, min_users: int) -> str:
     return (
-        f"Only {n_users} users with a history came to like something new in the {split.name}; "
+        f"Only {n_users} users with a history like a new book in the {split.name}; "
         f"{min_users} are needed for a comparison."
     )

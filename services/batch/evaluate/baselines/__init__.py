@@ -1,1 +1,1 @@
-"""The recommenders that are compared, one file each; `registry` lists them."""
+"""The compared recommenders, one file each; `registry` lists them."""

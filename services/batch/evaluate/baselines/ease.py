@@ -1,8 +1,8 @@
 """EASE, a linear autoencoder over books in closed form: Steck, "Embarrassingly shallow autoencoders", WWW 2019.
 
-With X the positives, P = (X^T X + λI)^-1 and B = I - P · diag(P)^-1: a book's score is the sum of its column of B over
-the user's books. B is dense over the books anyone liked, which is what bounds their number. Where there are fewer users
-than books the same P is (I - X^T (X X^T + λI)^-1 X) / λ (Woodbury), so that the smaller matrix is inverted.
+X is the matrix of positive interactions, P = (X^T X + λI)^-1 and B = I - P · diag(P)^-1. A book's score is the sum of
+its column of B over the user's books. B is dense over all liked books, which limits their number. With fewer users than
+books, P is computed as (I - X^T (X X^T + λI)^-1 X) / λ (Woodbury), which inverts the smaller matrix.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Ease:
     title: ClassVar[str] = "EASE"
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
-        """Invert the matrix of books liked together.
+        """Compute B.
 
         Raises:
-            ModelError: more than 30,000 books are liked by anyone.
+            ModelError: more than 30,000 books have a positive interaction.
         """
         liked = np.flatnonzero(training.popularity)
         if len(liked) > MOST_BOOKS:
-            raise ModelError(f"EASE would invert a matrix of {len(liked):,} books; {MOST_BOOKS:,} are the most.")
+            raise ModelError(f"EASE inverts a matrix of {len(liked):,} books; the maximum is {MOST_BOOKS:,}.")
         positive_interactions = training.positive_interactions[:, liked].tocsr()
         with progress.task("Inverting", 1) as advance:
             weights = weights_of(positive_interactions, self.regularization, threads=threads)
@@ -82,8 +82,8 @@ def weights_of(positive_interactions: csr_matrix, regularization: float, *, thre
 
 
 def _inverse(gram: csr_matrix, regularization: float, threads: int) -> NDArray[np.float32]:
-    """Of `gram` + λI, dense and symmetric, float32."""
-    import torch  # noqa: PLC0415  # its LAPACK inverts large matrices within themselves; slow to import
+    """The inverse of `gram` + λI: dense, symmetric, float32."""
+    import torch  # noqa: PLC0415  # its LAPACK inverts large matrices in place; slow to import
 
     dense: NDArray[np.float32] = gram.toarray().astype(np.float32)
     if not len(dense):

@@ -1,4 +1,4 @@
-"""A factor model of the night (`services.batch.models.factor_model`) over all books, unblended."""
+"""A factor model of the night (`services.batch.models.factor_model`) over all books, without the blend."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from shared.settings import CollaborativeSettings
 
 @dataclass(frozen=True)
 class FactorModel:
-    """What these settings name: scaled SVD, or ALS by the library `implicit`."""
+    """The factor model of these settings: scaled SVD, or ALS by the library `implicit`."""
 
     name: str
     title: str
     settings: CollaborativeSettings
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
-        """Factor.
+        """Factor the positive interactions.
 
         Raises:
-            ModelError: the library behind the model is not installed.
+            ModelError: the library of the model is not installed.
         """
         factors = fit_factors(
             self.settings, training.positive_interactions, training.histories, threads=threads, progress=progress

@@ -1,4 +1,4 @@
-"""Item-based neighbourhood: cosine between the columns of the matrix of ratings, absent ratings being 0.
+"""Item-based nearest neighbors: cosine between the columns of the rating matrix; missing ratings are 0.
 
 Deshpande and Karypis, "Item-based top-N recommendation algorithms", ACM TOIS 22 (2004): the score of a book is the sum
 of the user's ratings of its nearest books, each weighted by its similarity.
@@ -25,9 +25,9 @@ class ItemKnn:
     """Cosine over the zero-filled matrix of stars.
 
     Attributes:
-        n_neighbors: nearest books of each book that count.
-        history_decay: weight of each book a user liked relative to the one newer, when scoring; `None` counts the stars
-            of all rated books instead, as published.
+        n_neighbors: neighbors used per book.
+        history_decay: weight of each liked book relative to the next newer one, when scoring; `None` uses the stars of
+            all rated books instead, as published.
     """
 
     n_neighbors: int = 50
@@ -36,7 +36,7 @@ class ItemKnn:
     title: ClassVar[str] = "Item-kNN, cosine"
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
-        """Find each book's nearest books."""
+        """Find the neighbors of each book."""
         stars = training.stars
         lengths = np.sqrt(np.asarray(stars.multiply(stars).sum(axis=0)).ravel())
         lengths[lengths == 0] = 1
@@ -44,7 +44,7 @@ class ItemKnn:
         by_book = scaled.T.tocsr().astype(np.float32)
         at_once = max(1, _SIMILARITIES_AT_ONCE // training.n_books)
         blocks = []
-        with progress.task("Neighbours of books", training.n_books) as advance:
+        with progress.task("Neighbors of books", training.n_books) as advance:
             for first in range(0, training.n_books, at_once):
                 similarities = (by_book[first : first + at_once] @ scaled).toarray().astype(np.float32)
                 own = np.arange(len(similarities))
@@ -62,7 +62,7 @@ class ItemKnn:
 
 
 def _largest(block: NDArray[np.float32], n: int) -> csr_matrix:
-    """The `n` largest of each row above 0, the rest left out."""
+    """The `n` largest positive values of each row; the others are dropped."""
     n = min(n, block.shape[1])
     columns = np.argpartition(-block, n - 1, axis=1)[:, :n]
     values = np.take_along_axis(block, columns, axis=1)

@@ -1,4 +1,4 @@
-"""PureSVD on raw ratings, nothing scaled: Cremonesi, Koren and Turrin, RecSys 2010."""
+"""PureSVD on unscaled ratings: Cremonesi, Koren and Turrin, RecSys 2010."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlainSvd:
 def factors_of_stars(
     training: Training, rank: int, *, seed: int, progress: Progress
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Factors of users and books, float32, whose product is the best approximation of the stars of this rank."""
+    """User and item factors, float32, whose product is the best approximation of the stars of this rank."""
     stars = training.stars
     if not stars.nnz:
         return np.zeros((stars.shape[0], 1), np.float32), np.zeros((stars.shape[1], 1), np.float32)

@@ -1,4 +1,4 @@
-"""The baseline that knows no user: the books most liked in the training part."""
+"""The non-personalized baseline: the most liked books of the training part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.batch.runtime.progress import Progress
 
 
 class MostPopular:
-    """The books most liked that the user has not seen, ties by book number."""
+    """The most liked books that the user has not seen, ties by item index."""
 
     name = "popularity"
     title = "Popularity"

@@ -1,6 +1,6 @@
-"""The prototype hybrid that this project began as: two scores of every book, each min-max over all, half and half.
+"""The project's first prototype, a hybrid: the mean of two scores per book, each min-max scaled over all books.
 
-The one is plain SVD on raw ratings; the other the cosine of every book's description to that of the user's favourite.
+One score is plain SVD on raw ratings. The other is the cosine of the descriptions of the book and the user's favorite.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from services.batch.runtime.progress import Progress
 
 @dataclass(frozen=True)
 class PrototypeHybrid:
-    """Plain SVD and the neighbours of one book.
+    """Plain SVD combined with the content neighbors of one book.
 
     Attributes:
         content_artifact: folder of the content artifact.
@@ -35,7 +35,7 @@ class PrototypeHybrid:
     title: ClassVar[str] = "Prototype hybrid"
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
-        """Factor, and look up each user's favourite: the most stars, the latest of several."""
+        """Factor the stars and find each user's favorite."""
         users, items = factors_of_stars(training, self.rank, seed=self.seed, progress=progress)
         vectors = np.asarray(np.load(self.content_artifact / "vectors.npy", mmap_mode="r"), np.float32)
         return ScoreRanker(training, partial(_scores, users, items, vectors, _favourites(training)))
@@ -52,7 +52,7 @@ def _scores(
 
 
 def _favourites(training: Training) -> NDArray[np.int64]:
-    """int64, (n_users,): the book each user gave most stars, the latest of several."""
+    """int64, (n_users,): the book with the user's highest rating, the latest of several."""
     known = training.feedback
     if not len(known):
         return np.empty(0, np.int64)

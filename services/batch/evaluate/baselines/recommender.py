@@ -1,7 +1,7 @@
-"""The interface of a recommender that can be evaluated: it learns from a training part, then ranks books for its users.
+"""The interface of an evaluated recommender: it trains on the training part, then ranks books for its users.
 
 To add one, write a frozen dataclass with `name`, `title` and `fit` in a file of its own, and list it in `registry`. It
-learns from `Training` and nothing else; its constructor takes whatever else it needs, such as the content artifact.
+trains on `Training` only; its constructor takes other inputs, such as the content artifact.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _SCORES_AT_ONCE = 4_000_000
 
 
 class FittedRecommender(Protocol):
-    """A recommender that has learned."""
+    """A trained recommender."""
 
     def rank(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int32]:
         """The best `k` books of these users of the training part, int32, (n, k), best first, padded with -1.
 
-        Never a book that the user has seen, nor one that is not active.
+        Seen and inactive books are excluded.
         """
         ...
 
 
 class Recommender(Protocol):
-    """Something to compare."""
+    """A recommender to compare."""
 
     @property
     def name(self) -> str:
@@ -39,14 +39,14 @@ class Recommender(Protocol):
 
     @property
     def title(self) -> str:
-        """What tables and reports call it."""
+        """The name in tables and reports."""
         ...
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
-        """Learn from this training part.
+        """Train on this training part.
 
         Raises:
-            NightshelfError: it cannot, because of the data's size or a library that is missing.
+            NightshelfError: the data is too large, or a library is missing.
         """
         ...
 
@@ -60,7 +60,7 @@ class Scores(Protocol):
 
 
 class ScoreRanker:
-    """Ranks by the scores of all books, block of users by block of users; ties by book number."""
+    """Ranks by the scores of all books, in blocks of users; ties by item index."""
 
     def __init__(self, training: Training, scores: Scores) -> None:
         self._training = training
@@ -81,10 +81,10 @@ class ScoreRanker:
 
 
 class FactorRanker:
-    """Ranks by the dot products of factors; a user without factors gets an empty list.
+    """Ranks by dot products of factors; a user without factors gets an empty list.
 
     Args:
-        training: what it was learned from.
+        training: the training part.
         user_factors: float32, (n_users, rank).
         item_factors: float32, (n_books, rank).
         threads: threads to rank with.
@@ -122,7 +122,7 @@ class FactorRanker:
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
     """The `k` best columns of each row (fewer if there are fewer columns), best first, -1 where a score is -inf.
 
-    Ties go by column.
+    Ties are broken by column.
     """
     n_rows, n_columns = scores.shape
     k = min(k, n_columns)

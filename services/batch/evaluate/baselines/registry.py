@@ -1,4 +1,4 @@
-"""Which recommenders are compared. A new baseline is one file beside this one, and one line here."""
+"""The list of compared recommenders. To add a baseline, add a file in this folder and a line here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALS_RANK = 64
 
 
 def all_recommenders(settings: Settings, content_artifact: Path | None) -> list[Recommender]:
-    """All recommenders, the served pipeline first; without a content artifact those that need none."""
+    """All recommenders, the served pipeline first; without a content artifact only those that need none."""
     als = CollaborativeSettings(
         algorithm="als", rank=ALS_RANK, history_decay=1, history_books=1000, seed=settings.collaborative.seed
     )

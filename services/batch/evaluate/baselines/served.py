@@ -1,4 +1,4 @@
-"""The served pipeline, whole or one list of it, as a recommender to compare."""
+"""The served pipeline, or one of its candidate sources, as a recommender to compare."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Source: TypeAlias = Literal["collaborative", "content", "item_transitions", "sam
 
 @dataclass(frozen=True)
 class Served:
-    """What readers get.
+    """The served pipeline.
 
     Attributes:
         name: a short identifier.
         settings: of the factor model, the lists, the blend and the reranker.
         content_artifact: folder of the content artifact; `None` leaves the content list out.
-        only: the one list that is made, all of them if `None`; one alone is not filled up with popular books.
+        only: the only candidate source to use, without popularity backfill; `None` uses all.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Served:
 
     @property
     def title(self) -> str:
-        """Of the usual ones; any other is called by its name."""
+        """The title of a known name; otherwise the name."""
         return TITLES.get(self.name, self.name)
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:
-        """Factor the training part, open the content artifact, and learn to rank where that is on.
+        """Factor the training part, open the content artifact, and train the reranker if it is on.
 
         Raises:
-            ModelError: the library behind the factor model or the reranker is not installed.
+            ModelError: the library of the factor model or the reranker is not installed.
         """
         settings = self.settings
         factors = content = spread = reranker = None

@@ -1,7 +1,7 @@
-"""The content baseline: words of a book's text, weighted by how telling they are, and nothing learned.
+"""The content baseline: tf-idf vectors of the books' texts, without training.
 
-Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988; the text is the one that is embedded.
-A user is the sum of the recent books, the newest weighted most, as in the served pipeline.
+Salton and Buckley, "Term-weighting approaches in automatic text retrieval", 1988; the text is the embedded one.
+A user's vector is the weighted sum of recent books, the newest with the highest weight, as in the served pipeline.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Tfidf:
     """Cosine of tf-idf vectors.
 
     Attributes:
-        settings: how many recent books count, and how much each.
+        settings: number and decay of the recent books.
     """
 
     settings: BlendSettings
@@ -34,7 +34,7 @@ class Tfidf:
     title: ClassVar[str] = "Tf-idf of texts"
 
     def fit(self, training: Training, *, threads: int, progress: Progress) -> FittedRecommender:  # noqa: ARG002  # the interface
-        """Weigh words."""
+        """Compute the tf-idf vectors."""
         columns = (training.books[name] for name in ("title", "authors", "genres", "description"))
         texts = [
             book_text(title, list(authors), list(genres), description)

@@ -1,4 +1,4 @@
-"""Every system keeps one contract: it finds what is there to be found, from the past alone."""
+"""All recommenders pass one contract: they find the test books from training data only."""
 
 import dataclasses
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_whom_else_one_asks_for_and_how_many_places_change_nothing(name, content
 
 
 def with_another_future(everything):
-    """The same past, and a future in which everybody reads something else."""
+    """The same training part with a different test part."""
     n_past = int(len(everything) * (1 - TEST_SHARE))
     future = everything.iloc[n_past:]
     other = future.assign(book_number=(future["book_number"] + 1) % (N_BOOKS - 1), value=5.0)
@@ -118,7 +118,7 @@ def with_another_future(everything):
 
 
 def knows_the_future(make_system):
-    """Whether a system's lists change with what is yet to come: then it has seen it. The test against leaks."""
+    """Whether a recommender's lists depend on the test part, which would be a leak."""
     answers = []
     for everything in (interactions(), Interactions.from_table(with_another_future(table_of_interactions()))):
         split = split_by_time(books(), everything, RULES, test_share=TEST_SHARE)
@@ -187,7 +187,7 @@ def test_ease_is_the_same_from_users_and_from_books():
 
 def test_ease_says_when_there_are_too_many_books(monkeypatch, split):
     monkeypatch.setattr("services.batch.evaluate.baselines.ease.MOST_BOOKS", 10)
-    with pytest.raises(ModelError, match="10 are the most"):
+    with pytest.raises(ModelError, match="the maximum is 10"):
         Ease().fit(split.training, threads=1, progress=SILENT)
 
 

@@ -1,4 +1,4 @@
-"""Systems side by side: the figures of the document, against what is known of made-up systems."""
+"""Comparison of recommenders: the figures of the document for synthetic recommenders with known results."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ CONTEXT = RunContext(Settings(batch=BatchSettings(threads=1)))
 
 
 class Oracle:
-    """Knows what was asked for."""
+    """Ranks the test books first."""
 
     name = title = "oracle"
 
@@ -54,7 +54,7 @@ class Repeating:
 
 
 class Unable:
-    """Cannot be had here."""
+    """Cannot be trained."""
 
     name = title = "unable"
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_run_is_skipped_with_its_reason(found):
 
 
 def test_a_system_that_recommends_what_was_read_is_refused(split, metadata):
-    with pytest.raises(NightshelfError, match="repeating lists books that the user has seen"):
+    with pytest.raises(NightshelfError, match="repeating recommends books that the user has already seen"):
         compared(split, metadata, Repeating())
 
 

@@ -1,4 +1,4 @@
-"""The gate's rule, on made-up evaluations."""
+"""The gate's rule on synthetic evaluations."""
 
 import numpy as np
 import orjson
@@ -110,7 +110,7 @@ def test_other_users_are_compared_as_other_users(evaluated, ndcg):
 
 
 def test_few_users_prove_little(evaluated, ndcg):
-    """Half the quality gone is beyond doubt with hundreds of users, and may be chance with a few."""
+    """A loss of half the quality is significant with hundreds of users, and not with a few."""
     others = [f"other{number}" for number in range(N_USERS)]
     assert judge(evaluated("a", ndcg / 2, ids=others), evaluated("b", ndcg), GateSettings()).verdict == "worse"
     few = evaluated("c", ndcg[:12] / 2, ids=others[:12])
