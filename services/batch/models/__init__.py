@@ -1,1 +1,1 @@
-"""What is learned from interactions: factors, transitions, trending and popular books, each user's top N."""
+"""Models of interactions: factors, item transitions, trending and popular books, top-N lists."""

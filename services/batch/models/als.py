@@ -1,15 +1,15 @@
-"""Alternating least squares for implicit feedback, by the library `implicit`, which the extra `als` brings.
+"""Alternating least squares for implicit feedback, by the library `implicit` (extra `als`).
 
-The model is that of Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008: a book
-that a user liked counts as preference 1 with confidence c, every other as preference 0 with confidence 1.
+The model is that of Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008. Liked
+books have preference 1 and confidence c, all others preference 0 and confidence 1.
 
-Of what is learned only the item factors Y are kept. A user with positives P gets the regularised least-squares fit with
-the same confidence for every book,
+Only the item factors Y are kept. A user with positive books P gets the regularized least-squares fit with the same
+confidence for every book,
 
     (Y^T Y + λI)^-1 · Σ_P y
 
-instead of the library's own solution with c inside the inverse: then folding in is a sum over books and exact. It cost
-2 % of recall@20 in a trial on Amazon-Book and 3 % of NDCG@10 on goodbooks-10k.
+instead of the library's solution with c inside the inverse. This makes fold-in an exact sum over books. It costs 2 % of
+recall@20 on Amazon-Book and 3 % of NDCG@10 on goodbooks-10k.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _ITERATIONS = 15
 
 @dataclass(frozen=True)
 class ImplicitAls:
-    """The second factor model.
+    """The ALS factor model.
 
     Attributes:
         rank: columns of the factors; fewer where the matrix has fewer rows or columns.
-        seed: of the random start.
-        threads: threads that `implicit` solves with; BLAS is held to one meanwhile.
+        seed: of the random initialization.
+        threads: threads of `implicit`; BLAS is limited to one thread meanwhile.
     """
 
     rank: int
@@ -45,7 +45,7 @@ class ImplicitAls:
     threads: int
 
     def __post_init__(self) -> None:
-        """Look for the library.
+        """Check that the library is installed.
 
         Raises:
             ModelError: `implicit` is not installed.
@@ -58,7 +58,7 @@ class ImplicitAls:
             )
 
     def factorize(self, positive_interactions: csr_matrix, *, progress: Progress) -> Factors:
-        """See `Factorizer.factorize`. Every positive weighs the same here, whatever its value."""
+        """See `Factorizer.factorize`. All positive interactions have the same weight."""
         matrix = checked(positive_interactions)
         n_users, n_books = matrix.shape
         if not matrix.nnz:

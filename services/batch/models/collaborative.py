@@ -1,15 +1,15 @@
-"""The collaborative artifact: factors -> the best unseen books of every user.
+"""The collaborative artifact: top-N lists of unseen books for every user, from factors.
 
 Files, in a folder made by the caller:
 
-- `item_factors.npy`: float32, (n_books, rank). Rows of books without positives are zeros.
-- `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted
-  `history_decay`^r, is the user's factor: a list for a user who is not among those below.
+- `item_factors.npy`: float32, (n_books, rank). Rows of books without positive interactions are zero.
+- `fold_in_factors.npy`: float32, (n_books, rank). The sum over a user's newest positive books, the r-th weighted by
+  `history_decay`^r, is the user's factor. It gives a list to users without a nightly list.
 - `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `shared.artifacts.item_transitions`; active books
   only.
 - `trending.numbers.npy`, `trending.scores.npy`: see `services.batch.models.trending`; active books only.
-- `users.json`: ids of the users with a list, in the order of the rows below.
-- `lists.numbers.npy`: int32, (n_users, list_length), book numbers, best first, padded with -1.
+- `users.json`: ids of the users with a list, in row order.
+- `lists.numbers.npy`: int32, (n_users, list_length), item indexes, best first, padded with -1.
 - `lists.scores.npy`: float32, (n_users, list_length), their scores, padded with -inf.
 """
 
@@ -45,13 +45,13 @@ def build_collaborative(
     active: NDArray[np.bool_],
     context: RunContext,
 ) -> Metadata:
-    """Write the collaborative artifact; returns what is worth keeping of it.
+    """Write the collaborative artifact; returns its metadata.
 
-    A user has a list with at least one positive book and at least one book left to list. Lists hold active books with
-    factors only, and none that the user has seen.
+    A user with at least one positive book and at least one unseen book gets a list. Lists contain only active, unseen
+    books with factors.
 
     Args:
-        folder: where to write; exists.
+        folder: an existing folder.
         factors: a finished folder of `services.batch.models.factors`; it may have fewer books than the catalogue.
         active: bool, (n_books,): whether the source has the book now.
         context: of the run.
@@ -81,19 +81,19 @@ def build_collaborative(
 
 
 def names_withdrawn(artifact: Path, active: NDArray[np.bool_]) -> bool:
-    """Whether a list of this artifact holds a book that is not active any more."""
+    """Whether a list of this artifact contains an inactive book."""
     paths = [existing_file(artifact, name) for name in (_LISTS[0], ITEM_TRANSITIONS[0], TRENDING[0])]
     withdrawn = np.flatnonzero(~active)
     return any(np.isin(np.load(path, mmap_mode="r"), withdrawn).any() for path in paths if path.exists())
 
 
 def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.bool_]) -> Metadata:
-    """Write a collaborative artifact again, its lists without the books that are not active any more.
+    """Copy a collaborative artifact without its inactive books.
 
-    For a run that takes in books but does not factor. Returns the metadata of the artifact it is made from.
+    For runs that ingest books but do not factor. Returns the metadata of the original artifact.
 
     Args:
-        folder: where to write; exists.
+        folder: an existing folder.
         artifact: the finished artifact.
         active: bool, (n_books,): whether the source has the book now.
     """
@@ -108,7 +108,7 @@ def build_without_withdrawn(folder: Path, artifact: Path, active: NDArray[np.boo
 
 def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) -> None:
     if not existing_file(made, ITEM_TRANSITIONS[0]).exists():
-        return  # an artifact made before there were any
+        return  # an artifact of an earlier version has none
     item_transitions = without_withdrawn(active, 0, *(np.load(existing_file(made, name)) for name in ITEM_TRANSITIONS))
     for name, array in zip(ITEM_TRANSITIONS, item_transitions, strict=True):
         np.save(folder / name, array)
@@ -118,7 +118,7 @@ def _save_item_transitions(folder: Path, made: Path, active: NDArray[np.bool_]) 
 
 
 def _with_a_list(user_factors: NDArray[np.float32], seen: csr_matrix, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Rows of users who have factors and have not seen everything that may be listed."""
+    """Rows of users who have factors and at least one unseen allowed book."""
     n_seen = seen @ allowed.astype(np.int64)
     rows: NDArray[np.int64] = np.flatnonzero(user_factors.any(axis=1) & (n_seen < allowed.sum()))
     return rows
@@ -127,9 +127,9 @@ def _with_a_list(user_factors: NDArray[np.float32], seen: csr_matrix, allowed: N
 def _write_lists(
     folder: Path, blocks: Iterator[TopNBlock], *, n_users: int, list_length: int, progress: Progress
 ) -> None:
-    """Write blocks, which come in order, to the two lists files, so that memory does not grow with the users.
+    """Write the ordered blocks to the two lists files, in bounded memory.
 
-    Not through a memory map: a process that writes to one is killed when the disk is full.
+    No memory map: the process would be killed if the disk is full.
     """
     with (
         (folder / _LISTS[0]).open("wb") as books_file,

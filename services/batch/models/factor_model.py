@@ -1,7 +1,7 @@
-"""The interface of a factor model: a matrix of positive interactions in, factors of users and books out.
+"""The interface of a factor model: it factors a matrix of positive interactions into user and item factors.
 
-`services.batch.models.svd` is the default, `services.batch.models.als` the second implementation; both pass one
-contract suite. To add another, write a class with `factorize` and name it in `services.batch.models.registry`.
+`services.batch.models.svd` is the default, `services.batch.models.als` the alternative; both pass the same contract
+tests. To add another, write a class with `factorize` and name it in `services.batch.models.registry`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from shared.errors import ArtifactError
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """Factors whose dot product is how much a user is expected to like a book; comparable within one user only.
+    """Factors whose dot product is the score of a book for a user; comparable within one user only.
 
-    A user or a book without positives has a row of zeros. `rank` may be smaller than asked for where the matrix holds
-    less; it is at least 1.
+    Users and books without positive interactions have zero rows. `rank` is lower than requested if the matrix has a
+    lower rank; it is at least 1.
 
     Attributes:
         user_factors: float32, (n_users, rank).
         item_factors: float32, (n_books, rank).
-        fold_in_factors: float32, (n_books, rank). The sum of the rows of a user's positive books is that user's
-            factor, up to rounding, so that a new user gets the list the night would have made. The books in that sum
-            may be weighted, see `services.batch.models.factors.fit_factors`.
+        fold_in_factors: float32, (n_books, rank). The sum of the rows of a user's positive books is the user's factor,
+            up to rounding. So a new user gets the same list as from a night. The sum may be weighted, see
+            `services.batch.models.factors.fit_factors`.
     """
 
     user_factors: NDArray[np.float32]
@@ -37,7 +37,7 @@ class Factors:
     fold_in_factors: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        """Refuse factors that no list could be made of.
+        """Refuse factors that are not finite.
 
         Raises:
             ArtifactError: a factor is not a finite number.
@@ -45,8 +45,8 @@ class Factors:
         for name in ("user_factors", "item_factors", "fold_in_factors"):
             if not np.isfinite(getattr(self, name)).all():
                 raise ArtifactError(
-                    f"The factor model gave {name} that are not finite numbers.",
-                    hint="Lower NIGHTSHELF_COLLABORATIVE__RANK or look for extreme values in the interactions.",
+                    f"The factor model returned {name} that are not finite numbers.",
+                    hint="Lower NIGHTSHELF_COLLABORATIVE__RANK or check the interactions for extreme values.",
                 )
 
     @property
@@ -56,12 +56,12 @@ class Factors:
 
 
 class Factorizer(Protocol):
-    """Something that factors a matrix of positives. The same matrix and seed give the same factors."""
+    """A factor model. The same matrix and seed give the same factors."""
 
     def factorize(self, positive_interactions: csr_matrix, *, progress: Progress) -> Factors:
-        """Factor `positives`, (n_users, n_books): above 0 where the user liked the book, absent elsewhere.
+        """Factor `positive_interactions`, (n_users, n_books): above 0 for each liked book, no entry elsewhere.
 
-        Rows and columns may be empty, and so may the matrix.
+        Rows, columns and the whole matrix may be empty.
 
         Raises:
             ArtifactError: a value is not finite or is below 0.
@@ -70,7 +70,7 @@ class Factorizer(Protocol):
 
 
 def checked(positive_interactions: csr_matrix) -> csr_matrix:
-    """Return `positives` as float32, duplicates summed, without stored zeros.
+    """The matrix as float32, with duplicates summed and without stored zeros.
 
     Raises:
         ArtifactError: a value is not finite or is below 0.
@@ -78,8 +78,8 @@ def checked(positive_interactions: csr_matrix) -> csr_matrix:
     matrix = csr_matrix(positive_interactions, dtype=np.float32, copy=True)
     if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
         raise ArtifactError(
-            "The matrix of positives holds values that are below 0 or not finite.",
-            hint="Look for damaged values in the interactions of the snapshot.",
+            "The matrix of positive interactions has values that are below 0 or not finite.",
+            hint="Check the interactions of the snapshot for invalid values.",
         )
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
@@ -87,7 +87,7 @@ def checked(positive_interactions: csr_matrix) -> csr_matrix:
 
 
 def no_factors(n_users: int, n_books: int) -> Factors:
-    """Factors of a matrix without a single positive: one column of zeros."""
+    """Factors of an empty matrix: one column of zeros."""
     return Factors(
         user_factors=np.zeros((n_users, 1), np.float32),
         item_factors=np.zeros((n_books, 1), np.float32),

@@ -1,14 +1,14 @@
-"""What the collaborative artifact is made of, before lists are: interactions -> factors and item transitions.
+"""The factors artifact: factors, item transitions and trending books, the inputs of the collaborative artifact.
 
-A folder of its own, so that a run that dies while listing does not factor again. It belongs to no generation: what
-serving needs of it is linked into the collaborative artifact. Files, in a folder made by the caller:
+It is a separate artifact, so a run that dies while it makes lists does not factor again. It belongs to no generation:
+the collaborative artifact links the files that serving needs. Files, in a folder made by the caller:
 
 - `user_factors.npy`: float32, (n_users, rank).
 - `item_factors.npy`, `fold_in_factors.npy`: float32, (n_books, rank); see `services.batch.models.factor_model.Factors`.
 - `item_transitions.numbers.npy`, `item_transitions.scores.npy`: see `services.batch.models.item_transitions`.
 - `trending.numbers.npy`, `trending.scores.npy`: see `services.batch.models.trending`.
-- `users.json`: ids of the users with a positive interaction, in the order of the rows.
-- `seen.npz`: int8, (n_users, n_books), sparse: what each of them has seen.
+- `users.json`: ids of the users with a positive interaction, in row order.
+- `seen.npz`: int8, (n_users, n_books), sparse: 1 for each book that each of these users has seen.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from shared.settings import CollaborativeSettings
 
 
 def build_factors(folder: Path, interactions: Interactions, n_books: int, context: RunContext) -> Metadata:
-    """Factor the positive interactions, find item transitions and trending books; returns what is worth keeping of it.
+    """Write factors, item transitions and trending books; returns the metadata.
 
     Args:
-        folder: where to write; exists.
+        folder: an existing folder.
         interactions: of the snapshot.
-        n_books: rows of the catalogue.
+        n_books: number of books in the catalogue.
         context: of the run.
 
     Raises:
-        ArtifactError: factors are not finite, or an interaction is with a book that does not exist.
+        ArtifactError: factors are not finite, or an interaction has an unknown item index.
         ModelError: the library of the chosen algorithm is missing.
     """
     settings, transitions, progress = (
@@ -88,7 +88,7 @@ def fit_factors(
     threads: int,
     progress: Progress,
 ) -> Factors:
-    """Factor the positives; a user's factor sums up the newest books liked, the newest weighted most.
+    """Factor the positive interactions; a user's factor is the decayed sum over the newest liked books.
 
     Raises:
         ArtifactError: factors are not finite.

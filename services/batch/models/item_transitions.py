@@ -1,17 +1,17 @@
-"""Item transitions: for each book the books that its readers went on to read.
+"""Item transitions: for each book, the books that its readers read next.
 
-Every pair of books that a user liked counts, near pairs more than far ones: a pair that is d places apart in the user's
-history adds n_u^-c · d^-e · 2^-(age / h), where n_u is the number of books the user liked and the age is the share of
-all likes that are newer than the later book's. The later book is an item transition of the earlier one; in the other
-direction a pair counts `backward` as much. Sums are dampened by the popularity of both books:
+Each pair of books that a user liked counts; close pairs count more. A pair at distance d in the user's history adds
+n_u^-c · d^-e · 2^-(age / h). Here n_u is the number of books the user liked, and age is the share of all likes that are
+newer than that of the later book. The later book is an item transition of the earlier one; the opposite direction is
+multiplied by `backward`. Sums are normalized by the popularity of both books:
 
     item transition score (i -> j) = n_i^-a · n_j^-b · sum over users of their pairs
 
-With e = 0, `backward` = 1, no h and no bound on d this is a scaled co-occurrence, D^-a A^T D_u^-c A D^-b, of which
-cosine (Deshpande and Karypis, ACM TOIS 22, 2004) and RP3beta (Paudel et al., ACM TiiS 7, 2016) are cases; direction and
-distance make of it a first-order chain over longer gaps (compare Shani, Heckerman and Brafman, JMLR 6, 2005).
+With e = 0, `backward` = 1, no h and no bound on d this is a scaled co-occurrence, D^-a A^T D_u^-c A D^-b. Cosine
+(Deshpande and Karypis, ACM TOIS 22, 2004) and RP3beta (Paudel et al., ACM TiiS 7, 2016) are special cases. Direction
+and distance make it a first-order Markov chain with skips (compare Shani, Heckerman and Brafman, JMLR 6, 2005).
 
-Books are taken block by block, so that memory does not grow with the number of pairs.
+Books are processed in blocks, so memory does not grow with the number of pairs.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PAIRS_AT_ONCE = 8_000_000
 def item_transitions_of(
     histories: Histories, settings: ItemTransitionSettings, *, progress: Progress
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The item transitions of every book, both (n_books, `settings.n_neighbors`), best first, ties by book number.
+    """The item transitions of every book, both (n_books, `settings.n_neighbors`), best first, ties by item index.
 
     Returns:
-        int32 book numbers, padded with -1, and float32 scores above 0, padded with 0.
+        int32 item indexes, padded with -1, and float32 scores above 0, padded with 0.
     """
     n_books, n = histories.n_books, settings.n_neighbors
     item_index, scores = np.full((n_books, n), -1, np.int32), np.zeros((n_books, n), np.float32)
@@ -56,7 +56,7 @@ def item_transitions_of(
 
 
 def without_noise(sums: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Sums as float32 with 16 bits of precision: the order in which users were added up must not decide a tie."""
+    """Sums as float32 rounded to 16 bits of precision, so that the summation order does not affect ties."""
     bits = sums.astype(np.float32).view(np.uint32)
     return ((bits + np.uint32(0x80)) & np.uint32(0xFFFF_FF00)).view(np.float32)
 
@@ -64,7 +64,7 @@ def without_noise(sums: NDArray[np.float64]) -> NDArray[np.float32]:
 def without_withdrawn(
     active: NDArray[np.bool_], no_score: float, item_index: NDArray[np.int32], scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Padded lists without the books that are not active, what is left moved up."""
+    """Padded lists without inactive books; the remaining books move up."""
     gone = (item_index < 0) | np.isin(item_index, np.flatnonzero(~active))
     order = np.argsort(gone, axis=1, kind="stable")
     item_index, scores = np.where(gone, np.int32(-1), item_index), np.where(gone, np.float32(no_score), scores)
@@ -72,7 +72,7 @@ def without_withdrawn(
 
 
 class _Pairs:
-    """Pairs of books of one user, for some books at a time."""
+    """Weighted pairs of books within user histories, computed in blocks of books."""
 
     def __init__(self, histories: Histories, settings: ItemTransitionSettings) -> None:
         self._settings = settings
@@ -88,7 +88,7 @@ class _Pairs:
         self._widest = min(settings.window, int(histories.lengths.max(initial=0)))
 
     def blocks(self) -> list[NDArray[np.int64]]:
-        """Consecutive book numbers, as many as have a bounded number of pairs."""
+        """Blocks of consecutive item indexes with a bounded number of pairs."""
         reach = 2 * np.minimum(self._lengths[self._user], self._widest)
         most = np.bincount(self._books, weights=reach, minlength=self._n_books)
         block = np.cumsum(most) // _PAIRS_AT_ONCE
@@ -96,17 +96,17 @@ class _Pairs:
         return [books for books in np.split(np.arange(self._n_books), edges) if len(books)]
 
     def sums(self, books: NDArray[np.int64]) -> csr_matrix:
-        """For consecutive books as rows: the weights of their pairs with each other book, undampened."""
+        """The unnormalized sums of pair weights: one row per given book (consecutive), one column per book."""
         at = self._by_book[self._starts[books[0]] : self._starts[books[-1] + 1]]
         found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
-        # Histories run from the newest to the oldest: what was read later stands before.
+        # Histories are newest first: later books come before earlier ones.
         for direction, counts in ((-1, 1.0), (1, self._settings.backward)):
             one = at if counts else at[:0]
             for distance in range(1, self._widest + 1):
                 other = one + direction * distance
                 inside = (other >= 0) & (other < len(self._books))
                 inside[inside] = self._user[other[inside]] == self._user[one[inside]]
-                one, other = one[inside], other[inside]  # where a history ends here it goes on no further
+                one, other = one[inside], other[inside]  # drop pairs beyond the end of a history
                 if not len(one):
                     break
                 near = counts * float(distance) ** -self._settings.distance_exponent

@@ -1,7 +1,7 @@
 """The popularity artifact: counts, averages and popular lists, as `shared.artifacts.popularity` describes the files.
 
-What a source publishes of a book (average rating, number of ratings) is taken as it is, field by field; the rest is
-counted from the ratings at hand. Ratings are on the scale 1-5.
+Published values of a source (average rating, number of ratings) are used as they are; missing ones are computed from
+the ratings. Ratings are on the scale 1-5.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_OVERALL = 500
-N_EACH = 200  # books in the list of a genre or a cluster
-LEAST_BOOKS = 3  # of a genre that gets a list
-NEUTRAL_RATING = 3.0  # the prior mean where there is no rating at all: the middle of the scale
-USUAL_SPREAD = 1.0  # variance of the ratings of one book, in stars², where there are too few to measure it
-LEAST_FREEDOM = 100  # degrees of freedom from which the variance within a book is measured
+N_EACH = 200  # maximum list length of a genre or a cluster
+LEAST_BOOKS = 3  # minimum books of a genre with a list
+NEUTRAL_RATING = 3.0  # the prior mean without any rating: the middle of the scale
+USUAL_SPREAD = 1.0  # default variance of the ratings of one book, in stars², with too few ratings to estimate it
+LEAST_FREEDOM = 100  # minimum degrees of freedom to estimate the variance within a book
 STRENGTH_BOUNDS = (1.0, 1000.0)  # ratings
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All books by how popular they are.
+    """All books ranked by popularity.
 
     Attributes:
         item_index: int32, (n_active,), active books, most popular first.
         n_ratings: int64, (n_books,).
-        average: float64, (n_books,), stars, NaN where nobody rated.
-        bayesian: float32, (n_books,), the average pulled towards the prior.
+        average: float64, (n_books,), stars, NaN without ratings.
+        bayesian: float32, (n_books,), the Bayesian average, in stars.
         prior_mean: stars.
         prior_strength: ratings.
     """
@@ -63,23 +63,23 @@ def build_popularity(
 ) -> Metadata:
     """Write the popularity artifact's files into `folder`.
 
-    Lists hold active books only, ranked by positive interactions, then Bayesian average, then book number.
+    Lists contain active books only, ranked by positive interactions, then Bayesian average, then item index.
 
     Args:
         folder: an empty folder.
-        books: the snapshot's books, row i is book number i.
+        books: the snapshot's books, row i has item index i.
         interactions: the snapshot's interactions.
         cluster_of: int32, (n_books,), the cluster of each book, -1 for none.
-        settings: says which interactions are positive.
+        settings: define which interactions are positive.
 
     Returns:
         Counts, and the prior of the Bayesian average: its mean in stars and its strength in ratings.
 
     Raises:
-        ArtifactError: the clusters do not belong to these books, or an interaction names a book that is not there.
+        ArtifactError: the number of clusters differs from the number of books, or an item index is unknown.
     """
     if len(cluster_of) != len(books):
-        raise ArtifactError(f"{len(books)} books came with the clusters of {len(cluster_of)}.")
+        raise ArtifactError(f"There are {len(books)} books, but cluster assignments of {len(cluster_of)}.")
     ranking = rank_by_popularity(books, interactions, settings)
     genres = _by_genre(ranking.item_index, books["genres"].tolist())
     popular = {
@@ -101,7 +101,7 @@ def build_popularity(
 
 
 def _by_genre(ranked: NDArray[np.int32], genres: list[list[str] | None]) -> dict[str, list[int]]:
-    """The first books of each genre that has enough of them."""
+    """The most popular books of each genre with enough books."""
     by_genre: dict[str, list[int]] = defaultdict(list)
     for number in ranked.tolist():
         for genre in dict.fromkeys([] if genres[number] is None else genres[number]):
@@ -133,16 +133,16 @@ def rank_by_popularity(books: pd.DataFrame, interactions: Interactions, settings
 
 
 def prior(n_ratings: NDArray[np.int64], average: NDArray[np.float64], spread: float | None) -> tuple[float, float]:
-    """Mean (stars) and strength (ratings) of the prior: what a book without ratings is worth, and how firmly.
+    """Mean (stars) and strength (ratings) of the prior of the Bayesian average.
 
     The mean is that of all ratings. The strength is Bühlmann's credibility constant K = E[variance within a book] /
     Var[true mean of a book] ("Experience rating and credibility", ASTIN Bulletin 4, 1967); the variance of true means
-    is that of the averages less what chance adds to it. Kept between 1 and 1,000.
+    is the variance of the averages minus the sampling variance. It is clipped to 1 to 1,000.
 
     Args:
         n_ratings: int64, (n_books,).
-        average: float64, (n_books,), NaN where nobody rated.
-        spread: variance of the ratings of one book, in stars²; `None` if it could not be measured.
+        average: float64, (n_books,), NaN without ratings.
+        spread: variance of the ratings of one book, in stars²; `None` with too few ratings to estimate it.
     """
     rated = ~np.isnan(average) & (n_ratings > 0)
     if not rated.any():
@@ -158,7 +158,7 @@ def prior(n_ratings: NDArray[np.int64], average: NDArray[np.float64], spread: fl
 def _ratings(
     books: pd.DataFrame, interactions: Interactions
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], float | None]:
-    """Number and average of each book's ratings, and the variance within a book; `None` with too few to measure."""
+    """Number and average of each book's ratings, and the variance within a book; `None` with too few ratings."""
     rated = interactions.take(interactions.has_kind("rating") & ~np.isnan(interactions.value))
     item_index, values = rated.item_index, rated.value
     counted = _count(item_index, len(books))
@@ -175,14 +175,14 @@ def _ratings(
 
 
 def _count(item_index: NDArray[np.int32], n_books: int) -> NDArray[np.int64]:
-    """How often each book number occurs.
+    """Count each item index.
 
     Raises:
-        ArtifactError: one of them is no book.
+        ArtifactError: an item index is unknown.
     """
     if len(item_index) and not 0 <= int(item_index.min()) <= int(item_index.max()) < n_books:
         raise ArtifactError(
-            f"An interaction names book number {int(item_index.max())}; there are {n_books} books.",
-            hint="Run `nightshelf ingest` again; books and interactions belong to different snapshots.",
+            f"An interaction has item index {int(item_index.max())}; there are {n_books} books.",
+            hint="Books and interactions belong to different snapshots. Run `nightshelf ingest` again.",
         )
     return np.bincount(item_index, minlength=n_books).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which factor model the settings name."""
+"""The registry of factor models."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from shared.settings import CollaborativeSettings
 
 
 def open_factorizer(settings: CollaborativeSettings, *, threads: int) -> Factorizer:
-    """The factor model that the settings name.
+    """The factor model of these settings.
 
     Raises:
-        ModelError: the library behind it is not installed; names the extra that holds it.
+        ModelError: its library is not installed; the hint names the extra.
     """
     if settings.algorithm == "als":
         from services.batch.models.als import ImplicitAls  # noqa: PLC0415  # needs the extra `als`

@@ -1,25 +1,26 @@
-"""Scaled SVD: a truncated singular value decomposition of the matrix of positives, dampened before factoring.
+"""Scaled SVD: a truncated singular value decomposition of the normalized matrix of positive interactions.
 
-With A the positives (n_users, n_books), D_u and D_b the diagonal matrices of positives per user and per book:
+A is the matrix of positive interactions (n_users, n_books), D_u and D_b are the diagonal matrices of its counts per
+user and per book:
 
     B = D_u^-a A D_b^-b ≈ U S V^T            (rank k)
     user factors = A · V_left                V_left  = D_b^-b V   (also the fold-in factors)
     scores       = A · V_left · V_right      V_right = V^T        (V: the item factors)
 
 Since B V = U S, a row of scores is the row of the best rank-k approximation of B (Eckart and Young, 1936) times the
-user's own D_u^a: a positive factor that leaves the ranking alone, so it is left out, and a user's scores depend on
-nothing but the books of that user. That makes fold-in exact: the same books give the same scores.
+user's D_u^a. This positive factor does not change the ranking, so it is left out. A user's scores then depend only on
+the user's books, so fold-in is exact: the same books give the same scores.
 
-The scaling keeps frequent readers (a) and popular books (b) from taking up the leading singular vectors; a = b = 1/2 is
-the normalised adjacency of spectral graph methods, a = b = 0 is PureSVD (Cremonesi, Koren and Turrin, "Performance of
+The scaling keeps active users (a) and popular books (b) from dominating the leading singular vectors; a = b = 1/2 is
+the normalized adjacency of spectral graph methods, a = b = 0 is PureSVD (Cremonesi, Koren and Turrin, "Performance of
 recommender algorithms on top-N recommendation tasks", RecSys 2010). V comes from randomized subspace iteration (Halko,
-Martinsson and Tropp, "Finding structure with randomness", SIAM Review 53, 2011, algorithm 4.4), where bases are made
-orthonormal by the eigenvectors of their small Gram matrix in float64, which also cuts a basis that lacks rank.
+Martinsson and Tropp, "Finding structure with randomness", SIAM Review 53, 2011, algorithm 4.4), where bases are
+orthonormalized with the eigenvectors of their small Gram matrix in float64. This also truncates rank-deficient bases.
 
-Own code, because on 50,000 users, 10,000 books and rank 128 scikit-learn's `randomized_svd` takes 1.5 times the
-processor time with its LU normalizer and 2.7 times with QR, `scipy.sparse.linalg.svds` 3.4 times. Made-up data without
-structure is the hardest case for accuracy: there `randomized_svd` captures 1 % more of the squared norm, `svds` 4 %
-(`make bench-own-code`).
+This implementation is faster than the libraries: on 50,000 users, 10,000 books and rank 128, scikit-learn's
+`randomized_svd` takes 1.5 times the processor time with its LU normalizer and 2.7 times with QR,
+`scipy.sparse.linalg.svds` 3.4 times. Random data without structure is the hardest case for accuracy: there
+`randomized_svd` captures 1 % more of the squared norm, `svds` 4 % (`make bench-own-code`).
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from scipy.sparse import csr_matrix
 from services.batch.models.factor_model import Factors, checked, no_factors
 from services.batch.runtime.progress import Progress
 
-OVERSAMPLING = 32  # columns beyond the rank, cut at the end: they make the last directions wanted accurate
+OVERSAMPLING = 32  # extra columns, cut at the end: they make the last wanted directions accurate
 ITERATIONS = 4
-_ROWS_AT_ONCE = 16_384  # rows turned to float64 at a time
-# Singular values below this share of the largest are rounding: sums of float32 products are good to about 1e-6.
+_ROWS_AT_ONCE = 16_384  # rows converted to float64 at a time
+# Singular values below this share of the largest are rounding errors: float32 sums are accurate to about 1e-6.
 _NEGLIGIBLE = 1e-5
 
 
@@ -45,10 +46,10 @@ class ScaledSvd:
     """The default factor model.
 
     Attributes:
-        rank: singular vectors kept; fewer where the matrix has fewer.
-        user_exponent: a, in [0, 1]; 0 weighs readers by how much they read, 1/2 makes them about equal.
+        rank: singular vectors kept; fewer if the matrix has fewer.
+        user_exponent: a, in [0, 1]; 0 weights users by activity, 1/2 gives all users about equal weight.
         book_exponent: b, in [0, 1]; the same for books.
-        seed: of the random start; the same seed and matrix give the same factors.
+        seed: of the random initialization; the same seed and matrix give the same factors.
     """
 
     rank: int
@@ -80,8 +81,8 @@ class ScaledSvd:
 def right_singular_vectors(matrix: csr_matrix, rank: int, *, seed: int, progress: Progress) -> NDArray[np.float32]:
     """The leading right singular vectors as columns, float32, (n_columns, at most `rank`), largest first.
 
-    Each has its largest entry positive. Directions whose singular value is rounding only are left out. `matrix` is
-    float32 and holds at least one value other than 0.
+    The largest entry of each is positive. Directions with singular values at rounding level are left out. `matrix` is
+    float32 and has at least one nonzero value.
     """
     n_columns = matrix.shape[1]
     width = min(rank + OVERSAMPLING, *matrix.shape)
@@ -99,13 +100,13 @@ def right_singular_vectors(matrix: csr_matrix, rank: int, *, seed: int, progress
 
 
 def _dampening(counts: NDArray[np.int64], exponent: float) -> NDArray[np.float32]:
-    """`counts` to the power of -`exponent`; 1 where there is nothing to dampen."""
+    """`counts` to the power of -`exponent`; 1 where the count is 0."""
     dampening: NDArray[np.float32] = (np.maximum(counts, 1) ** -float(exponent)).astype(np.float32)
     return dampening
 
 
 def _orthonormal(columns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An orthonormal basis of the column space; narrower than `columns` where these depend on each other."""
+    """An orthonormal basis of the column space; narrower than `columns` if these are linearly dependent."""
     squared, rotation = _principal(columns)
     kept = squared > _NEGLIGIBLE**2 * squared[0]
     basis: NDArray[np.float32] = columns @ (rotation[:, kept] / np.sqrt(squared[kept])).astype(np.float32)

@@ -1,15 +1,16 @@
-"""The N best unseen books of every user, streamed in blocks of users; never a dense matrix of users by books.
+"""The N best unseen books of every user, streamed in blocks of users, without a dense user-book matrix.
 
-For a block of users: all scores by one matrix product into a buffer that is used again, seen books set to -inf, then
-exact selection with whole-array operations only:
+For each block of users: one matrix product writes all scores into a reused buffer, seen books are set to -inf, then
+array operations select exactly:
 
-1. Columns are dealt into interleaved groups and each group's maximum is taken. At least N scores reach the N-th largest
-   of the maxima, so that is a lower bound of the N-th best score.
-2. Only scores that reach the bound are candidates: barely more than N of thousands.
-3. A candidate becomes one int64, score above and book below, so that one sort settles scores and ties at once.
+1. Columns are divided into interleaved groups, and each group's maximum is computed. At least N scores reach the N-th
+   largest maximum, so it is a lower bound of the N-th best score.
+2. Only scores that reach the bound are candidates: slightly more than N of thousands.
+3. Each candidate becomes one int64, score in the high bits and book in the low bits, so one sort
+   orders scores and ties.
 
-Blocks are spread over threads, each with its own buffer and BLAS held to one thread (numpy lets go of the interpreter
-lock in all of this).
+Blocks are distributed over threads, each with its own buffer; BLAS is limited to one thread. numpy releases the
+interpreter lock in all of these operations.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from threadpoolctl import threadpool_limits
 
 from shared.errors import ArtifactError
 
-_BUFFER_SCORES = 1_500_000  # scores a thread holds by default: a few megabytes, so that they stay near the processor
-_MIN_BLOCK, _MAX_BLOCK = 64, 512  # fewer users make the matrix product slow, more gain nothing
-_GROUPS_PER_PLACE = 5  # groups for each of the N places: fewer give a loose bound, more a slow partition
+_BUFFER_SCORES = 1_500_000  # default scores per thread: a few megabytes, which fit into the processor cache
+_MIN_BLOCK, _MAX_BLOCK = 64, 512  # with fewer users the matrix product is slow; more users do not help
+_GROUPS_PER_PLACE = 5  # groups per list place: fewer give a loose bound, more a slow partition
 _LOW_WORD = np.int64(0xFFFF_FFFF)
 _NO_CANDIDATE = np.iinfo(np.int64).min
 _LOWEST = np.finfo(np.float32).min
@@ -41,8 +42,8 @@ class TopNBlock:
 
     Attributes:
         first_user: row of the first user.
-        item_index: int32, (n_block, n), book numbers, best first, ties by book number, -1 behind the last book.
-        scores: float32, (n_block, n), their scores, -inf behind the last book.
+        item_index: int32, (n_block, n), best first, ties by item index, padded with -1.
+        scores: float32, (n_block, n), their scores, padded with -inf.
     """
 
     first_user: int
@@ -60,22 +61,22 @@ def top_n(
     threads: int = 1,
     block_users: int | None = None,
 ) -> Generator[TopNBlock, None, None]:
-    """Yield the lists of all users, in order, exactly those that sorting all scores would give.
+    """Yield the lists of all users, in order; the result equals a full sort of all scores.
 
-    Until it ends or is closed, BLAS is held to one thread in the whole process. Beyond its arguments it needs a copy of
-    the allowed rows of `item_factors`, and for each thread a buffer of `block_users` rows of scores.
+    Until it ends or is closed, BLAS is limited to one thread in the whole process. It allocates a copy of the allowed
+    rows of `item_factors`, and per thread a buffer of `block_users` rows of scores.
 
     Args:
         user_factors: float32, (n_users, rank); may be memory-mapped.
         item_factors: float32, (n_books, rank); the dot product of two rows is the score.
-        seen: (n_users, n_books), only the pattern counts: books never to list for a user.
+        seen: (n_users, n_books), only the sparsity pattern counts: books to exclude for each user.
         n: length of the lists, at least 1.
-        allowed: bool, (n_books,), books that may be listed at all; by default all.
-        threads: blocks worked on at a time.
-        block_users: users in a block; by default as many as suit the number of books.
+        allowed: bool, (n_books,), books that may be listed; by default all.
+        threads: blocks processed in parallel.
+        block_users: users per block; by default chosen by the number of books.
 
     Raises:
-        ArtifactError: shapes do not fit, or a factor is not a finite number.
+        ArtifactError: shapes do not match, or a factor is not a finite number.
     """
     books = _Books(user_factors, item_factors, seen, allowed, n)
     n_users = len(user_factors)
@@ -96,7 +97,7 @@ def top_n(
 
 
 def _in_order(lists_of: Callable[[int], TopNBlock], firsts: range, threads: int) -> Generator[TopNBlock, None, None]:
-    """Blocks in order, at most two waiting for each thread."""
+    """Compute blocks in order, with at most two pending per thread."""
     running: deque[Future[TopNBlock]] = deque()
     with ThreadPoolExecutor(threads, "top-n") as pool:
         try:
@@ -112,7 +113,7 @@ def _in_order(lists_of: Callable[[int], TopNBlock], firsts: range, threads: int)
 
 
 class _Books:
-    """The books that may be listed, as columns of a score buffer, and how to pick the best of them."""
+    """The allowed books as columns of a score buffer, and the selection of the best."""
 
     def __init__(
         self,
@@ -126,10 +127,10 @@ class _Books:
         if user_factors.shape[1] != rank or seen.shape != (len(user_factors), n_books):
             raise ArtifactError(
                 f"User factors {user_factors.shape}, item factors {item_factors.shape} and seen books {seen.shape} "
-                "do not fit each other."
+                "do not match."
             )
         if allowed is not None and allowed.shape != (n_books,):
-            raise ArtifactError(f"{n_books} books have {allowed.shape} marks of what may be listed.")
+            raise ArtifactError(f"The mask of allowed books has shape {allowed.shape}; there are {n_books} books.")
         self._n = n
         self._item_index = np.arange(n_books, dtype=np.int32)
         if allowed is not None:
@@ -146,12 +147,12 @@ class _Books:
         self.n_padded = self._n_groups * self._group_size
 
     def score(self, user_factors: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Fill all columns of `out` but the padding, which stays as it is."""
+        """Fill all columns of `out` except the padding."""
         _refuse_unless_finite(user_factors, "user")
         np.matmul(user_factors, self._factors, out=out[:, : len(self._item_index)])
 
     def mask(self, scores: NDArray[np.float32], seen: csr_matrix, first_user: int) -> None:
-        """Set what the users of this block have seen to -inf."""
+        """Set the scores of seen books of this block to -inf."""
         starts = seen.indptr[first_user : first_user + len(scores) + 1]
         rows = np.repeat(np.arange(len(scores)), np.diff(starts))
         columns = seen.indices[starts[0] : starts[-1]]
@@ -161,7 +162,7 @@ class _Books:
         scores[rows, columns] = -np.inf
 
     def best(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Book numbers and scores of the best `n` columns of each row, best first."""
+        """Item indexes and scores of the best `n` columns of each row, best first."""
         n, n_rows = self._n, len(scores)
         maxima = scores.reshape(n_rows, self._group_size, self._n_groups).max(axis=1)
         bound = np.partition(maxima, self._n_groups - n, axis=1)[:, self._n_groups - n]
@@ -186,13 +187,13 @@ class _Books:
 
 
 def _sortable(scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """int64 that are in the order of the scores: for floats below 0 the bits behind the sign run backwards."""
-    bits = (scores + np.float32(0)).view(np.int32)  # adding 0 makes -0 the same as 0
+    """Map scores to int64 in the same order: the bits after the sign of negative floats are inverted."""
+    bits = (scores + np.float32(0)).view(np.int32)  # adding 0 turns -0 into 0
     return (bits ^ ((bits >> 31) & 0x7FFF_FFFF)).astype(np.int64)
 
 
 def _unsortable(sortable: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The scores that `_sortable` was made of."""
+    """The inverse of `_sortable`."""
     bits = sortable.astype(np.int32)
     return (bits ^ ((bits >> 31) & 0x7FFF_FFFF)).view(np.float32)
 

@@ -1,4 +1,4 @@
-"""Trending books: what is liked most just now. A like counts half as much after a short half-life.
+"""Trending books: the most liked books now. The weight of a like decays with a short half-life.
 
 Files, in the collaborative artifact: `trending.numbers.npy`, int32, (n,), best first, and `trending.scores.npy`,
 float32, (n,).
@@ -12,15 +12,15 @@ from services.batch.ingest.histories import Histories
 from services.batch.models.item_transitions import without_noise
 from shared.recommend.neighbor_table import Candidates
 
-N_TRENDING = 200  # more than are blended: a reader has seen some
+N_TRENDING = 200  # more than the blend uses, because a user has seen some
 
 
 def trending_books(histories: Histories, half_life: float) -> Candidates:
-    """The books liked most of late, best first, ties by book number.
+    """The books with the most recent likes, best first, ties by item index.
 
     Args:
-        histories: who liked what, and when.
-        half_life: share of all likes after which one counts half.
+        histories: the liked books of all users.
+        half_life: the age, as a share of all likes, at which a like has half its weight.
     """
     recency = histories.recency(half_life)
     scores = without_noise(

@@ -1,4 +1,4 @@
-"""Popularity: counts and averages by hand, and lists that rank what people liked."""
+"""Popularity: counts and averages, compared with manual results, and popular lists."""
 
 from __future__ import annotations
 
@@ -159,8 +159,8 @@ def test_a_bayesian_average_lies_between_the_average_and_the_mean_of_all(tmp_pat
 
 
 def test_refuses_tables_that_do_not_belong_together(tmp_path):
-    with pytest.raises(ArtifactError, match="clusters of 2"):
+    with pytest.raises(ArtifactError, match="cluster assignments of 2"):
         build(tmp_path, make_books(3), NOBODY, cluster_of=[0, 0])
-    with pytest.raises(ArtifactError, match="book number 3"):
+    with pytest.raises(ArtifactError, match="item index 3"):
         build(tmp_path, make_books(3), make_interactions((3, "read", np.nan)))
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The lists are exactly those of sorting all scores."""
+"""The lists equal a full sort of all scores."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def lists(user_factors, item_factors, seen, n, **options):
 
 
 def by_brute_force(user_factors, item_factors, seen, n, allowed=None):
-    """Sort all scores: best first, ties by book number."""
+    """Sort all scores: best first, ties by item index."""
     scores = user_factors @ item_factors.T
     scores[seen.toarray() != 0] = -np.inf
     if allowed is not None:
