@@ -1,1 +1,1 @@
-"""Measures of lists, splits to measure on, and intervals around what is measured."""
+"""Metrics of ranked lists, splits, and bootstrap intervals."""

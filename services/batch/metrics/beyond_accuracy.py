@@ -1,6 +1,6 @@
-"""Measures of lists beyond accuracy: how many books are shown, how well known, how alike, how true to the reader.
+"""Beyond-accuracy metrics of lists: coverage, popularity, novelty, similarity and calibration.
 
-`ranked`, int, (n_users, n): book numbers, best first, -1 behind the last one.
+`ranked`, int, (n_users, n): item indexes, best first, padded with -1.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-_SMOOTHING = 0.01  # Steck's alpha: keeps the divergence finite where a list lacks a genre altogether
+_SMOOTHING = 0.01  # Steck's alpha: keeps the divergence finite if a list lacks a genre
 _USERS_AT_ONCE = 1024
 
 
 def coverage(ranked: NDArray[np.int32], active: NDArray[np.bool_]) -> float:
-    """Share of the active books that are shown to anyone.
+    """Share of the active books that are in at least one list.
 
     Herlocker, Konstan, Terveen and Riedl, "Evaluating collaborative filtering recommender systems", ACM TOIS 22 (2004).
     """
@@ -22,7 +22,7 @@ def coverage(ranked: NDArray[np.int32], active: NDArray[np.bool_]) -> float:
 
 
 def gini(ranked: NDArray[np.int32], active: NDArray[np.bool_]) -> float:
-    """Gini coefficient of how often each active book is shown: 0 if all equally, near 1 if it is always the same few.
+    """Gini coefficient of how often each active book is shown: 0 if all equally often, near 1 if always the same few.
 
     Fleder and Hosanagar, "Blockbuster culture's next rise or fall", Management Science 55 (2009).
     """
@@ -45,21 +45,21 @@ def mean_popularity_share(
 
 
 def novelty(ranked: NDArray[np.int32], popularity: NDArray[np.int64], n_users: int) -> NDArray[np.float64]:
-    """Mean self-information of each user's books, in bits: -log2 of the share of users who like it, one added.
+    """Mean self-information of each user's books, in bits: -log2 of the add-one smoothed share of users who like it.
 
     Vargas and Castells, "Rank and relevance in novelty and diversity metrics for recommender systems", RecSys 2011.
 
     Args:
         ranked: the lists.
-        popularity: int64, (n_books,): users of the training part who like each book.
-        n_users: all users of the training part.
+        popularity: int64, (n_books,): number of users in the training part who like each book.
+        n_users: number of users in the training part.
     """
     bits = -np.log2((popularity + 1) / (n_users + 1))
     return _mean_of_list(np.where(ranked >= 0, bits[ranked], 0.0), ranked)
 
 
 def intra_list_similarity(ranked: NDArray[np.int32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean cosine between the books of a list, pair by pair; NaN with fewer than two described books.
+    """Mean pairwise cosine of the books in a list; NaN with fewer than two described books.
 
     Ziegler, McNee, Konstan and Lausen, "Improving recommendation lists through topic diversification", WWW 2005.
 
@@ -73,19 +73,19 @@ def intra_list_similarity(ranked: NDArray[np.int32], vectors: NDArray[np.float32
         own = np.where((some >= 0)[:, :, None], vectors[some], np.float32(0))
         n = own.any(axis=2).sum(axis=1)
         sums = own.sum(axis=1, dtype=np.float64)
-        pairs = n * (n - 1)  # |sum of unit vectors|² = n + the cosines of all ordered pairs
+        pairs = n * (n - 1)  # |sum of unit vectors|² = n + sum of the cosines of all ordered pairs
         np.divide((sums**2).sum(axis=1) - n, pairs, out=similarity[first : first + len(some)], where=pairs > 0)
     return similarity
 
 
 def calibration_kl(ranked: NDArray[np.int32], history: csr_matrix, genres: csr_matrix) -> NDArray[np.float64]:
-    """Kullback-Leibler divergence, in nats, of a list's genres from those of the books its user liked; 0 is best.
+    """Kullback-Leibler divergence, in nats, of a list's genres from those of the books the user liked; 0 is best.
 
-    Steck, "Calibrated recommendations", RecSys 2018. NaN where history or list has no genre.
+    Steck, "Calibrated recommendations", RecSys 2018. NaN if the history or the list has no genre.
 
     Args:
         ranked: the lists.
-        history: float32, (n_users, n_books), sparse: 1 for what each user liked before.
+        history: float32, (n_users, n_books), sparse: 1 for each book the user liked before.
         genres: float32, (n_books, n_genres), sparse: rows sum to 1, empty for books without a genre.
     """
     rows, _ = np.nonzero(ranked >= 0)
@@ -104,7 +104,7 @@ def calibration_kl(ranked: NDArray[np.int32], history: csr_matrix, genres: csr_m
 
 
 def genre_shares(genres: list[list[str]]) -> csr_matrix:
-    """float32, (n_books, n_genres), sparse: each book spread evenly over its genres."""
+    """float32, (n_books, n_genres), sparse: each book's weight divided evenly over its genres."""
     names = {name: place for place, name in enumerate(sorted({name for own in genres for name in own}))}
     own = [sorted(set(of_book)) for of_book in genres]
     rows = np.repeat(np.arange(len(own)), [len(of_book) for of_book in own])

@@ -1,7 +1,7 @@
 """Percentile bootstrap intervals of means over users, by `scipy.stats.bootstrap`.
 
 Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7 (1979). Users are drawn with
-replacement; an interval holds the middle 95 % of the means. The same values and seed give the same interval.
+replacement; an interval covers the middle 95 % of the means. The same values and seed give the same interval.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Interval:
 def mean_intervals(values: NDArray[np.float64], *, seed: int, n_resamples: int = N_RESAMPLES) -> list[Interval]:
     """The mean of each column of `values`, float, (n_users, n_columns), at least one user, with its interval.
 
-    All columns share the draws of users, so the interval of a column of differences is the paired one.
+    All columns use the same draws of users, so a column of differences gets a paired interval.
     """
     means = resampled_means(values, seed=seed, n_resamples=n_resamples)
     lows, highs = np.percentile(means, _OUTSIDE, axis=0)
@@ -52,7 +52,7 @@ def paired_difference(
 def unpaired_difference(
     new: NDArray[np.float64], old: NDArray[np.float64], *, seed: int, n_resamples: int = N_RESAMPLES
 ) -> Interval:
-    """Mean of `new` less mean of `old`, of different users, each drawn on its own."""
+    """Mean of `new` minus mean of `old`, of different users, drawn independently."""
     means = [
         resampled_means(values[:, None], seed=seed + place, n_resamples=n_resamples)[:, 0]
         for place, values in enumerate((new, old))
@@ -62,8 +62,8 @@ def unpaired_difference(
 
 
 def resampled_means(values: NDArray[np.float64], *, seed: int, n_resamples: int) -> NDArray[np.float64]:
-    """Means of as many users drawn with replacement, (n_resamples, n_columns)."""
-    if len(values) == 1:  # nothing to draw from; scipy refuses it
+    """Means of bootstrap samples of users, (n_resamples, n_columns)."""
+    if len(values) == 1:  # scipy refuses a single value
         return np.repeat(values, n_resamples, axis=0)
     resampled = bootstrap(
         (values,),

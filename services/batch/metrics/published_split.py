@@ -1,7 +1,7 @@
-"""A split given as two files, as published comparisons use them: one user a line, the user's id, then book ids.
+"""Reads a split from two files, in the format of published benchmarks: one line per user, the user id, then book ids.
 
-Ids are separated by blanks; a file may end in `.gz`. All interactions count as reads, the books of a line oldest first.
-Nothing is known of the books but their ids: systems that need descriptions are left out.
+Ids are separated by blanks; `.gz` files are supported. All interactions are reads; the books of a line are oldest
+first. Books have ids only, so recommenders that need descriptions are left out.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from shared.settings import UserStateSettings
 
 
 def read_given_split(training_file: Path, test_file: Path, user_state: UserStateSettings) -> Split:
-    """The split of two files.
+    """Read the split from two files.
 
     Raises:
-        SourceError: a file is missing, is not text, or holds no interaction.
+        SourceError: a file is missing, is not text, or has no interaction.
     """
     lists = [_read(path) for path in (training_file, test_file)]
     book_ids = sorted({book for of_file in lists for _, books in of_file for book in books})
@@ -46,11 +46,13 @@ def _read(path: Path) -> list[tuple[str, list[str]]]:
             lines = [line.split() for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(
-            f"The file {path.name} cannot be read: {error}.", where=str(path), hint="One user a line: user book book …"
+            f"The file {path.name} cannot be read: {error}.",
+            where=str(path),
+            hint="One line per user: user book book …",
         ) from error
     lists = [(line[0], line[1:]) for line in lines if len(line) > 1]
     if not lists:
-        raise SourceError(f"The file {path.name} holds no interaction.", where=str(path))
+        raise SourceError(f"The file {path.name} has no interaction.", where=str(path))
     return lists
 
 

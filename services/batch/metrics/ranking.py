@@ -1,8 +1,7 @@
-"""Measures of one ranked list for each user, against the books the user came to like.
+"""Accuracy metrics of one ranked list per user against the user's test books.
 
-All take `ranked`, int, (n_users, n): book numbers, best first, -1 behind the last one; and `relevant`, sparse,
-(n_users, n_books): something stored for each book that counts as found. All return float64, (n_users,), NaN for a user
-without relevant books.
+All take `ranked`, int, (n_users, n): item indexes, best first, padded with -1; and `relevant`, sparse, (n_users,
+n_books): a stored entry per relevant book. Metrics return float64, (n_users,), NaN for a user without relevant books.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 
 def hits(ranked: NDArray[np.int32], relevant: csr_matrix) -> NDArray[np.bool_]:
-    """bool, same shape as `ranked`: which places hold a relevant book."""
+    """bool, same shape as `ranked`: whether each place has a relevant book."""
     n_users, n_books = relevant.shape
     relevant = relevant.sorted_indices()
     stored = np.repeat(np.arange(n_users), np.diff(relevant.indptr)) * n_books + relevant.indices
@@ -24,7 +23,7 @@ def hits(ranked: NDArray[np.int32], relevant: csr_matrix) -> NDArray[np.bool_]:
 
 
 def recall_at(ranked: NDArray[np.int32], relevant: csr_matrix, k: int) -> NDArray[np.float64]:
-    """Share of the relevant books among the first `k`.
+    """Share of the relevant books that are among the first `k`.
 
     Herlocker, Konstan, Terveen and Riedl, "Evaluating collaborative filtering recommender systems", ACM TOIS 22 (2004).
     """
@@ -32,9 +31,9 @@ def recall_at(ranked: NDArray[np.int32], relevant: csr_matrix, k: int) -> NDArra
 
 
 def ndcg_at(ranked: NDArray[np.int32], relevant: csr_matrix, k: int) -> NDArray[np.float64]:
-    """Discounted gain of the first `k`, 1 / log2(rank + 1) for each relevant one, over that of the best possible list.
+    """DCG of the first `k`, with 1 / log2(rank + 1) per relevant book, divided by the DCG of the ideal list.
 
-    The best possible list has min(k, relevant) relevant books in front. Järvelin and Kekäläinen, "Cumulated gain-based
+    The ideal list starts with min(k, relevant) relevant books. Järvelin and Kekäläinen, "Cumulated gain-based
     evaluation of IR techniques", ACM TOIS 20 (2002); binary gain.
     """
     discounts = 1 / np.log2(np.arange(2, k + 2))
@@ -45,7 +44,7 @@ def ndcg_at(ranked: NDArray[np.int32], relevant: csr_matrix, k: int) -> NDArray[
 
 
 def reciprocal_rank_at(ranked: NDArray[np.int32], relevant: csr_matrix, k: int) -> NDArray[np.float64]:
-    """One over the rank of the first relevant book among the first `k`, 0 if there is none; its mean is the MRR.
+    """One over the rank of the first relevant book among the first `k`, 0 if there is none; the mean is the MRR.
 
     Voorhees, "The TREC-8 question answering track report", TREC-8 (1999).
     """
@@ -70,7 +69,7 @@ def _n_relevant(relevant: csr_matrix) -> NDArray[np.int64]:
 def _divided(
     above: NDArray[np.float64] | NDArray[np.int64], below: NDArray[np.float64] | NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """`above` / `below`, NaN where `below` is 0."""
+    """`above` / `below`, NaN if `below` is 0."""
     quotient = np.full(len(below), np.nan)
     np.divide(above, below, out=quotient, where=below > 0)
     return quotient

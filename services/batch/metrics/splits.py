@@ -2,7 +2,7 @@
 
 A *test book* of a user is one the user likes in the test part and has not seen in the training part; a *test user* has
 a test book and a positive interaction in the training part (any seen book, with `any_history`). Test books are active
-books only, because no other can be recommended. Time is the order of the snapshot's rows.
+books only, because inactive ones cannot be recommended. Time is the row order of the snapshot.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from shared.settings import UserStateSettings
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A training part, and for each test user the held-out books to predict.
+    """A training part, and the held-out books to predict for each test user.
 
     Attributes:
-        name: how it was made, in words.
-        training: what recommenders may know.
+        name: a description for display.
+        training: the training part.
         rows: int64, (n,), the test users as rows of the training part, ascending.
         relevant: int8, (n, n_books), sparse, 1 for each user's test books; at least one in each row.
-        n_test_interactions: rows of the test part, also those without a test book.
+        n_test_interactions: rows of the test part, including those without a test book.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Split:
         return self.training.users[self.rows]
 
     def sample(self, n: int, *, seed: int) -> Split:
-        """At most `n` of the test users.
+        """The split with at most `n` of its test users.
 
-        The draw depends on user id and seed alone, so that samples of two nights share most users.
+        The sample depends on user ids and seed only, so samples of two nights share most users.
         """
         if len(self.rows) <= n:
             return self
@@ -55,7 +55,7 @@ class Split:
         return _subset(self, np.sort(np.argsort(np.array(draws, "V8").view(">u8"), kind="stable")[:n]))
 
     def without(self, rows: NDArray[np.int64]) -> Split:
-        """The split without these of its test users."""
+        """The split without these test users."""
         return _subset(self, np.flatnonzero(~np.isin(self.rows, rows)))
 
 
@@ -67,14 +67,14 @@ def split_by_time(
     test_share: float,
     any_history: bool = False,
 ) -> Split:
-    """Train on the interactions before a moment, test on those after it: the future stays unknown.
+    """Train on the interactions before a point in time, test on those after it.
 
     Args:
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
         user_state: which interactions count as seen and as positive.
-        test_share: share of the interactions in the test part, the last ones.
-        any_history: whether users without a positive interaction before are test users as well.
+        test_share: share of the last interactions, the test part.
+        any_history: whether users without an earlier positive interaction are also test users.
     """
     n_training = int(len(interactions) * (1 - test_share))
     training = Training(books, interactions.take(slice(n_training)), user_state)
@@ -85,9 +85,9 @@ def split_by_time(
 def split_last_of_each_user(
     books: pd.DataFrame, interactions: Interactions, user_state: UserStateSettings, *, n_last: int
 ) -> Split:
-    """Hold out the last `n_last` interactions of each user who has more than that.
+    """Hold out the last `n_last` interactions of each user who has more.
 
-    Later interactions of other users are known, so figures are higher than for a split by time.
+    Training includes later interactions of other users, so figures are higher than for a split by time.
     """
     codes = interactions.user_codes
     n_of_user = np.bincount(codes, minlength=len(interactions.user_ids))
@@ -102,38 +102,38 @@ def split_last_of_each_user(
 def split_cold_books(
     books: pd.DataFrame, interactions: Interactions, user_state: UserStateSettings, *, book_share: float, seed: int
 ) -> Split:
-    """Hold out all interactions with a share of the books, as if these books were new today."""
+    """Hold out all interactions with a share of the books, as if these books were new."""
     active = np.flatnonzero(books["active"].to_numpy(bool))
     cold = np.random.default_rng(seed).permutation(active)[: round(len(active) * book_share)]
     is_test = np.isin(interactions.item_index, cold)
     training = Training(books, interactions.take(~is_test), user_state)
-    return held_out(f"{book_share:.0%} of the books without any past", training, interactions.take(is_test))
+    return held_out(f"{book_share:.0%} of the books without history", training, interactions.take(is_test))
 
 
 def split_cold_users(
     split: Split, *, n_known: int | None, latest: bool = False, user_share: float, seed: int, min_positive: int = 5
 ) -> Split:
-    """Drop all but the beginning, or the end, of the history of a share of the test users, and test on these alone.
+    """Keep only the start or the end of the history of a share of the test users, and test on these users.
 
-    Dropped books stay masked: they are not recommended and not test books. Each `n_known` has the same test users and
-    test books.
+    Dropped books stay masked: they are neither recommended nor test books. Test users and test books are the same for
+    each `n_known`.
 
     Args:
         split: a split by time.
-        n_known: positive books kept of each user, the first ones, with everything before the last of them; `None`
-            keeps everything, for comparison.
-        latest: keep the last ones instead, with everything after the first of them: new users name what they read
-            now.
-        user_share: share of the test users that are made cold.
-        seed: which users depends on user id and this alone.
-        min_positive: positive books a user must have to be among them.
+        n_known: number of first positive books kept per user, with all feedback up to the last of them; `None` keeps
+            everything, for comparison.
+        latest: keep the last positive books instead, with all feedback from the first of them on: new users name
+            books they read now.
+        user_share: share of the test users that become cold.
+        seed: selects the users, together with the user ids.
+        min_positive: minimum positive books of a cold user.
     """
     whole = split.training
     n_positive = np.diff(whole.positive_interactions.indptr)[split.rows]
     long_enough = np.flatnonzero(n_positive >= min_positive)
     chosen = _subset(split, long_enough).sample(max(1, round(len(long_enough) * user_share)), seed=seed)
     if n_known is None:
-        return replace(chosen, name="cold users, all of their past known")
+        return replace(chosen, name="cold users, full history known")
     gone = _forgotten(whole.feedback, chosen.rows, n_known, latest=latest)
     interactions = whole.interactions
     rows = whole.rows_of(interactions.user_ids)[interactions.user_codes]
@@ -143,12 +143,12 @@ def split_cold_users(
     training = Training(whole.books, interactions.take(~is_gone), whole.user_state, masked=gone, work_id=whole.work_id)
     now = training.rows_of(chosen.users)
     order = np.argsort(now)
-    name = f"cold users, {'latest' if latest else 'first'} {n_known} of their past known"
+    name = f"cold users, {'latest' if latest else 'first'} {n_known} liked books known"
     return Split(name, training, now[order], chosen.relevant[order], chosen.n_test_interactions)
 
 
 def _forgotten(known: UserItemFeedback, rows: NDArray[np.int64], n_known: int, *, latest: bool) -> UserItemFeedback:
-    """What users at these rows did after their first `n_known` positive books, or before their last ones."""
+    """The feedback of these users after their first `n_known` positive books, or before their last ones."""
     order = np.lexsort((-known.times if latest else known.times, known.rows))
     positive = known.positive[order]
     liked_before: NDArray[np.int64] = np.cumsum(positive) - positive
@@ -159,7 +159,7 @@ def _forgotten(known: UserItemFeedback, rows: NDArray[np.int64], n_known: int, *
 
 
 def held_out(name: str, training: Training, test: Interactions, *, any_history: bool = False) -> Split:
-    """The split of this training part and these test interactions."""
+    """The split with this training part and these test interactions."""
     later = user_item_feedback(test, training.user_state)
     item_index = later.item_index.astype(np.int64)
     rows = training.rows_of(later.users)[later.rows]
@@ -177,12 +177,12 @@ def held_out(name: str, training: Training, test: Interactions, *, any_history: 
 
 
 def _subset(split: Split, kept: NDArray[np.int64]) -> Split:
-    """The split with these of its test users."""
+    """The split with only these test users."""
     return replace(split, rows=split.rows[kept], relevant=split.relevant[kept])
 
 
 def _among(matrix: csr_matrix, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the matrix stores something at each of these places."""
+    """Whether the matrix has a stored entry at each of these positions."""
     n_columns = matrix.shape[1]
     stored = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * n_columns + matrix.indices
     among: NDArray[np.bool_] = np.isin(rows * n_columns + columns, stored)

@@ -1,4 +1,4 @@
-"""Measures of lists, by hand."""
+"""Metrics of lists, computed by hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals hold what they promise."""
+"""Bootstrap intervals have the stated coverage."""
 
 import numpy as np
 import pytest

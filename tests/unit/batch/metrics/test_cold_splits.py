@@ -1,4 +1,4 @@
-"""Splits that take knowledge away: books without a past, users with hardly any, and splits given as files."""
+"""Cold-start splits of books and users, and splits from files."""
 
 import gzip
 
@@ -105,7 +105,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path):
     good, empty = tmp_path / "good.txt", tmp_path / "empty.txt"
     good.write_text("0 1 2\n")
     empty.write_text("0\n\n")
-    with pytest.raises(SourceError, match=r"empty\.txt holds no interaction"):
+    with pytest.raises(SourceError, match=r"empty\.txt has no interaction"):
         read_given_split(good, empty, RULES)
     with pytest.raises(SourceError, match=r"absent\.txt cannot be read"):
         read_given_split(tmp_path / "absent.txt", good, RULES)

@@ -1,4 +1,4 @@
-"""Metrics: by hand, and against trec_eval, which computes them on its own."""
+"""Metrics, compared with manual results and with trec_eval."""
 
 import math
 

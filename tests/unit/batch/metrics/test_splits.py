@@ -1,4 +1,4 @@
-"""Splits: what is asked for lies in the future, was not known, and can be recommended."""
+"""Splits: test books are later, unseen and active."""
 
 import itertools
 
