@@ -1,1 +1,1 @@
-"""From a source to a snapshot: item indexes, events, feedback, and the data that models learn from."""
+"""From a source to a snapshot: item indexes, events, feedback, and training data."""

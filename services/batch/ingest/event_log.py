@@ -1,9 +1,9 @@
-"""The event stream: from Redis into durable Parquet files, once each, and from those into interactions.
+"""Event storage: moves the Redis stream into durable Parquet files, each event once, and reads interactions from them.
 
-A file `events/<first>-<last>.parquet` holds entries of the stream as they were reported, all text: `stream_id`,
-`event_id`, `user_id`, `book_id`, `kind`, `value`, `time`. The stream is trimmed only after the file and its name are
-on disk. What is still in the stream after a crash is recognised by its event id when it is read again, so that nothing
-is lost and nothing counts twice; the same rule drops an event that was reported twice. Files are never changed.
+A file `events/<first>-<last>.parquet` holds stream entries as reported, all text: `stream_id`,
+`event_id`, `user_id`, `book_id`, `kind`, `value`, `time`. The stream is trimmed only after the file and its name are on
+disk. After a crash, entries that are already stored are recognized by event id, so no event is lost or counted twice.
+The same rule drops an event that was reported twice. Files are immutable.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ def take_events(
     entries_per_page: int = ENTRIES_PER_PAGE,
     entries_per_file: int = ENTRIES_PER_FILE,
 ) -> int:
-    """Move what is in the stream now into files; returns how many events were new.
+    """Move the entries of the stream into files; returns the number of new events.
 
     Args:
-        folder: where the files are.
+        folder: the folder of the files.
         client: a batch connection to Redis, replies as bytes.
         stream: the stream's key.
         advance: called with the number of entries read.
-        entries_per_page: entries in one reply of Redis.
-        entries_per_file: entries held in memory and put into one file.
+        entries_per_page: entries per Redis reply.
+        entries_per_file: entries held in memory and written to one file.
 
     Raises:
-        StoreUnavailableError: Redis did not answer. What is in files by then stays; run again.
+        StoreUnavailableError: Redis did not answer. Files already written stay; run again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*.parquet"):
@@ -76,7 +76,7 @@ def take_events(
             advance(len(entries))
     except RedisError as error:
         raise StoreUnavailableError(
-            f"The event stream could not be read: {error}.", where=stream, hint="Is Redis up? Run ingest again."
+            f"The event stream cannot be read: {error}.", where=stream, hint="Is Redis up? Run ingest again."
         ) from error
     return n_new
 
@@ -87,17 +87,17 @@ def event_files(folder: Path) -> list[Path]:
 
 
 def last_stream_id(folder: Path) -> str | None:
-    """The newest stream id that is in a file, or `None`."""
+    """The newest stored stream id, or `None`."""
     spans = [_span(path) for path in event_files(folder)]
     return "{}-{}".format(*max(span[2:] for span in spans)) if spans else None
 
 
 def events_after(folder: Path, stream_id: str | None) -> Iterator[dict[bytes, bytes]]:
-    """Durable events that were reported after this one, oldest first, with the fields they had in the stream.
+    """Stored events reported after this one, oldest first, with their fields in the stream.
 
     Args:
-        folder: where the files are.
-        stream_id: of the last event to leave out; `None` for all events.
+        folder: the folder of the files.
+        stream_id: of the last event to skip; `None` for all events.
 
     Raises:
         ArtifactError: a file is damaged.
@@ -111,11 +111,11 @@ def events_after(folder: Path, stream_id: str | None) -> Iterator[dict[bytes, by
 
 
 def load_events(folder: Path, rejects: RejectLog) -> pd.DataFrame:
-    """All durable events that are usable, in the order of the stream.
+    """All valid stored events, in stream order.
 
     Args:
-        folder: where the files are.
-        rejects: where the others go, as rows of `events`; row 1 is the first event ever stored.
+        folder: the folder of the files.
+        rejects: receives invalid events, as rows of `events`; row 1 is the first stored event.
 
     Returns:
         The columns of `clean_interactions`, and `event_id`, str.
@@ -132,7 +132,7 @@ def load_events(folder: Path, rejects: RejectLog) -> pd.DataFrame:
 
 
 def _read(client: Redis, stream: str, newest: bytes, entries_per_page: int, entries_per_file: int) -> list[Entry]:
-    """The oldest entries of the stream, up to `newest` and at most a file full."""
+    """The oldest entries of the stream, up to `newest` and at most one file."""
     entries: list[Entry] = []
     start = "-"
     while len(entries) < entries_per_file:
@@ -145,11 +145,11 @@ def _read(client: Redis, stream: str, newest: bytes, entries_per_page: int, entr
 
 
 def _store(folder: Path, entries: list[Entry]) -> int:
-    """Write the entries whose event id is in no file yet, durably, into a new file; returns how many."""
+    """Write the entries with new event ids durably into a new file; returns their number."""
     columns: dict[str, list[str]] = {"stream_id": [stream_id.decode() for stream_id, _ in entries]}
     for name, field in _FIELDS.items():
         columns[name] = [fields.get(field, b"").decode("utf-8", "replace") for _, fields in entries]
-    # Entries without an event id still count once each.
+    # Each entry without an event id counts once.
     pairs = zip(columns["event_id"], columns["stream_id"], strict=True)
     columns["event_id"] = [event_id or f"stream:{stream_id}" for event_id, stream_id in pairs]
     table = pa.table(columns, schema=_SCHEMA)
@@ -167,7 +167,7 @@ def _write_file(folder: Path, table: pa.Table) -> None:
     name = f"{table['stream_id'][0]}-{table['stream_id'][-1]}.parquet"
     path, temporary = folder / name, folder / f".{name}"
     if path.exists():
-        raise ArtifactError(f"{name} is there already with other events.", where=str(path), hint="Move it away.")
+        raise ArtifactError(f"{name} already exists with other events.", where=str(path), hint="Move it away.")
     with temporary.open("wb") as file:
         pq.write_table(table, file, compression="zstd")
         file.flush()
@@ -184,7 +184,7 @@ def _read_file(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def _span(path: Path) -> tuple[int, ...]:
-    """First and last stream id of a file, each as milliseconds and sequence number."""
+    """First and last stream id of a file, as milliseconds and sequence numbers."""
     return tuple(int(part) for part in path.stem.split("-"))
 
 

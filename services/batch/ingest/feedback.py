@@ -1,7 +1,7 @@
-"""From interactions to feedback: which are seen, which positive, and what a user last made of each book.
+"""Reduces interactions to feedback: seen and positive books, by each user's latest interaction with each book.
 
-Factors, popularity, top-N lists and user state all start from here, so that they agree. `shared.feedback` holds the
-same rule for one interaction.
+Factors, popularity, top-N lists and user state use it, so they agree. `shared.feedback` holds the same rule for one
+interaction.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def positive_rows(interactions: Interactions, settings: UserStateSettings) -> ND
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserItemFeedback:
-    """One entry for each user and book the user has seen, in the order of the interactions that decided.
+    """One entry per user and seen book, in the order of the deciding interactions.
 
     Attributes:
         users: object, (n_users,): ids of the users.
-        rows: int64, (n,): place of each entry's user in `users`.
+        rows: int64, (n,): index of each entry's user in `users`.
         item_index: int32, (n,).
         positive: bool, (n,): whether the user liked the book.
         times: float64, (n,): seconds since 1970.
@@ -52,7 +52,7 @@ class UserItemFeedback:
         return len(self.rows)
 
     def take(self, kept: NDArray[np.bool_]) -> UserItemFeedback:
-        """These entries alone; the users stay."""
+        """Only these entries; `users` stays."""
         columns = ("rows", "item_index", "positive", "times")
         return replace(self, **{name: getattr(self, name)[kept] for name in columns})
 
@@ -88,11 +88,11 @@ class UserItemFeedback:
 def user_item_feedback(interactions: Interactions, settings: UserStateSettings) -> UserItemFeedback:
     """Reduce interactions, in any order, to one entry for each user and book.
 
-    The latest interaction of a seen kind decides; of several at the same time a rating does, else the last one.
+    The latest interaction of a seen kind decides; at equal times a rating decides, else the last one.
     """
     seen = interactions.take(seen_rows(interactions, settings))
     pair = seen.user_codes.astype(np.int64) * (seen.item_index.max(initial=0) + 1) + seen.item_index
-    order = np.lexsort((seen.has_kind("rating"), seen.times, pair))  # stable, so of equals the last one stays last
+    order = np.lexsort((seen.has_kind("rating"), seen.times, pair))  # stable: the last one of equals stays last
     is_last = np.ones(len(order), np.bool_)
     is_last[:-1] = pair[order[1:]] != pair[order[:-1]]
     decisive = seen.take(np.sort(order[is_last]))
@@ -110,7 +110,7 @@ def _matrix(known: UserItemFeedback, dtype: type[np.int8 | np.float32], n_books:
     item_index = known.item_index
     if len(item_index) and not 0 <= item_index.min() <= item_index.max() < n_books:
         raise ArtifactError(
-            f"Interactions name book numbers from {item_index.min()} to {item_index.max()}; there are {n_books} books.",
-            hint="The snapshot's tables do not belong together: ingest again.",
+            f"Interactions have item indexes from {item_index.min()} to {item_index.max()}; there are {n_books} books.",
+            hint="The tables of the snapshot are inconsistent. Ingest again.",
         )
     return csr_matrix((np.ones(len(known), dtype), (known.rows, item_index)), shape=(len(known.users), n_books))

@@ -1,6 +1,6 @@
-"""The books each user liked, newest first, in the order in which Redis keeps recent books.
+"""The books each user liked, newest first, in the same order as the recent books in Redis.
 
-Books with the same time are sorted by book number as text, the last one first, as in a sorted set of Redis.
+Books with the same time are in descending order of the item index as text, as in a Redis sorted set.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class Histories:
     """Liked books of all users.
 
     Attributes:
-        books: int32, (n,), one user's after the other's, the newest first.
-        ages: float64, (n,): for each, the share of all likes that are newer.
-        starts: int64, (n_users + 1,): where each user's begin.
-        n_books: book numbers there are.
+        books: int32, (n,), item indexes, grouped by user, newest first.
+        ages: float64, (n,): the share of all likes that are newer.
+        starts: int64, (n_users + 1,): start of each user's books.
+        n_books: number of item indexes.
     """
 
     books: NDArray[np.int32]
@@ -38,7 +38,7 @@ class Histories:
         n_users: int,
         n_books: int,
     ) -> Histories:
-        """Sort positive feedback: for each entry the user's row, the book's number and the time."""
+        """Sort positive feedback, given as user rows, item indexes and times."""
         place = np.empty(n_books, np.int64)
         place[np.argsort(np.arange(n_books).astype("S10"))] = np.arange(n_books)
         order = np.lexsort((-place[item_index], -times, rows))
@@ -50,12 +50,12 @@ class Histories:
         return self.books[self.starts[row] : min(self.starts[row] + n, self.starts[row + 1])]
 
     def recency(self, half_life: float | None) -> NDArray[np.float64]:
-        """float64, (n,): the weight of each like: a half at the age `half_life`; 1 for all if `None`."""
+        """float64, (n,): the weight of each like: 0.5 at the age `half_life`; 1 for all if `None`."""
         return np.ones(len(self.books)) if half_life is None else 0.5 ** (self.ages / half_life)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """int64, (n_users,): how many books each user liked."""
+        """int64, (n_users,): number of books each user liked."""
         return np.diff(self.starts)
 
     def weighted(self, *, decay: float, n: int) -> csr_matrix:

@@ -1,7 +1,7 @@
-"""A source and the reported events -> a snapshot: numbered books, deduplicated interactions, and rejected rows.
+"""Ingest: makes a snapshot of indexed books, deduplicated interactions and rejected rows from a source and events.
 
-A second ingest of the same source and events returns the existing snapshot without parsing anything. Without a source,
-the source's tables are taken from the last snapshot, and only events are added.
+A second ingest of the same source and events returns the existing snapshot without parsing. Without a source, the
+source's tables come from the last snapshot, and only events are added.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ INGEST_FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did.
+    """The result of an ingest.
 
-    `n_duplicates` counts books and interactions that a later one of the same key replaced, `n_events` events that this
-    run took from the stream, `changed` whether the snapshot differs from the one before.
+    `n_duplicates` counts books and interactions replaced by a later one with the same key, `n_events` the events that
+    this run took from the stream. `changed` tells whether the snapshot differs from the previous one.
     """
 
     snapshot_id: str
@@ -63,7 +63,7 @@ class IngestReport:
 
 
 def store_events(context: RunContext) -> int:
-    """Move the events that wait in Redis into files; returns how many were new. The next ingest counts them.
+    """Move the events from Redis into files; returns the number of new events. The next ingest adds them.
 
     Raises:
         StoreUnavailableError: Redis did not answer, or the run has no connection.
@@ -82,16 +82,16 @@ def ingest_lock(folder: DataFolder) -> Iterator[None]:
 
 
 def ingest(context: RunContext, source: Source | None, *, fresh: bool = False) -> IngestReport:
-    """Bring the snapshot up to date. Ingests of one folder wait for each other.
+    """Update the snapshot. Ingests of one data folder wait for each other.
 
     Args:
         context: of the run; events stay in Redis if it has no client.
-        source: where books and interactions come from; `None` for those of the last snapshot.
-        fresh: read the source even if nothing seems to have changed.
+        source: the source of books and interactions; `None` for those of the last snapshot.
+        fresh: read the source even if it is unchanged.
 
     Raises:
-        SourceError: there is no source and no snapshot, or the source has no usable book or interaction.
-        StoreUnavailableError: Redis did not answer while events were taken.
+        SourceError: there is no source and no snapshot, or the source has no valid book or interaction.
+        StoreUnavailableError: Redis did not answer.
         ArtifactError: the last snapshot or an event file is damaged.
     """
     folder, progress = context.folder, context.progress
@@ -120,13 +120,13 @@ def _take_events(context: RunContext) -> int:
 
 
 def _inputs(context: RunContext, source: Source | None, previous: Snapshot | None) -> SnapshotInputs:
-    """Everything a snapshot is made from, in brief: equal when nothing has changed."""
+    """The inputs of a snapshot, as hashes: equal if nothing has changed."""
     folder = context.folder
     n_event_files = len(event_files(folder.events)) if folder.events.exists() else 0
     if source is None:
         if previous is None:
             raise SourceError(
-                "There is nothing to ingest from: no source was given, and none was before.",
+                "There is nothing to ingest: no source was given, and there is no snapshot.",
                 where=str(folder.root),
                 hint="Pass --source FOLDER, or run `nightshelf demo`.",
             )

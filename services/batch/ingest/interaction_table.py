@@ -1,4 +1,4 @@
-"""The table of interactions on its way into a snapshot: books numbered, events joined, duplicates dropped."""
+"""Prepares the interactions table of a snapshot: assigns item indexes, joins events, drops duplicates."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _COLUMNS = ["user_id", "book_number", "kind", "value", "time", "event_id"]
 def number_interactions(
     interactions: pd.DataFrame, books: pd.DataFrame, rejects: RejectLog, source_name: str
 ) -> pd.DataFrame:
-    """Replace book ids by book numbers; those of books not in `books` are rejected.
+    """Replace book ids by item indexes; interactions with books not in `books` are rejected.
 
     Returns:
-        `user_id` and `kind` categorical, `book_number` int32, `value`, `time`, and `event_id` categorical (missing
-        where the frame has none).
+        `user_id` and `kind` categorical, `book_number` int32, `value`, `time`, and `event_id` categorical (missing if
+        the frame has none).
     """
     if not np.isfinite(interactions["time"].to_numpy(dtype=np.float64)).all():
         raise SourceError("An interaction has no time.", where=source_name)
     ids = interactions["book_id"].astype("category").cat
     places = pd.Index(books["book_id"], dtype=object).get_indexer(ids.categories.astype(object))
-    # The appended -1 is found by the code -1 of a missing id, and by every id without a place.
+    # The code -1 of a missing or unknown id selects the appended -1.
     item_index = np.append(np.append(books["book_number"].to_numpy(), -1)[places], -1)[ids.codes.to_numpy()]
     unknown = np.flatnonzero(item_index < 0)
     if len(unknown):
@@ -65,7 +65,7 @@ def join(interactions: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 
 
 def latest(interactions: pd.DataFrame, n_books: int) -> pd.DataFrame:
-    """Sorted by time, rows of one time in the order they came; of each user, book and kind only the last."""
+    """Sort by time (stable) and keep only the last row of each user, book and kind."""
     times = interactions["time"].to_numpy()
     if (np.diff(times) < 0).any():
         interactions = interactions.take(np.argsort(times, kind="stable"))

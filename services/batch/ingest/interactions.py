@@ -1,4 +1,4 @@
-"""The interactions of a snapshot as typed arrays: what splits, models and publishing work on."""
+"""The interactions of a snapshot as typed arrays, for splits, models and publishing."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Interactions:
     """Interactions, oldest first.
 
     Attributes:
-        user_codes: int32, (n,): place of each user in `user_ids`.
+        user_codes: int32, (n,): index of each user in `user_ids`.
         user_ids: object, (n_ids,): ids of users, distinct; some may have no interaction.
         item_index: int32, (n,).
-        kinds: int8, (n,): place of each kind in `KINDS`, -1 for an unknown one.
-        value: float64, (n,): stars, 1 to 5, of ratings; NaN for none.
-        times: float64, (n,): seconds since 1970, or only an order.
+        kinds: int8, (n,): index of each kind in `KINDS`, -1 for an unknown one.
+        value: float64, (n,): stars of ratings, 1 to 5; NaN for other kinds.
+        times: float64, (n,): seconds since 1970, or ordinals without a clock.
     """
 
     user_codes: NDArray[np.int32]
@@ -55,7 +55,7 @@ class Interactions:
 
     @cached_property
     def n_users(self) -> int:
-        """Users with an interaction."""
+        """Number of users with an interaction."""
         return len(np.unique(self.user_codes))
 
     def has_kind(self, *kinds: str) -> NDArray[np.bool_]:
@@ -65,10 +65,10 @@ class Interactions:
         return found
 
     def take(self, rows: Rows) -> Interactions:
-        """These interactions alone."""
+        """Only these interactions."""
         columns = ("user_codes", "item_index", "kinds", "value", "times")
         return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
     def of_users(self, user_ids: list[str]) -> Interactions:
-        """The interactions of these users alone."""
+        """Only the interactions of these users."""
         return self.take(np.isin(self.user_ids, np.array(user_ids, object))[self.user_codes])

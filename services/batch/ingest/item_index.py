@@ -1,4 +1,4 @@
-"""Book numbers: given once, in the order of the source, never changed and never reused."""
+"""Item indexes: assigned once, in the order of the source, never changed and never reused."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import pandas as pd
 
 
 def number_books(known: pd.DataFrame | None, books: pd.DataFrame) -> pd.DataFrame:
-    """Join the books of a source with all books ever numbered.
+    """Merge the books of a source with all known books.
 
     Args:
-        known: books of the last snapshot, row i being book number i; `None` before the first.
-        books: what the source has now: `BOOK_COLUMNS` of `services.batch.sources.source`, ids distinct.
+        known: books of the last snapshot, row i has item index i; `None` before the first snapshot.
+        books: the current books of the source: `BOOK_COLUMNS` of `services.batch.sources.source`, ids distinct.
 
     Returns:
-        All books ever known, row i being book number i, with `book_number` (int32) and `active`. Books that the source
-        has carry its facts and are active; the others keep what was known of them and are not. Ids that are new are
-        numbered from `len(known)` on in the order of the source.
+        All known books, row i has item index i, with `book_number` (int32) and `active`. Books in the source have its
+        metadata and are active; the others keep their old metadata and are inactive. New ids get item indexes from
+        `len(known)` on, in the order of the source.
     """
     if known is None:
         known = books.iloc[:0]

@@ -1,6 +1,6 @@
-"""Snapshots: the validated tables of one ingest, an immutable folder named by its content.
+"""Snapshots: the validated tables of one ingest, in an immutable folder named by content hash.
 
-`snapshots/<id>/` holds `books.parquet` (row i is book number i), `interactions.parquet` (sorted by time, at most one
+`snapshots/<id>/` holds `books.parquet` (row i has item index i), `interactions.parquet` (sorted by time, at most one
 row per user, book and kind), `rejects.parquet` and `snapshot.json`; the file `snapshots/current` names the newest. The
 id is a hash of the first two tables and the source's name: the same data has the same id.
 """
@@ -80,10 +80,10 @@ class Snapshot:
         return self.path.name
 
     def load_books(self) -> pd.DataFrame:
-        """All books ever known, row i being book number i.
+        """All known books, row i has item index i.
 
-        Columns as in `BOOKS_SCHEMA`: `authors` and `genres` lists of str, `year`, `series_position`, `average_rating`
-        and `n_ratings` float64 with NaN for unknown, absent texts `None`.
+        Columns as in `BOOKS_SCHEMA`: `authors` and `genres` lists of str; `year`, `series_position`, `average_rating`
+        and `n_ratings` float64, NaN if unknown; missing texts `None`.
 
         Raises:
             ArtifactError: the file is missing or damaged.
@@ -99,16 +99,16 @@ class Snapshot:
         return frame
 
     def load_interactions(self, n_first: int | None = None) -> pd.DataFrame:
-        """All interactions, oldest first; or the first `n_first`, without looking at the others.
+        """All interactions, oldest first; or only the first `n_first`, without reading the others.
 
-        Columns as in `INTERACTIONS_SCHEMA`: `user_id`, `kind` and `event_id` categorical (`event_id` missing for what
-        the source gave), `book_number` int32, `value` float64 with NaN for what is no rating, `time` float64.
+        Columns as in `INTERACTIONS_SCHEMA`: `user_id`, `kind` and `event_id` categorical (`event_id` missing for rows
+        of the source), `book_number` int32, `value` float64 (NaN if not a rating), `time` float64.
 
         Raises:
             ArtifactError: the file is missing or damaged.
         """
         table = self._read("interactions", INTERACTIONS_SCHEMA, n_first)
-        # One dictionary for the whole column: uniting one for each row group takes five times as long.
+        # One dictionary for the whole column: unifying one per row group takes five times as long.
         columns = {
             name: table[name].dictionary_encode() if pa.types.is_string(table[name].type) else table[name]
             for name in table.column_names
@@ -126,7 +126,7 @@ class Snapshot:
         return Interactions.from_table(self.load_interactions())
 
     def load_rejects(self) -> pa.Table:
-        """What was set aside: source, row, field, value, reason.
+        """The rejected rows: source, row, field, value, reason.
 
         Raises:
             ArtifactError: the file is missing or damaged.
@@ -141,10 +141,10 @@ class Snapshot:
             raise ArtifactError(
                 f"The table {name} of snapshot {self.id} cannot be read: {error}.",
                 where=str(path),
-                hint="Restore it from a copy; book numbers must not be lost.",
+                hint="Restore it from a backup; item indexes must not be lost.",
             ) from error
         if schema is not None and table.column_names != schema.names:
-            raise ArtifactError(f"The table {name} of snapshot {self.id} has other columns.", where=str(path))
+            raise ArtifactError(f"The table {name} of snapshot {self.id} has unexpected columns.", where=str(path))
         return table
 
 
@@ -163,17 +163,17 @@ def current_snapshot(folder: DataFolder) -> Snapshot | None:
     """The newest snapshot, or `None` before the first ingest.
 
     Raises:
-        ArtifactError: the snapshot that `current` names is missing or not readable.
+        ArtifactError: the snapshot named by `current` is missing or cannot be read.
     """
     pointer = folder.snapshots / "current"
     return open_snapshot(folder, pointer.read_text(encoding="utf-8").strip()) if pointer.exists() else None
 
 
 def open_snapshot(folder: DataFolder, snapshot_id: str) -> Snapshot:
-    """The snapshot of this id.
+    """The snapshot with this id.
 
     Raises:
-        ArtifactError: it is missing or not readable.
+        ArtifactError: it is missing or cannot be read.
     """
     path = folder.snapshots / snapshot_id
     try:
@@ -189,13 +189,13 @@ def open_snapshot(folder: DataFolder, snapshot_id: str) -> Snapshot:
 def write_snapshot(
     folder: DataFolder, books: pd.DataFrame, interactions: pd.DataFrame, rejects: pa.Table, metadata: SnapshotMetadata
 ) -> Snapshot:
-    """Write a snapshot and make it the current one; a reader sees the old one or the new one, whole.
+    """Write a snapshot and make it the current one, atomically.
 
     Args:
         folder: the data folder; the caller holds its ingest lock.
-        books: columns of `BOOKS_SCHEMA`, row i being book number i.
+        books: columns of `BOOKS_SCHEMA`, row i has item index i.
         interactions: columns of `INTERACTIONS_SCHEMA`, `user_id` and `kind` categorical, `event_id` categorical.
-        rejects: what was set aside.
+        rejects: the rejected rows.
         metadata: `snapshot.json` without `id` and `files`.
     """
     staging = folder.snapshots / ".staging"
@@ -211,7 +211,7 @@ def write_snapshot(
     if all(
         (path / f"{name}.parquet").is_file() and sha256_of(path / f"{name}.parquet") == files[name] for name in files
     ):
-        # The same tables from other inputs: only what is said about them may differ.
+        # The same tables from other inputs: only the metadata may differ.
         for name in ("rejects.parquet", "snapshot.json"):
             (staging / name).replace(path / name)
         fsync_folder(path)
@@ -235,7 +235,7 @@ def _books_table(books: pd.DataFrame) -> pa.Table:
 
 
 def _interaction_tables(interactions: pd.DataFrame) -> Iterator[pa.Table]:
-    """Slices of the table, so that texts are written out for one row group at a time."""
+    """Slices of the table: texts are decoded for one row group at a time."""
     columns: dict[str, pa.Array] = {}
     for field in INTERACTIONS_SCHEMA:
         values = interactions[field.name]

@@ -1,4 +1,4 @@
-"""`snapshot.json`: what a snapshot is and what it was made from. Files of earlier versions are read as well."""
+"""`snapshot.json`: metadata and inputs of a snapshot. Files of earlier versions are accepted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class _Record(BaseModel):
 
 
 class SourceMetadata(_Record):
-    """The source, as `services.batch.sources.source.Source` describes itself."""
+    """The properties of a source, see `services.batch.sources.source.Source`."""
 
     kind: str
     name: str
@@ -21,7 +21,7 @@ class SourceMetadata(_Record):
 
 
 class SnapshotCounts(_Record):
-    """Rows of the snapshot's tables, rows that were rejected, and rows that a later one replaced."""
+    """Numbers of rows in the snapshot's tables, rejected rows, and replaced duplicates."""
 
     books: int
     active_books: int
@@ -32,7 +32,7 @@ class SnapshotCounts(_Record):
 
 
 class SnapshotInputs(_Record):
-    """What the snapshot was made from: equal when nothing has changed."""
+    """The inputs of the snapshot: equal if nothing has changed."""
 
     format: int
     kind: str
@@ -42,7 +42,7 @@ class SnapshotInputs(_Record):
 
 
 class SourceCounts(_Record):
-    """Rows of the source alone, without events."""
+    """Numbers of rows of the source, without events."""
 
     interactions: int
     duplicate_books: int
@@ -50,14 +50,14 @@ class SourceCounts(_Record):
 
 
 class SnapshotMetadata(_Record):
-    """What an ingest says of its tables.
+    """Metadata of the tables of an ingest.
 
     Attributes:
-        source: where the tables come from.
-        events_through: the last stream id among the interactions, `None` if no event is.
-        counts: rows.
-        rejected_by_reason: rejected rows.
-        inputs: for the next ingest, to see whether anything has changed.
+        source: the source of the tables.
+        events_through: the last stream id among the interactions, `None` without events.
+        counts: numbers of rows.
+        rejected_by_reason: numbers of rejected rows.
+        inputs: for the next ingest, to detect changes.
         source_counts: for the next ingest, to add events without reading the source.
     """
 

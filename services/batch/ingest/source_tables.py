@@ -1,4 +1,4 @@
-"""The books and interactions of a source, read from it or taken out of the last snapshot."""
+"""The books and interactions of a source, read from it or from the last snapshot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceTables:
-    """Numbered books, and the interactions of the source alone, before events."""
+    """Books with item indexes, and the source's interactions without events."""
 
     books: pd.DataFrame
     interactions: pd.DataFrame
@@ -35,10 +35,10 @@ class SourceTables:
 def read_source(
     source: Source, fingerprint: str, previous: Snapshot | None, rejects: RejectLog, progress: Progress
 ) -> SourceTables:
-    """Read a source; books known from the snapshot before keep their numbers.
+    """Read a source; known books keep their item indexes.
 
     Raises:
-        SourceError: there is no usable book or interaction.
+        SourceError: there is no valid book or interaction.
     """
     with progress.task(f"Reading the books of {source.name}"):
         rows = source.books(rejects)
@@ -47,8 +47,8 @@ def read_source(
         books = rows.drop_duplicates("book_id", keep="last", ignore_index=True)
         numbered = number_books(previous.load_books() if previous else None, books)
     with progress.task(f"Reading the interactions of {source.name}"):
-        # An interaction must be with a book that this source has now, whatever was known before: the same source
-        # gives the same interactions in any installation.
+        # Only interactions with current books of this source are valid, so the same source gives the same
+        # interactions in every installation.
         has_now = numbered[numbered["active"]]
         interactions = number_interactions(source.interactions(rejects), has_now, rejects, source.name)
         if not len(interactions):
@@ -70,9 +70,9 @@ def read_source(
 
 
 def reuse_source(previous: Snapshot | None, rejects: RejectLog) -> SourceTables:
-    """The source's tables out of the last snapshot.
+    """The source's tables from the last snapshot.
 
-    A row that an event replaced is missing; the event replaces it again.
+    Rows replaced by an event are missing; the event replaces them again.
 
     Raises:
         SourceError: there is no snapshot.
@@ -92,7 +92,7 @@ def reuse_source(previous: Snapshot | None, rejects: RejectLog) -> SourceTables:
 def _nothing_usable(what: str, source: Source, rejects: RejectLog) -> SourceError:
     reasons = "; ".join(f"{reason} ({count:,})" for reason, count in rejects.counts.most_common(5))
     return SourceError(
-        f"{source.name} has no usable {what}. {f'Rejected: {reasons}.' if reasons else 'Its table has no rows.'}",
+        f"{source.name} has no valid {what}. {f'Rejected: {reasons}.' if reasons else 'Its table has no rows.'}",
         where=source.name,
-        hint="Look at the first rows of the file; docs/sources.md says what each column must hold.",
+        hint="Check the first rows of the file; docs/sources.md describes each column.",
     )

@@ -1,4 +1,4 @@
-"""What a recommender may know when it is evaluated: the books and the interactions of the training part."""
+"""The training data of an evaluated recommender: books and interactions of the training part."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from shared.work_id import edition_groups
 
 
 class Training:
-    """The training part of a split. Its *users* are those with feedback in it; a row stands for one of them.
+    """The training part of a split. Its users are those with feedback in it, one per row.
 
     Args:
-        books: the snapshot's books, row i is book number i.
+        books: the snapshot's books, row i has item index i.
         interactions: training interactions, oldest first.
         user_state: which interactions count as seen and as positive.
-        masked: what must not be recommended although nothing is known of it.
+        masked: feedback that is hidden from training; its books must not be recommended.
         work_id: int32, (n_books,), the work each book is an edition of; by default as in the catalog artifact.
 
     Attributes:
@@ -54,12 +54,12 @@ class Training:
 
     @property
     def n_books(self) -> int:
-        """Books ever numbered, inactive ones included."""
+        """Number of books, including inactive ones."""
         return len(self.books)
 
     @cached_property
     def seen(self) -> csr_matrix:
-        """int8, (n_users, n_books), sparse: 1 for what must not be recommended to a user again."""
+        """int8, (n_users, n_books), sparse: 1 for each book that must not be recommended to the user."""
         seen = self.feedback.seen(self.n_books)
         if self._masked is not None:
             rows = self.rows_of(self._masked.users)[self._masked.rows]
@@ -88,14 +88,14 @@ class Training:
 
     @cached_property
     def popularity(self) -> NDArray[np.int64]:
-        """int64, (n_books,): users who like each book."""
+        """int64, (n_books,): number of users who like each book."""
         return np.bincount(self.positive_interactions.indices, minlength=self.n_books).astype(np.int64)
 
     @cached_property
     def stars(self) -> csr_matrix:
         """float32, (n_users, n_books), sparse: each entry of the feedback as stars, 1 to 5.
 
-        The rating where there is one; else `positive_rating` for what counts as positive and 1 for what does not.
+        Without a rating, a positive entry gets `positive_rating` and any other 1.
         """
         known, all_rows = self.feedback, self.interactions
         stars = np.where(known.positive, self.user_state.positive_rating, 1.0)
@@ -111,14 +111,14 @@ class Training:
         return csr_matrix((stars.astype(np.float32), (known.rows, known.item_index)), shape=shape)
 
     def rows_of(self, user_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.int64]:
-        """The row of each user id, -1 for one without feedback."""
+        """The row of each user id, -1 for users without feedback."""
         ids = pd.Index(np.asarray(user_ids, object))
         return np.asarray(pd.Index(self.users).get_indexer(ids), np.int64)
 
     def seen_of(self, row: int) -> NDArray[np.int32]:
-        """Books a user has seen."""
+        """Item indexes of seen books."""
         return np.asarray(self.seen.indices[self.seen.indptr[row] : self.seen.indptr[row + 1]], np.int32)
 
     def recent_of(self, row: int, n: int) -> NDArray[np.int32]:
-        """The latest `n` positive books of a user, newest first, as the store returns them."""
+        """The latest `n` positive books of a user, newest first, in the order of the store."""
         return self.histories.newest(row, n)

@@ -1,4 +1,4 @@
-"""What is seen and what is positive: the rule for one interaction and the rule for a table are one rule."""
+"""Seen and positive interactions: the rules for one interaction and for a table agree."""
 
 import pandas as pd
 from hypothesis import given

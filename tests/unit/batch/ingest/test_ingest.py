@@ -131,12 +131,12 @@ def test_nothing_to_ingest_from_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("books", "ratings", "message"),
     [
-        ("book_id,title\n1,\n2\n", RATINGS, r"no usable book\. Rejected: .*title is missing \(1\)"),
-        ("book_id,title\n", RATINGS, r"no usable book\. Its table has no rows"),
+        ("book_id,title\n1,\n2\n", RATINGS, r"no valid book\. Rejected: .*title is missing \(1\)"),
+        ("book_id,title\n", RATINGS, r"no valid book\. Its table has no rows"),
         (
             BOOKS,
             "user_id,book_id,rating\nu,b1,x\nu,b7,3\n",
-            r"no usable interaction\. .*not a number \(1\); unknown book \(1\)",
+            r"no valid interaction\. .*not a number \(1\); unknown book \(1\)",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Book numbers never change, whatever comes and goes."""
+"""Item indexes never change."""
 
 from __future__ import annotations
 
