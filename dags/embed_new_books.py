@@ -1,4 +1,4 @@
-"""Every hour: publish new books with catalogue, index and popular lists; the lists of users stay those of the night."""
+"""Every hour: publish new books in catalogue, index and popular lists. User lists stay those of the night."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nightshelf_tasks import DEFAULT_ARGS
     doc_md=__doc__,
 )
 def embed_new_books() -> None:
-    """Skipped while a night is active, which takes the new books too, and before the first night."""
+    """Skipped before the first night, and while a night is active, which ingests new books too."""
     new_books()
 
 

@@ -1,4 +1,4 @@
-"""Every night: take in new data, train, measure, and publish if the result is good enough."""
+"""Every night: ingest new data, train, evaluate, and publish if the result is good enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nightshelf_tasks import ACCEPT_REASON, DEFAULT_ARGS, SOURCE, nightly_schedu
     doc_md=__doc__,
 )
 def nightly_recommendations() -> None:
-    """No catch-up of missed nights: data are cumulative, so the next night takes in everything."""
+    """Missed nights are not caught up: the next night ingests everything."""
     whole_night()
 
 

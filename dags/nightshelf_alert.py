@@ -1,7 +1,6 @@
-"""What happens when a task has failed for good: it is logged, counted and, if configured, sent to a webhook.
+"""Logs and counts a task that failed after its last retry, and sends it to a webhook if one is configured.
 
-`NIGHTSHELF_ALERT_WEBHOOK` is an http(s) address that gets a JSON object by POST. A webhook that fails is logged and
-changes nothing.
+`NIGHTSHELF_ALERT_WEBHOOK` is an http(s) URL that gets a JSON object by POST. A webhook failure is only logged.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def alert(context: Mapping[str, Any]) -> None:
     """Airflow's `on_failure_callback`; never raises.
 
     Args:
-        context: Airflow's context of the task. After a worker was lost it holds little; what is missing is `None`.
+        context: Airflow's context of the task. Values that it lacks, as after a lost worker, become `None`.
     """
     message = _message(context)
     _log.error("%s: %s", message["text"], message["error"])
@@ -36,7 +35,7 @@ def alert(context: Mapping[str, Any]) -> None:
         try:
             _post(webhook, message)
         except (OSError, ValueError, HTTPException) as error:
-            _log.warning("The webhook of NIGHTSHELF_ALERT_WEBHOOK was not reached: %s", error)
+            _log.warning("The webhook in NIGHTSHELF_ALERT_WEBHOOK failed: %s", error)
 
 
 def _message(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,9 +51,9 @@ def _message(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def _post(webhook: str, message: dict[str, Any]) -> None:
     if not webhook.startswith(("http://", "https://")):
-        raise ValueError("it is no http(s) address")
-    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+        raise ValueError("it is not an http(s) URL")
+    request = urllib.request.Request(  # noqa: S310 - the scheme is checked
         webhook, json.dumps(message).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310
-        _log.info("The webhook took the message.")
+        _log.info("The webhook received the message.")

@@ -1,7 +1,7 @@
-"""Runs `nightshelf step …` in the batch environment, as a process group of its own.
+"""Runs `nightshelf step …` in the batch environment, in its own process group.
 
-Its error output goes to the log line by line; the last line of its standard output is the account of the step, a JSON
-object. Imports the standard library alone. `NIGHTSHELF_BIN` names the command; the default is `nightshelf` on the path.
+Its stderr goes to the log line by line. The last line of its stdout is the result of the step, a JSON object. Imports
+only the standard library. `NIGHTSHELF_BIN` names the command; the default is `nightshelf` on the path.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NoReturn
 
-GRACE_SECONDS = 4.0  # Airflow kills a task for good five seconds after telling it to stop
+GRACE_SECONDS = 4.0  # Airflow kills a task five seconds after asking it to stop
 _N_LINES_KEPT = 20
 _NOT_HANDED_ON = ("AIRFLOW", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV")
 
 
 class StepFailedError(Exception):
-    """The step failed; it may be run again."""
+    """The step failed; a retry may help."""
 
 
 class GateRefusedError(StepFailedError):
-    """The quality gate refused; running again would change nothing."""
+    """The quality gate refused; a retry does not help."""
 
 
 class RunActiveError(StepFailedError):
@@ -46,21 +46,20 @@ _ERRORS: dict[int, type[StepFailedError]] = {3: GateRefusedError, 75: RunActiveE
 
 
 def run_step(name: str, *options: str, log: Callable[[str], None]) -> dict[str, Any]:
-    """Run one step to its end and return its account.
+    """Run one step and return its result.
 
-    Must be called in the main thread. If this process is interrupted meanwhile, by an exception or by SIGTERM, the
-    step's whole process group is ended first.
+    Call it in the main thread. An exception or SIGTERM first ends the step's whole process group.
 
     Args:
         name: the step, for instance `top-n`.
         options: its options.
-        log: called with each line of its error output as it comes.
+        log: called with each line of its stderr.
 
     Raises:
-        GateRefusedError, RunActiveError, StepFailedError: by its exit code, with the last lines it wrote; the last
-            also when it ends well without an account.
-        CommandMissingError: there is no such command.
-        StepStoppedError: SIGTERM came.
+        GateRefusedError, RunActiveError, StepFailedError: by its exit code, with the last lines of stderr; the last
+            also if it succeeds without a result.
+        CommandMissingError: the command does not exist.
+        StepStoppedError: this process received SIGTERM.
     """
     words = [_command(), "step", name, *options]
     kept: deque[str] = deque(maxlen=_N_LINES_KEPT)
@@ -92,26 +91,26 @@ def _command() -> str:
     found = shutil.which(wanted)
     if found is None:
         raise CommandMissingError(
-            f"There is no command {wanted!r} here. Set NIGHTSHELF_BIN to the `nightshelf` of the batch environment."
+            f"The command {wanted!r} does not exist. Set NIGHTSHELF_BIN to the `nightshelf` of the batch environment."
         )
     return found
 
 
 def _environment() -> dict[str, str]:
-    """The environment without Airflow's secrets and without variables that would change the other Python."""
+    """The environment without Airflow's secrets and variables that affect the other Python."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 def _dying_with_its_parent() -> list[str]:
-    """Where the system has `setpriv`: a prefix that ends the command when this process is killed."""
+    """A `setpriv` prefix that ends the command when this process dies, if available."""
     setpriv = shutil.which("setpriv")
     return [] if setpriv is None else [setpriv, "--pdeathsig", "TERM", "--"]
 
 
 @contextmanager
 def _raising_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM an exception, once: a second one must not interrupt ending the step."""
+    """Raise on the first SIGTERM; later ones must not interrupt the cleanup."""
 
     def stop(_signal: int, _frame: object) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -125,7 +124,7 @@ def _raising_on_sigterm() -> Iterator[None]:
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """The lines of the error output, until the process has closed it."""
+    """The lines of stderr, until the process closes it."""
     if process.stderr is None:
         return
     with process.stderr as stderr:
@@ -161,7 +160,7 @@ def _account(output: IO[bytes], words: list[str]) -> dict[str, Any]:
         account = None
     if not isinstance(account, dict):
         raise StepFailedError(
-            f"`{' '.join(words)}` ended well, but its last line is no JSON object: {last[:200]!r}. "
+            f"`{' '.join(words)}` succeeded, but its last line is not a JSON object: {last[:200]!r}. "
             "Is NIGHTSHELF_BIN the `nightshelf` of this version?"
         )
     return account

@@ -1,4 +1,4 @@
-"""The tasks of a run, in the order of `nightshelf_steps.json`, for the DAGs that run one."""
+"""The tasks of a run, in the order of `nightshelf_steps.json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nightshelf_tasks import STEPS, collect, gate, ingest, publish, release, run
 
 
 def whole_night(*, fresh: bool = False) -> None:
-    """All steps of a night, for the DAG that is being defined; `fresh` builds everything again."""
+    """Add all steps of a night to the current DAG; `fresh` rebuilds everything."""
     tasks: dict[str, Any] = {"ingest": ingest(fresh=fresh)}
     for step in STEPS:
         if step["name"] == "ingest":
@@ -23,7 +23,7 @@ def whole_night(*, fresh: bool = False) -> None:
 
 
 def new_books() -> None:
-    """The steps that bring new books between two nights, one after the other."""
+    """Add the steps that publish new books between nights, in sequence."""
     tasks: dict[str, Any] = {}
     last = None
     for step in STEPS:
@@ -35,7 +35,7 @@ def new_books() -> None:
 
 
 def _task(step: dict[str, Any], night: Any, *, keep_collaborative: bool = False) -> Any:
-    """The task of one step after `ingest`; a step that only builds needs no code of its own."""
+    """The task of one step after `ingest`."""
     if step["name"] == "publish":
         return publish(night, keep_collaborative=keep_collaborative)
     if step["builds"]:
@@ -46,5 +46,5 @@ def _task(step: dict[str, Any], night: Any, *, keep_collaborative: bool = False)
 
 
 def _release_after(tasks: dict[str, Any]) -> None:
-    """Release the data folder after every task: a failed branch must not release it while another one works."""
+    """Release the data folder after every task: a failed branch must not release it while another one runs."""
     list(tasks.values()) >> release().as_teardown()

@@ -1,11 +1,11 @@
-"""The steps of a night as Airflow tasks, and what all DAGs have in common.
+"""The steps of a night as Airflow tasks, and the settings of all DAGs.
 
 Each task runs one `nightshelf step` (see `nightshelf_command`) and returns a `Night`: the ids that the next step needs.
-`nightshelf_steps.json` lists the steps; `make dag-steps` writes it from the table of the batch half. Nothing here
-imports that half, which is not installed beside Airflow.
+`nightshelf_steps.json` lists the steps; `make dag-steps` writes it from the table of the batch half. Airflow's
+environment does not have the batch half, so nothing here imports it.
 
 Settings: `NIGHTSHELF_TIMEZONE` (default UTC) and `NIGHTSHELF_NIGHTLY_CRON` (default `0 3 * * *`, in that time zone).
-The pool `nightshelf` must exist: its slots are how many steps may work beside each other.
+The pool `nightshelf` must exist: its slots limit how many steps run at once.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ DEFAULT_ARGS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     "on_failure_callback": alert,
 }
-# While another run is active or a database is away, a night retries for about two hours.
+# While another run is active or a database is unavailable, a night retries for about two hours.
 PATIENCE: dict[str, Any] = {"retries": 8, "max_retry_delay": timedelta(minutes=30)}
 
 SOURCE = Param(None, type=["null", "string"], description="Folder, or `demo`; empty for NIGHTSHELF_SOURCE.")
 ACCEPT_REASON = Param(
-    None, type=["null", "string"], description="Publish even what the quality gate refuses, for this reason (recorded)."
+    None, type=["null", "string"], description="Publish even if the quality gate refuses, for this reason (recorded)."
 )
 
 STEPS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("nightshelf_steps.json").read_text(encoding="utf-8"))
-"""The steps of a night in their order: `name`, `does`, `after`, `timeout_minutes`, `builds`, `hourly`."""
+"""The steps of a night in order: `name`, `does`, `after`, `timeout_minutes`, `builds`, `hourly`."""
 
 _log = logging.getLogger(__name__)
 
 
 class Night(TypedDict):
-    """What the tasks of a run pass on to each other.
+    """What the tasks of a run pass to each other.
 
     Attributes:
         run: name of the run that holds the data folder.
         night: local date of the run.
         snapshot: id of the data it works on.
         generation: the id to publish under.
-        served: id of the generation served when the run began, if any.
+        served: id of the generation served when the run started, if any.
         if_busy: what a step does if another run is active.
-        account: the account of the last step.
+        account: the result of the last step.
     """
 
     run: str
@@ -84,22 +84,22 @@ def time_zone() -> str:
 
 
 def nightly_schedule() -> CronTriggerTimetable:
-    """When the night begins.
+    """When the night starts.
 
-    A trigger timetable: the night of a date begins on that date, not an interval later. A local time that a clock
-    change skips moves to the next that exists; one that comes twice counts once.
+    A trigger timetable: the night of a date starts on that date, not an interval later. A local time that a clock
+    change skips moves to the next valid time; a repeated one counts once.
     """
     cron = os.environ.get("NIGHTSHELF_NIGHTLY_CRON") or "0 3 * * *"
     return CronTriggerTimetable(cron, timezone=time_zone())
 
 
 def run_name(dag_run: Any) -> str:
-    """A name for the run. Runs of two DAGs may have the same Airflow id if they are scheduled for the same moment."""
+    """A name for the run, unique across DAGs. Airflow's run id is unique only within a DAG."""
     return f"{dag_run.dag_id}/{dag_run.run_id}"
 
 
 def local_date(dag_run: Any) -> str:
-    """The date the run is for; for a missed night that is caught up, the date of that night."""
+    """The local date that the run is scheduled for."""
     moment = dag_run.logical_date or dag_run.run_after
     return str(moment.astimezone(ZoneInfo(time_zone())).date())
 
@@ -112,7 +112,7 @@ def _step(name: str, *options: str, if_busy: Literal["retry", "skip"] = "retry")
         raise AirflowFailException(str(error)) from error
     except RunActiveError as error:
         if if_busy == "skip":
-            raise AirflowSkipException(f"Another run is active and takes the new books too. {error}") from error
+            raise AirflowSkipException(f"Another run is active and ingests the new books too. {error}") from error
         raise
 
 
@@ -135,7 +135,7 @@ def ingest(
     dag_run: Any = None,
     outlet_events: Any = None,
 ) -> Night:
-    """Take books, ratings and events in; hold the data folder for this run."""
+    """Ingest books, ratings and events; hold the data folder for this run."""
     run, night = run_name(dag_run), local_date(dag_run)
     options = [*_given(source=params.get("source"), date=night), *(["--fresh"] if fresh else [])]
     account = _step("ingest", "--run", run, *options, if_busy=if_busy)
@@ -152,23 +152,23 @@ def ingest(
 
 
 def run_building_step(night: Night, name: str) -> Night:
-    """Run a step that needs nothing but the snapshot; the callable of every such task."""
+    """Run a step that needs only the snapshot."""
     return _next(name, night)
 
 
 @task(execution_timeout=timeout("gate"))
 def gate(night: Night, params: Any = None) -> Night:
-    """Refuse what is significantly worse than what is served."""
+    """Refuse results significantly worse than the served ones."""
     return _next("gate", night, *_given(served=night["served"], accept=params.get("accept_reason")))
 
 
 @task(execution_timeout=timeout("publish"), outlets=[GENERATION])
 def publish(night: Night, *, keep_collaborative: bool = False, params: Any = None, outlet_events: Any = None) -> Night:
-    """Bring Redis up to date, verify, and move the pointer; nothing if what is served has it all."""
+    """Update Redis, verify, and move the pointer, unless nothing changed."""
     if not params.get("publish", True):
-        raise AirflowSkipException("This run was asked not to publish.")
+        raise AirflowSkipException("Publishing is off for this run.")
     if keep_collaborative and night["served"] is None:
-        raise AirflowSkipException("Nothing is served yet; the first night brings these books.")
+        raise AirflowSkipException("Nothing is served yet; the first night publishes these books.")
     options = _given(
         generation=night["generation"],
         served=night["served"],
@@ -183,17 +183,17 @@ def publish(night: Night, *, keep_collaborative: bool = False, params: Any = Non
 
 @task(execution_timeout=timeout("collect"))
 def collect(night: Night) -> dict[str, Any]:
-    """Delete what nothing needs any more."""
+    """Delete what is no longer needed."""
     return _step("collect", "--run", night["run"])
 
 
 @task(execution_timeout=timedelta(minutes=15))
 def store_waiting_events() -> dict[str, Any]:
-    """Move the events that wait in Redis to disk."""
+    """Move waiting events from Redis to disk."""
     return _step("store-events")
 
 
 @task(execution_timeout=timedelta(minutes=5))
 def release(dag_run: Any = None) -> dict[str, Any]:
-    """Release the data folder, however the run ended; the teardown of each DAG."""
+    """Release the data folder after any outcome; the teardown of each DAG."""
     return _step("release", "--run", run_name(dag_run))

@@ -1,4 +1,4 @@
-"""By hand: build everything again, reuse nothing from earlier runs; publish it unless `publish` is off."""
+"""By hand: rebuild everything, reuse nothing; publish it unless `publish` is off."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nightshelf_tasks import ACCEPT_REASON, DEFAULT_ARGS, SOURCE
     params={
         "source": SOURCE,
         "accept_reason": ACCEPT_REASON,
-        "publish": Param(True, type="boolean", description="Off: build and measure only."),
+        "publish": Param(True, type="boolean", description="Off: build and evaluate only."),
     },
     tags=["nightshelf", "manual"],
     doc_md=__doc__,
 )
 def rebuild() -> None:
-    """For a change of model or settings, or when something on disk may be wrong."""
+    """For a new model or new settings, or if data on disk may be wrong."""
     whole_night(fresh=True)
 
 

@@ -1,4 +1,4 @@
-"""Every five minutes: move the events of readers from Redis to files, so that a lost Redis loses none."""
+"""Every five minutes: move events from Redis to files, so that they survive a loss of Redis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nightshelf_tasks import DEFAULT_ARGS, store_waiting_events
     doc_md=__doc__,
 )
 def store_events() -> None:
-    """Works beside any run."""
+    """Safe during any run."""
     store_waiting_events()
 
 

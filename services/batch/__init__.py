@@ -1,1 +1,1 @@
-"""The offline half: sources in, verified artifacts and Redis lists out. Never imports the API."""
+"""The offline half: reads sources, writes verified artifacts and Redis lists. Never imports the API."""

@@ -1,1 +1,1 @@
-"""A night: the table of steps and artifacts, and running it whole or step by step."""
+"""A night: the table of steps and artifacts, run as a whole or step by step."""

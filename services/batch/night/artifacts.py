@@ -1,7 +1,7 @@
-"""The artifacts of one night: their ids, and each built from the inputs that the table of steps declares, or reused.
+"""The artifacts of one night: computes their ids, and builds or reuses them as the step table declares.
 
-The id of an artifact is a hash of everything that shapes it, so it is known before the artifact is built. The steps of
-a night, which may be processes of their own, agree on all ids by snapshot and settings alone.
+The id of an artifact is a hash of all its inputs, so it is known before the artifact is built. The steps of a night may
+be separate processes; snapshot and settings give them the same ids.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _ANOTHER = "artifact."
 
 
 class ArtifactBuilder:
-    """The artifacts of one snapshot with one choice of settings.
+    """The artifacts of one snapshot with one set of settings.
 
     Args:
         context: of the run.
-        snapshot: what they are made from.
+        snapshot: the data.
 
     Attributes:
-        inputs: what they are made from, loaded as needed.
-        built: the kinds that were built rather than reused, in order.
+        inputs: the inputs, loaded lazily.
+        built: the kinds that were built and not reused, in order.
     """
 
     def __init__(self, context: RunContext, snapshot: Snapshot) -> None:
@@ -43,7 +43,7 @@ class ArtifactBuilder:
         self._verified: set[tuple[AnyArtifactKind, str]] = set()
 
     def id_of(self, kind: AnyArtifactKind) -> str:
-        """The id of an artifact, whether it is built yet or not."""
+        """The id of an artifact, built or not."""
         if kind not in self._ids:
             self._ids[kind] = self._id(kind, **{name: self._value(name) for name in ARTIFACTS[kind].inputs})
         return self._ids[kind]
@@ -54,16 +54,16 @@ class ArtifactBuilder:
         return {cast("ArtifactKind", one.kind): self.id_of(one.kind) for one in served}
 
     def folder_of(self, kind: AnyArtifactKind) -> Path:
-        """The folder of an artifact, built now if it is missing or damaged."""
+        """The folder of an artifact; builds it if it is missing or damaged."""
         artifact = ARTIFACTS[kind]
         self._build(kind, self.id_of(kind), lambda path: artifact.build(self.inputs, self.folder_of, path))
         return artifact_folder(self._context.folder, kind, self.id_of(kind))
 
     def make(self, step: Step) -> dict[AnyArtifactKind, str | None]:
-        """Do a step that builds; returns the ids of its artifacts, `None` for one that this night does not need."""
-        # With its artifact in place, no vector is needed.
+        """Run a building step; returns the ids of its artifacts, `None` for one that this night does not need."""
+        # If the artifact exists, no vector is needed.
         if step.embeds and not self._is_whole("content", self.id_of("content")):
-            self.inputs.embedded  # noqa: B018  # embeds when it is first asked for
+            self.inputs.embedded  # noqa: B018  # embeds at the first access
         made: dict[AnyArtifactKind, str | None] = {}
         for artifact in step.artifacts:
             is_needed = artifact.is_enabled(self._context.settings) and (
@@ -75,13 +75,13 @@ class ArtifactBuilder:
         return made
 
     def facts(self, step: Step) -> dict[str, Fact]:
-        """What the run log should say of a step that was made."""
+        """The run-log entries of a finished step."""
         if not step.embeds:
             return {}
         return {"embedded": self.inputs.n_embedded, "reused": self.inputs.n_reused_vectors}
 
     def without_withdrawn(self, served: str) -> str:
-        """The served collaborative artifact without the books withdrawn since; returns its id."""
+        """Build the served collaborative artifact without books withdrawn since; returns its id."""
         folder = artifact_folder(self._context.folder, "collaborative", served)
         if not names_withdrawn(folder, self.inputs.active):
             return served
@@ -99,7 +99,7 @@ class ArtifactBuilder:
         return artifact_id(kind, version=ARTIFACTS[kind].version, **cache_salt, **inputs)
 
     def _is_whole(self, kind: AnyArtifactKind, identity: str) -> bool:
-        """Whether the artifact is there and matches its checksums."""
+        """Whether the artifact exists and matches its checksums."""
         if (kind, identity) not in self._verified:
             try:
                 verify_artifact(artifact_folder(self._context.folder, kind, identity))

@@ -1,8 +1,8 @@
-"""How each artifact of a night is built from its inputs: one function an artifact, listed in `step_table`.
+"""Build functions of a night's artifacts, one per artifact, listed in `step_table`.
 
-A build function writes its files into an empty folder and returns metadata worth keeping. It imports what it needs
-itself: a step is a process of its own and should not wait for libraries that only other steps use, and the version of
-an artifact follows from exactly these imports (`source_version`).
+A build function writes its files into an empty folder and returns metadata. It imports its modules itself, for two
+reasons. A step is a separate process and must not wait for libraries of other steps. The version of an artifact depends
+on exactly these imports (`source_version`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from shared.artifacts.generation import AnyArtifactKind
 
     FolderOf = Callable[[AnyArtifactKind], Path]
-    """The folder of another artifact of the same night, which is built first if it is missing."""
+    """The folder of another artifact of the same night, which is built first if missing."""
     Build = Callable[[NightInputs, FolderOf, Path], Metadata]
 
 
 def catalog(night: NightInputs, _folder_of: FolderOf, path: Path) -> Metadata:
-    """The books as they are shown and found."""
+    """The books for display and search."""
     from services.batch.content.catalog import build_catalog
 
     return build_catalog(path, night.books)
@@ -54,7 +54,7 @@ def popularity(night: NightInputs, folder_of: FolderOf, path: Path) -> Metadata:
 
 
 def factors(night: NightInputs, _folder_of: FolderOf, path: Path) -> Metadata:
-    """Factors of the interactions, and transitions between books."""
+    """Factors, item transitions and trending books."""
     from services.batch.models.factors import build_factors
 
     return build_factors(path, night.interactions, len(night.books), night.context)
@@ -68,14 +68,14 @@ def collaborative(night: NightInputs, folder_of: FolderOf, path: Path) -> Metada
 
 
 def evaluation(night: NightInputs, folder_of: FolderOf, path: Path) -> Metadata:
-    """How well the same settings predict the newest interactions of the snapshot, held out from training."""
+    """Metrics of the same settings on the newest interactions of the snapshot, which are held out from training."""
     from services.batch.evaluate.nightly_evaluation import build_evaluation
 
     return build_evaluation(path, night.books, night.interactions, night.source, folder_of("content"), night.context)
 
 
 def reranker(night: NightInputs, folder_of: FolderOf, path: Path) -> Metadata:
-    """The reranker of blended lists, if the evaluation finds that it helps."""
+    """The reranker of blended lists, if the evaluation shows no loss."""
     from services.batch.pipeline.train_reranker import build_reranker
     from shared.artifacts.generation import read_artifact
 

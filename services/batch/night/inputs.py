@@ -1,4 +1,4 @@
-"""What artifacts are built from: the tables of a snapshot, the settings, and the vectors of its books."""
+"""The inputs of artifacts: the tables of a snapshot, the settings, and the vectors of its books."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.artifacts.generation import content_id
 
 
 class NightInputs:
-    """The inputs of a night, each loaded once and only if it is asked for.
+    """The inputs of a night, loaded lazily and once.
 
     Args:
         context: of the run.
@@ -31,7 +31,7 @@ class NightInputs:
         self.cache_salt = read_cache_salt(context.folder)
 
     def value(self, name: str) -> object:
-        """What stands for this input in the id of an artifact: a hash of data, or the settings themselves."""
+        """The value of this input in the id of an artifact: a hash of data, or the settings themselves."""
         return _VALUES[name](self)
 
     @property
@@ -57,7 +57,7 @@ class NightInputs:
 
     @cached_property
     def withdrawn(self) -> str:
-        """A hash of which books the source no longer has."""
+        """A hash of the books that the source no longer has."""
         return content_id(np.flatnonzero(~self.active).tolist())
 
     @cached_property
@@ -67,7 +67,7 @@ class NightInputs:
 
     @cached_property
     def embedded(self) -> Embedded:
-        """The vectors of all books; those not in the store yet are embedded now."""
+        """The vectors of all books; missing ones are embedded now."""
         store = self.context.folder.embeddings
         store = store / self.cache_salt if self.cache_salt else store
         return embed_books(self.books, store, self.embedder, self.context.progress)
@@ -88,7 +88,7 @@ def _section(name: str, exclude: set[str] | None = None) -> Callable[[NightInput
 
 
 def _feedback(night: NightInputs) -> dict[str, object]:
-    """Which interactions are seen and which are positive."""
+    """The rules for seen and positive interactions."""
     names = {"seen_kinds", "positive_kinds", "positive_rating"}
     rules = night.context.settings.user_state.model_dump(mode="json", include=names)
     return {name: sorted(value) if isinstance(value, list) else value for name, value in rules.items()}

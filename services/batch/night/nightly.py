@@ -1,7 +1,7 @@
-"""A whole night in one process: every step of the table in its order, then the published generation.
+"""A whole night in one process: runs every step of the table in order and publishes the generation.
 
-Each step reuses what an earlier run finished for the same data and settings, so a night can be run again: it is cheap
-and changes nothing.
+Each step reuses the results of an earlier run with the same data and settings, so repeating a night is cheap and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from shared.run_log import Fact
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """What a night did; `seconds` by step, as named in the run log."""
+    """The result of a night; `seconds` by step, as named in the run log."""
 
     ingest: IngestReport
     generation_id: str
@@ -63,16 +63,16 @@ def run_night(
 
     Args:
         context: of the run; tuned settings replace defaults.
-        source: where books and ratings come from; `None` for the source ingested last, with new events.
-        on_step: called with the name of each step (one of `STEP_NAMES`) as it begins.
-        accept: the reason to publish even what the gate refuses; recorded in the generation.
+        source: the source of books and ratings; `None` for the last ingested source, with new events.
+        on_step: called with the name of each step (one of `STEP_NAMES`) when it starts.
+        accept: the reason to publish a generation that the gate refuses; recorded in the generation.
 
     Raises:
-        RunActiveError: another run has the data folder.
-        NightshelfError: what one of the steps raises.
-        GateRefusedError: it would be significantly worse than what is served.
-        StoreUnavailableError: Redis went away or is full.
-        ArtifactError: the disk is full, or something cannot be published.
+        RunActiveError: another run holds the data folder.
+        NightshelfError: a step failed.
+        GateRefusedError: the generation is significantly worse than the served one.
+        StoreUnavailableError: Redis is unavailable or full.
+        ArtifactError: the disk is full, or an artifact cannot be published.
         PublishConflictError: another generation was published meanwhile.
     """
     context = replace(context, settings=with_tuned(context.settings))
@@ -90,7 +90,7 @@ def run_night(
 
 
 class _Night:
-    """A night under way; each step leaves what later steps need."""
+    """A running night; holds the results of each step for later steps."""
 
     ingested: IngestReport
     snapshot: Snapshot
@@ -107,14 +107,14 @@ class _Night:
         self._seconds: dict[str, float] = {}
 
     def do(self, step: Step) -> None:
-        """Do one step of the table."""
+        """Run one step of the table."""
         if step.builds:
             self._build(step)
         else:
             {"ingest": self._ingest, "gate": self._pass_gate, "publish": self._publish}[step.name]()
 
     def report(self) -> NightReport:
-        """What the night did, when all steps are done."""
+        """The result, after all steps."""
         folder, artifacts = self._context.folder, self.artifacts
         return NightReport(
             self.ingested,
@@ -138,7 +138,7 @@ class _Night:
             facts.update(self.ingested.facts)
         snapshot = current_snapshot(context.folder)
         if snapshot is None:
-            raise ArtifactError("Ingest left no snapshot.", where=str(context.folder.snapshots))
+            raise ArtifactError("Ingest wrote no snapshot.", where=str(context.folder.snapshots))
         self.snapshot = snapshot
         self.served = current_generation(context.redis, context.keys)
         self.artifacts = ArtifactBuilder(context, snapshot)

@@ -1,8 +1,8 @@
-"""The version of what builds an artifact: a hash of its source, so that changed code never reuses an old artifact.
+"""The version of an artifact's build function: a hash of its source, so changed code never reuses an old artifact.
 
 The hash covers the build function and every module of this project that it imports, directly or through others, except
-those in `_NOT_SHAPING`. It is taken from the syntax tree without docstrings: comments, docstrings and layout do not
-change it, nor does the path of the checkout. Another minor version of Python may; then artifacts are built again once.
+those in `_NOT_SHAPING`. It is computed from the syntax tree without docstrings, so comments, docstrings, layout and the
+checkout path do not change it. Another minor version of Python may change it; then all artifacts are built again once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _OURS = ("services.", "shared.")
-# Modules that do not shape an artifact: the values of settings are inputs of its id, and the rest is plumbing.
+# Modules that do not affect artifacts. Settings values are separate inputs of the id; the others are infrastructure.
 _NOT_SHAPING = frozenset(
     {
         "services.batch.runtime",
@@ -37,7 +37,7 @@ _NOT_SHAPING = frozenset(
 def source_version(build: Callable[..., object]) -> str:
     """The version of a build function, 12 hex digits.
 
-    Imports inside functions and for typing count too: the list is longer than needed rather than too short.
+    Imports inside functions and for typing also count, to be safe.
     """
     tree = ast.parse(textwrap.dedent(inspect.getsource(build)))
     digests = {build.__qualname__: _digest(tree)}
@@ -61,14 +61,14 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """The digest of a module and the modules of this project that it imports."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"The source of {name} is not there.", name=name)
+        raise ModuleNotFoundError(f"The source of {name} is missing.", name=name)
     tree = ast.parse(Path(spec.origin).read_bytes())
     imported = tuple(_imported(tree))
     return _digest(tree), imported
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    """Modules of this project named by the import statements of a tree, those that shape an artifact."""
+    """Modules of this project that a tree imports and that affect artifacts."""
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
@@ -84,7 +84,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def _is_module(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is no package
+    except ModuleNotFoundError:  # its parent is not a package
         return False
 
 

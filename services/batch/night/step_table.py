@@ -1,8 +1,8 @@
-"""The steps of a night, in their order, with the artifacts that each builds: the one place that lists them.
+"""The step table: the steps of a night in order, with the artifacts that each builds.
 
-The order of `nightshelf nightly`, the commands `nightshelf step …`, the names in the run log, the ids of artifacts and,
-through `dags/nightshelf_steps.json`, the tasks of the DAGs follow from this table. `make dag-steps` writes that file
-(see docs/decisions/0009). The module imports nothing heavy, so that commands can read it at once.
+This table defines the order of `nightshelf nightly`, the commands `nightshelf step …`, the names in the run log, the
+ids of artifacts and, through `dags/nightshelf_steps.json`, the tasks of the DAGs. `make dag-steps` writes that file
+(see docs/decisions/0009). The module imports no heavy library, so commands start fast.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Artifact:
     """One artifact of a night.
 
     Attributes:
-        kind: what it is; with its id the name of its folder.
-        inputs: everything that shapes it, by the names of `services.batch.night.inputs`, or `artifact.KIND` for
-            another artifact. Its id is a hash of their values and of its version.
+        kind: the kind; kind and id name its folder.
+        inputs: all inputs, by the names of `services.batch.night.inputs`, or `artifact.KIND` for another artifact. Its
+            id is a hash of their values and of its version.
         build: writes its files into an empty folder; see `services.batch.night.builders`.
         served: whether it is part of a generation; the others are used at night only.
         only_for: build it only if this other artifact is missing.
-        switch: the section of the settings whose `enabled` decides whether there is such an artifact.
+        switch: the settings section whose `enabled` turns the artifact on.
     """
 
     kind: AnyArtifactKind
@@ -44,7 +44,7 @@ class Artifact:
 
     @property
     def version(self) -> str:
-        """Follows from the source of `build` and of what it imports."""
+        """A hash of the source of `build` and its imports."""
         return source_version(self.build)
 
     def is_enabled(self, settings: Settings) -> bool:
@@ -57,14 +57,14 @@ class Step:
     """One step of a night.
 
     Attributes:
-        name: of the command, in the run log, and of the task (there with `_` for `-`).
+        name: of the command, of the run-log entry, and of the task (there with `_` for `-`).
         does: one line of help.
-        after: the steps that must be done before.
-        artifacts: what it builds, in this order.
-        embeds: whether it embeds the books whose vectors are missing.
-        timeout_minutes: how long a scheduler lets it run.
-        parts: what the run log of `nightly` records instead of the step as a whole.
-        hourly: whether the run that brings new books between two nights has it.
+        after: the steps that must finish first.
+        artifacts: the artifacts it builds, in order.
+        embeds: whether it embeds books with missing vectors.
+        timeout_minutes: the scheduler's time limit.
+        parts: the run-log entries of `nightly` in place of the whole step.
+        hourly: whether it is part of the hourly run, which adds new books between two nights.
         scheduled_only: whether `nightly` leaves it out.
     """
 
@@ -80,7 +80,7 @@ class Step:
 
     @property
     def builds(self) -> bool:
-        """Whether the snapshot is all it needs: such a step has no code of its own beside its artifacts."""
+        """Whether it only builds artifacts from the snapshot and has no code of its own."""
         return self.embeds or bool(self.artifacts)
 
     @property
@@ -150,7 +150,7 @@ STEPS = (
         after=("index",),
         artifacts=(
             Artifact("evaluation", (*_PIPELINE, "source", "settings.evaluation"), builders.evaluation, served=False),
-            # What the evaluation did not measure is not served.
+            # Only a measured reranker is served.
             Artifact("reranker", (*_PIPELINE, "artifact.evaluation"), builders.reranker, switch="reranker"),
         ),
     ),
@@ -165,17 +165,17 @@ STEPS = (
     ),
     Step("collect", "Delete what nothing needs any more.", after=("publish",), timeout_minutes=60, scheduled_only=True),
 )
-"""Everything that a run does, in order; a scheduler may run steps beside each other where `after` allows it."""
+"""All steps of a run, in order; a scheduler may run steps in parallel if `after` allows it."""
 
 STEP_NAMES = tuple(name for step in STEPS if not step.scheduled_only for name in step.recorded_as)
-"""What `nightly` announces and records, in order."""
+"""The steps that `nightly` announces and records, in order."""
 
 ARTIFACTS: dict[AnyArtifactKind, Artifact] = {artifact.kind: artifact for step in STEPS for artifact in step.artifacts}
 """Every artifact of a night, by kind, in the order of the steps."""
 
 
 def dag_steps() -> str:
-    """The table for the DAGs, as JSON: their environment has nothing of this project installed."""
+    """The table for the DAGs, as JSON, because their environment does not have this project installed."""
     rows: list[dict[str, Any]] = [
         {
             "name": step.name,

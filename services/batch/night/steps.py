@@ -1,7 +1,7 @@
-"""The steps of a night as processes of their own: what `nightshelf step NAME` runs, and so what a scheduler runs.
+"""The steps of a night as separate processes, for `nightshelf step NAME` and schedulers.
 
-A step finds everything by the ids it is given, leaves everything on disk or in Redis, and may run again at any time
-with the same ids. Each returns a small account of what it did that can be written as JSON.
+A step gets ids as arguments, writes its results to disk or Redis, and can be repeated with the same ids. Each returns a
+small summary that can be written as JSON.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ Account = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PublishOrder:
-    """What to publish, as `ingest` told.
+    """The arguments of `publish`, as `ingest` returned them.
 
     Attributes:
-        snapshot: id of the data.
-        generation: the id to publish under.
-        served: the generation served when the run began.
-        night: the date it is made for; recorded.
-        accept: the reason to publish even what the gate refuses; recorded.
-        keep_collaborative: keep the lists and the evaluation of the served generation: new books alone.
+        snapshot: id of the snapshot.
+        generation: id of the new generation.
+        served: the generation served when the run started.
+        night: the date of the night; recorded.
+        accept: the reason to publish a generation that the gate refuses; recorded.
+        keep_collaborative: keep the lists and the evaluation of the served generation and only add new books.
     """
 
     snapshot: str
@@ -67,7 +67,7 @@ class StepsOfRun:
     """The steps of one run.
 
     Args:
-        run: its name, the same for all its steps.
+        run: the name of the run, the same for all its steps.
         context: of the run; tuned settings replace defaults.
     """
 
@@ -76,7 +76,7 @@ class StepsOfRun:
         self._facts: dict[str, Fact] = {}
 
     def ingest(self, open_source: Callable[[], Source | None], *, night: str | None, fresh: bool) -> Account:
-        """Take in the source and the events; names the generation that the run is going to publish.
+        """Ingest the source and the events; returns the id of the generation to publish.
 
         `fresh` starts a new cache salt: the run builds every artifact and vector again.
         """
@@ -100,7 +100,7 @@ class StepsOfRun:
         }
 
     def make(self, step: Step, snapshot: str) -> Account:
-        """Do a step that builds artifacts; tells their ids, and which were built rather than reused."""
+        """Run a building step; returns the ids of its artifacts, and which were built and not reused."""
         with self._building(step.name, snapshot) as artifacts:
             made = artifacts.make(step)
             facts = artifacts.facts(step)
@@ -113,10 +113,10 @@ class StepsOfRun:
             return account
 
     def gate(self, snapshot: str, served: str | None, accept: str | None) -> Account:
-        """Refuse what is significantly worse than what is served.
+        """Run the quality gate.
 
         Raises:
-            GateRefusedError: it is, and there is no reason to accept it.
+            GateRefusedError: the generation is significantly worse than the served one, and no reason is given.
         """
         with self._building("gate", snapshot) as artifacts:
             artifacts.folder_of("evaluation")
@@ -125,7 +125,7 @@ class StepsOfRun:
             return verdict.model_dump()
 
     def publish(self, order: PublishOrder) -> Account:
-        """Publish the generation, past the gate once more."""
+        """Run the gate again and publish the generation."""
         with self._building("publish", order.snapshot) as artifacts:
             manifest = self._with_served_lists(artifacts, order) if order.keep_collaborative else None
             published = publish_generation(
@@ -142,12 +142,12 @@ class StepsOfRun:
         }
 
     def collect(self) -> Account:
-        """Delete what nothing needs any more."""
+        """Delete unneeded generations."""
         with self._working("collect"):
             return dict(collect(self._context, timedelta(hours=self._context.settings.batch.collect_grace_hours)))
 
     def _whole(self, artifacts: ArtifactBuilder, order: PublishOrder) -> GenerationManifest:
-        """The manifest of a generation of which everything is this run's."""
+        """The manifest of a generation made entirely by this run."""
         artifacts.folder_of("evaluation")
         evaluation = artifacts.id_of("evaluation")
         gate = pass_gate(self._context, evaluation, order.served, accept=order.accept)
@@ -162,11 +162,9 @@ class StepsOfRun:
         )
 
     def _with_served_lists(self, artifacts: ArtifactBuilder, order: PublishOrder) -> GenerationManifest:
-        """The manifest of a generation with the served lists, and with the settings and figures they were made with."""
+        """The manifest of a generation with the served lists, and with their settings and figures."""
         if order.served is None:
-            raise ArtifactError(
-                "There is no served generation whose lists could be kept.", hint="Run a whole night first."
-            )
+            raise ArtifactError("There is no served generation with lists to keep.", hint="Run a whole night first.")
         context, snapshot = self._context, artifacts.inputs.snapshot
         kept = read_manifest(context.folder, order.served)
         gate = pass_gate_by_books(snapshot, kept, context.settings.gate, accept=order.accept)

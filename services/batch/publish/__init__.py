@@ -1,1 +1,1 @@
-"""From artifacts to a served generation: lists and user state to Redis, verification, the pointer."""
+"""Publishing: writes lists and user state to Redis, verifies the generation, moves the pointer."""

@@ -1,4 +1,4 @@
-"""Deleting generations that are no longer needed, and everything that only they use."""
+"""Deletes generations that are no longer needed, and everything that only they use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from shared.publication import current_generation, history, manifests
 
 
 def collect(context: RunContext, grace: timedelta) -> dict[str, int]:
-    """Keep the current generation, the previous one and all younger than `grace`; delete the others.
+    """Delete all generations except the current one, the previous one and those younger than `grace`.
 
-    With them go their reports, artifacts, snapshots and lists in Redis unless a kept generation uses them, and what
-    dead runs left in staging. No run may be active. Returns the number deleted of each.
+    Also deletes their reports, artifacts, snapshots and Redis lists unless a kept generation uses them, and staging
+    folders of dead runs. No run may be active. Returns the number of deleted objects of each kind.
 
     Raises:
         ArtifactError: the current generation is not in this data folder, or a manifest cannot be read.
@@ -58,7 +58,7 @@ def _sorted_out(context: RunContext, limit: datetime) -> tuple[list[GenerationMa
         keep = manifest.id in needed or manifest.created_at > limit
         (kept if keep else unneeded).append(manifest)
     if current is not None and current not in {manifest.id for manifest in kept}:
-        raise ArtifactError(f"The current generation {current} is not in this data folder; nothing was collected.")
+        raise ArtifactError(f"The current generation {current} is not in this data folder; nothing was deleted.")
     return kept, unneeded
 
 

@@ -1,4 +1,4 @@
-"""The lists of all users in Redis, under keys scoped by the id of the collaborative artifact."""
+"""The lists of all users in Redis, with keys scoped by the id of the collaborative artifact."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LISTS_PER_PIPELINE = 1000
 
 
 def write_lists(context: RunContext, path: Path) -> int:
-    """Write the packed list of every user, the completion marker last; returns the number of users.
+    """Write the packed list of every user, then the completion marker; returns the number of users.
 
-    Only counts them if all lists are there already. The artifact must be verified.
+    If all lists exist already, it only counts them. The artifact must be verified.
     """
     client, keys = context.redis, context.keys
     artifact = read_artifact(path)
@@ -44,9 +44,9 @@ def write_lists(context: RunContext, path: Path) -> int:
 
 
 def unlink_lists(context: RunContext, used: set[str]) -> int:
-    """Unlink the lists of all collaborative artifacts but those used; returns the number of keys.
+    """Unlink the lists of all unused collaborative artifacts; returns the number of keys.
 
-    Completion markers go first: an artifact that is half collected must not look complete.
+    Completion markers are deleted first: a partly deleted artifact must not look complete.
     """
     client, keys = context.redis, context.keys
     for marker in client.scan_iter(match=keys.collaborative_complete("*"), count=1000):

@@ -1,4 +1,4 @@
-"""The manifest of a generation: how it is named, made, written and compared."""
+"""The manifest of a generation: naming, creation, writing and comparison."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _OF_THE_RUN = {"id", "created_at", "night", "gate"}
 
 
 def generation_id(folder: DataFolder, started: datetime, run: str) -> str:
-    """An id that differs between runs and sorts after all existing ones, even if the clock was set back since."""
+    """An id that is unique per run and sorts after all existing ones, even if the clock was set back."""
     moment = started.astimezone(UTC)
     newest = max((path.stem for path in folder.generations.glob("*.json")), default="")
-    with suppress(ValueError):  # an id of another form
+    with suppress(ValueError):  # an id in another format
         after = datetime.strptime(newest.partition("-")[0], _TIME_OF_ID).replace(tzinfo=UTC)
         moment = max(moment, after + timedelta(microseconds=1))
     return f"{moment:{_TIME_OF_ID}}-{content_id(run)[:6]}"
@@ -39,7 +39,7 @@ def make_manifest(
     evaluation: str | None,
     gate: GateVerdict | None,
 ) -> GenerationManifest:
-    """The manifest of a generation made from this snapshot; `night` is the date it is made for, if any."""
+    """The manifest of a generation from this snapshot; `night` is its date, if any."""
     counts, source = snapshot.manifest.counts, snapshot.manifest.source
     return GenerationManifest(
         id=id,
@@ -61,12 +61,12 @@ def make_manifest(
 
 
 def write_manifest(folder: DataFolder, manifest: GenerationManifest) -> None:
-    """Write a generation's manifest. It is not served until the pointer names it."""
+    """Write a manifest. The generation is not served until the pointer names it."""
     write_durably(folder.generations / f"{manifest.id}.json", manifest.model_dump_json(indent=2).encode())
 
 
 def is_same_generation(folder: DataFolder, served: str, manifest: GenerationManifest) -> bool:
-    """Whether the served generation differs from this one in nothing but its run."""
+    """Whether the served generation differs from this one only in its run."""
     try:
         current = read_manifest(folder, served)
     except ArtifactError:

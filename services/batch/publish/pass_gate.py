@@ -1,4 +1,4 @@
-"""The quality gate before publishing: a generation that is worse than the served one needs a person's reason."""
+"""The quality gate before publishing: a worse generation than the served one needs a reason from a person."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pass_gate(context: RunContext, evaluation: str, served: str | None, *, accep
         accept: the reason to publish a worse generation.
 
     Raises:
-        GateRefusedError: it is significantly worse, and there is no reason to accept that.
+        GateRefusedError: it is significantly worse, and `accept` gives no reason.
     """
     folder = context.folder
     before = _evaluation_of(folder, served)
@@ -48,12 +48,12 @@ def pass_gate(context: RunContext, evaluation: str, served: str | None, *, accep
 def pass_gate_by_books(
     snapshot: Snapshot, served: GenerationManifest, settings: GateSettings, *, accept: str | None
 ) -> GateVerdict | None:
-    """Refuse a run that keeps the served lists and evaluation if too many books are gone.
+    """Refuse a run that keeps the served lists and evaluation if it lost too many books.
 
-    Returns the verdict of the served generation, which still holds.
+    Returns the verdict of the served generation, which is still valid.
 
     Raises:
-        GateRefusedError: more books are gone than one run may lose, and there is no reason to accept that.
+        GateRefusedError: the run lost more books than allowed, and `accept` gives no reason.
     """
     n_books, n_served = snapshot.manifest.counts.active_books, served.counts["books"]
     is_other_source = snapshot.manifest.source.name != served.source
@@ -68,19 +68,19 @@ def pass_gate_by_books(
 
 
 def _accepted(verdict: GateVerdict, accept: str | None, *, where: str) -> GateVerdict:
-    """The verdict with the reason to accept it; refuses if there is none."""
+    """The verdict with its `accept` reason; raises if a refusal has none."""
     if accept is None:
         raise GateRefusedError(
             f"The quality gate refused: {verdict.reason}",
             where=where,
-            hint="The served generation stays. Look for the cause in the data; to publish anyway, give a reason: "
+            hint="The served generation stays. Check the data for the cause. To publish anyway, give a reason: "
             "--accept 'REASON'.",
         )
     return verdict.model_copy(update={"accepted_because": accept})
 
 
 def _evaluation_of(folder: DataFolder, generation: str | None) -> str | None:
-    """The evaluation artifact of a generation, if there is one and it is whole."""
+    """The evaluation artifact of a generation, if it exists and is complete."""
     if generation is None:
         return None
     try:
