@@ -60,7 +60,7 @@ def test_exit_codes(plan, exit_code, error):
 @pytest.mark.parametrize("says", ["", "done", "[1, 2]", '{"cut": '])
 def test_a_good_end_without_an_account_is_a_failure(plan, says):
     plan(embed={"says": says})
-    with pytest.raises(StepFailedError, match="no JSON object") as caught:
+    with pytest.raises(StepFailedError, match="not a JSON object") as caught:
         run_step("embed", log=[].append)
     if says:
         assert says in str(caught.value)

@@ -1,7 +1,7 @@
-"""Publishing a generation: lists and user state into Redis, verification, the report, and the pointer last.
+"""Publishes a generation: writes lists and user state to Redis, verifies, writes the report, moves the pointer last.
 
-The pointer moves (`shared.publication`) after everything it stands for is in place. A run that dies before leaves the
-previous generation served; the next run reuses what is already there.
+The pointer moves (`shared.publication`) after everything else is complete. If a run dies before that, the previous
+generation stays served, and the next run reuses finished work.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PublishStep = Callable[[str], AbstractContextManager[object]]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The generation served now, and whether this run published it."""
+    """The served generation, and whether this run published it."""
 
     generation: str
     is_new: bool
@@ -44,14 +44,14 @@ def publish_generation(
     expected: str | None,
     step: PublishStep,
 ) -> Published:
-    """Bring Redis up to date and serve the generation, unless what is served is the same.
+    """Update Redis and serve the generation, unless the served one is the same.
 
     Args:
         context: of the run.
         manifest: the generation.
-        snapshot: what it was made from.
-        expected: the generation served when the run began.
-        step: opened around each of `lists`, `user state`, `verify`, `report`, `publish`.
+        snapshot: its snapshot.
+        expected: the generation served when the run started.
+        step: context manager around each of `lists`, `user state`, `verify`, `report`, `publish`.
 
     Raises:
         ArtifactError: it cannot be served.
@@ -65,7 +65,7 @@ def publish_generation(
         n_events = merge_user_state(context, snapshot)
     if expected is not None and is_same_generation(folder, expected, manifest):
         if current_generation(client, keys) == expected:
-            write_pointer_file(folder, expected)  # missing if a run died right after its flip
+            write_pointer_file(folder, expected)  # missing if a run died right after it moved the pointer
         if not folder.report(expected, "night").exists():
             _report(context, lambda: open_generation(folder, expected), snapshot)
         return Published(expected, is_new=False, n_users_listed=n_users, n_events_replayed=n_events)
@@ -80,8 +80,8 @@ def publish_generation(
 
 
 def _report(context: RunContext, generation: Callable[[], Generation], snapshot: Snapshot) -> None:
-    """Write the report of a generation. A report that fails does not stop a good generation."""
+    """Write the report of a generation. A failed report does not stop publishing."""
     try:
         write_night_report(context.folder, generation(), snapshot, context.settings)
-    except Exception as error:  # noqa: BLE001  # whatever it is: publishing does not need the report
+    except Exception as error:  # noqa: BLE001  # any error: publishing does not need the report
         get_logger().error("report.failed", error=repr(error))

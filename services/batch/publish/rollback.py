@@ -1,4 +1,4 @@
-"""Serving an earlier generation again."""
+"""Rollback to an earlier generation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def rollback(context: RunContext, to: str | None = None) -> GenerationManifest:
     """Serve generation `to` again, by default the one published before the current one.
 
     Raises:
-        ArtifactError: there is no such generation, or it can no longer be served.
+        ArtifactError: there is no such generation, or it cannot be served.
     """
     client, keys, folder = context.redis, context.keys, context.folder
     current = current_generation(client, keys)

@@ -1,10 +1,11 @@
-"""User state: seeded from the interactions of a snapshot, merged with live events, never erased.
+"""User state: seeded from the interactions of a snapshot, merged with live events, never deleted.
 
-Each user's seen set gains every seen book (the newest `max_seen`), the recent list every positive one (the newest
-`max_recent`). Then the events after the snapshot are applied again, so that what a user did while the night was running
-wins. Every write is idempotent.
+Seen books are added to each user's seen set (the newest `max_seen`), positive books to the recent list (the newest
+`max_recent`). Then the events after the snapshot are applied again, so that events during the night win. All writes are
+idempotent.
 
-A seen set over its bound drops the oldest books of the snapshot first; books that the snapshot lacks came in live.
+A seen set over its bound drops the oldest books of the snapshot first; books missing from the snapshot are newer live
+events.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _USERS_PER_PIPELINE = 500
 _EVENTS_PER_PAGE = 1000
 
 
-# The same rule as in the API for a live event when the seen set is full.
+# The same rule as in the API for a live event and a full seen set.
 _ADD_SEEN = """
 if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) and redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then
   redis.call('SPOP', KEYS[1])
@@ -44,7 +45,7 @@ redis.call('SADD', KEYS[1], ARGV[1])
 
 
 def merge_user_state(context: RunContext, snapshot: Snapshot) -> int:
-    """Seed user state from this snapshot, once, then apply later events; returns how many events those were.
+    """Seed user state from this snapshot, once, then apply later events; returns the number of events.
 
     Raises:
         ArtifactError: the snapshot is damaged.
@@ -65,7 +66,7 @@ def merge_user_state(context: RunContext, snapshot: Snapshot) -> int:
 
 
 def seed_user_state(context: RunContext, interactions: Interactions) -> int:
-    """Merge the state of all users of a snapshot into Redis, newest interactions first; returns how many users."""
+    """Merge the state of all users of a snapshot into Redis, newest interactions first; returns the number of users."""
     client, keys, settings = context.redis, context.keys, context.settings.user_state
     known = user_item_feedback(interactions, settings)
     users = known.users
@@ -89,14 +90,14 @@ def seed_user_state(context: RunContext, interactions: Interactions) -> int:
 
 
 def replay_events(context: RunContext, index_of: dict[str, int], *, after: str | None) -> int:
-    """Apply all events after a stream id to user state again; returns how many.
+    """Apply all events after a stream id to user state again; returns their number.
 
-    Stored events come first, then those still in the stream. The caller holds the ingest lock, so that none moves.
+    Stored events come first, then those still in the stream. The caller holds the ingest lock, so no event moves.
 
     Args:
         context: of the run.
-        index_of: item index by book id; events of other books, or incomplete ones, are left to the next ingest.
-        after: the last stream id that the snapshot holds; `None` for all events there are.
+        index_of: item index by book id; events of other books and incomplete events are left to the next ingest.
+        after: the last stream id in the snapshot; `None` for all events.
     """
     client, keys = context.redis, context.keys
     n_events = 0
@@ -146,7 +147,7 @@ def _merge_recent(pipeline: Any, key: str, times: dict[int, float], max_recent: 
 
 
 def _bound_seen(client: redis.Redis, keys: Keys, newest_first: dict[str, NDArray[np.int32]], max_seen: int) -> None:
-    """Cut seen sets that exceed the bound."""
+    """Trim seen sets that exceed the bound."""
     sizes = client.pipeline(transaction=False)
     for user in newest_first:
         sizes.scard(keys.seen(user))

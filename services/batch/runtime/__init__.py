@@ -1,1 +1,1 @@
-"""What every run uses: context, lease, progress, threads, run log, and the writing of artifacts."""
+"""Shared by all runs: context, lease, progress, threads, run log, and the artifact builder."""

@@ -1,4 +1,4 @@
-"""How artifacts are written: staged, synced to disk, renamed. One that exists and verifies is reused."""
+"""Writes artifacts: staged, synced to disk, renamed. An existing valid artifact is reused."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Metadata = dict[str, str | int | float | bool | None]
 
 
 def artifact_id(kind: AnyArtifactKind, **inputs: object) -> str:
-    """The id of an artifact made from these inputs: hashes of its data and the settings that shaped it."""
+    """The id of an artifact with these inputs: hashes of its data, and its settings."""
     return content_id({"kind": kind, **inputs})
 
 
 def build_artifact(
     folder: DataFolder, kind: AnyArtifactKind, identity: str, build: Callable[[Path], Metadata]
 ) -> tuple[ArtifactManifest, bool]:
-    """Return the artifact of this identity and whether it had to be built.
+    """Return the artifact with this id, and whether it was built.
 
-    `build` writes its files into an empty folder and returns metadata worth keeping. A run that dies leaves only a
-    folder in staging. A damaged artifact is removed and built again.
+    `build` writes its files into an empty folder and returns metadata. A run that dies leaves only a staging folder. A
+    damaged artifact is deleted and built again.
     """
     final = artifact_folder(folder, kind, identity)
     if final.exists():
@@ -44,14 +44,16 @@ def build_artifact(
         except ArtifactError as error:
             get_logger().warning("artifact.damaged", artifact=final.name, error=str(error))
             remove_artifact(folder, final)
-            final = artifact_folder(folder, kind, identity)  # what an earlier version made may have been elsewhere
+            final = artifact_folder(
+                folder, kind, identity
+            )  # an artifact of an earlier version may be in another folder
     staged = folder.staging / final.name
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     try:
         metadata = build(staged)
     except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)  # half an artifact is useless, and the disk may be full
+        shutil.rmtree(staged, ignore_errors=True)  # the disk may be full
         raise
     files = {}
     for file in sorted(staged.iterdir()):
@@ -67,17 +69,17 @@ def build_artifact(
 
 
 def read_cache_salt(folder: DataFolder) -> str | None:
-    """The salt that goes into the ids of all artifacts since the last `start_cache_salt`; `None` before the first."""
+    """The salt in all artifact ids since the last `start_cache_salt`; `None` before the first."""
     return folder.cache_salt.read_text(encoding="utf-8").strip() if folder.cache_salt.exists() else None
 
 
 def start_cache_salt(folder: DataFolder, run: str, started: datetime) -> None:
-    """Build every artifact and vector again from now on; the existing ones stay served until they are replaced."""
+    """Start a new salt, so that every artifact and vector is built again; served ones stay until replaced."""
     write_durably(folder.cache_salt, f"{content_id([run, started.isoformat()])}\n".encode())
 
 
 def remove_artifact(folder: DataFolder, path: Path) -> None:
-    """Delete an artifact so that a reader never sees half of it: move it away first."""
+    """Delete an artifact; it is moved away first, so readers never see a partial one."""
     doomed = folder.staging / f"doomed-{path.name}"
     doomed.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(doomed, ignore_errors=True)

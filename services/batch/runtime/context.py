@@ -1,4 +1,4 @@
-"""The context of a run: settings, progress and connections in one object, passed to every step."""
+"""The context of a run: settings, progress and connections, passed to every step."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class RunContext:
 
     Attributes:
         settings: all settings.
-        progress: reports how far long work is.
-        client: a connection to Redis with long timeouts; `None` for work that needs none.
+        progress: reports the progress of long work.
+        client: a connection to Redis with long timeouts; `None` if the work needs none.
     """
 
     settings: Settings
@@ -34,7 +34,7 @@ class RunContext:
 
     @property
     def keys(self) -> Keys:
-        """The keys of this installation."""
+        """The Redis keys of this installation."""
         return Keys(self.settings.redis_prefix)
 
     @property
@@ -50,5 +50,5 @@ class RunContext:
             StoreUnavailableError: the run has none.
         """
         if self.client is None:
-            raise StoreUnavailableError("This step was started without a connection to Redis.")
+            raise StoreUnavailableError("This step has no connection to Redis.")
         return self.client

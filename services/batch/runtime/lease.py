@@ -1,9 +1,9 @@
-"""One run at a time on a data folder, whether it is one process or a chain of steps in processes of their own.
+"""Allows one run at a time on a data folder, as one process or as a chain of step processes.
 
-A process holds the folder's lock while it works: a whole night exclusively, the steps of one run together. The kernel
-releases the lock when the process ends, however it ends. Between steps the run keeps the folder by a *lease*, a small
-file with its name, which each step touches while it works. A run that does not touch it for `lease_minutes` loses it to
-the next run that asks, unless one of its steps still holds the lock: locks do not depend on the clock.
+A working process holds the folder's lock: a whole night holds it exclusively, the steps of one run share it. The kernel
+releases the lock when the process ends. Between steps, the run holds a *lease*, a small file with the run's name. Each
+working step touches it. If a run does not touch the lease for `lease_minutes`, another run can take it, unless a step
+of the first run still holds the lock. The lock does not depend on the clock.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from shared.layout import DataFolder, write_durably
 from shared.lease import holder, locked, refuse_other_run
 
 _HEARTBEAT_SECONDS = 30.0
-_POLL_SECONDS = 0.005  # the lease is only ever locked for a few file operations
+_POLL_SECONDS = 0.005  # the lease is locked only for a few file operations
 
 
 @contextmanager
 def only_run(folder: DataFolder, *, lease_minutes: float) -> Iterator[None]:
-    """Hold the data folder exclusively: no other run and no step may work on it.
+    """Hold the data folder exclusively, against other runs and steps.
 
     Raises:
-        RunActiveError: another run has it.
+        RunActiveError: another run holds the data folder.
     """
     with ExitStack() as held:
         with _lease_lock(folder):
@@ -41,16 +41,16 @@ def only_run(folder: DataFolder, *, lease_minutes: float) -> Iterator[None]:
 
 @contextmanager
 def step_of(folder: DataFolder, run: str, *, lease_minutes: float) -> Iterator[None]:
-    """Work as a step of this run: take or keep its lease, and touch it while working.
+    """Work as a step of this run: acquire or renew its lease, and touch it during the work.
 
     Raises:
-        RunActiveError: another run has the data folder.
+        RunActiveError: another run holds the data folder.
     """
     with ExitStack() as held:
         with _lease_lock(folder):
             if holder(folder) != run:
                 refuse_other_run(folder, lease_minutes)
-                with locked(folder, fcntl.LOCK_EX):  # no process works on the folder, whatever its lease says
+                with locked(folder, fcntl.LOCK_EX):  # no process works on the folder, even if there is a lease
                     write_durably(folder.lease, orjson.dumps({"run": run}))
             held.enter_context(locked(folder, fcntl.LOCK_SH))
         _heartbeat(folder, run)
@@ -67,13 +67,13 @@ def step_of(folder: DataFolder, run: str, *, lease_minutes: float) -> Iterator[N
 
 @contextmanager
 def exclusive_step(folder: DataFolder, step: str) -> Iterator[None]:
-    """Wait until no other process runs this step: a scheduler may restart one that it wrongly believes dead."""
+    """Wait until no other process runs this step: a scheduler may restart a step that is still alive."""
     with FileLock(_lock_file(folder, f".{step}.lock")):
         yield
 
 
 def release(folder: DataFolder, run: str) -> bool:
-    """Release the lease of this run; returns whether the run still had it."""
+    """Release the lease of this run; returns whether the run still held it."""
     if holder(folder) != run:
         return False
     with _lease_lock(folder):
@@ -85,7 +85,7 @@ def release(folder: DataFolder, run: str) -> bool:
 
 @contextmanager
 def _lease_lock(folder: DataFolder) -> Iterator[None]:
-    """Read and change lease and lock as one operation: the first steps of two runs may start at the same time."""
+    """Make changes of lease and lock atomic: the first steps of two runs may start at the same time."""
     with FileLock(_lock_file(folder, ".lock"), poll_interval=_POLL_SECONDS):
         yield
 
@@ -96,7 +96,7 @@ def _lock_file(folder: DataFolder, suffix: str) -> Path:
 
 
 def _heartbeat(folder: DataFolder, run: str) -> None:
-    """Touch the lease if this run still has it. Works on a full disk; a failure does not stop the step."""
+    """Touch the lease if this run still holds it. Works on a full disk; a failure does not stop the step."""
     with suppress(OSError), _lease_lock(folder):
         if holder(folder) == run:
             os.utime(folder.lease)

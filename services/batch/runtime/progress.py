@@ -1,4 +1,4 @@
-"""Progress of long work. Steps take a `Progress`; the command passes a rich one, tests a silent one."""
+"""Progress of long work. Steps take a `Progress`; commands pass a console one, tests a silent one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Progress:
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Advance]:  # noqa: ARG002
-        """Open a task of `total` units (`None`: unknown); call what it yields with the number of units just done."""
+        """Open a task of `total` units (`None`: unknown); yields a function that adds finished units."""
         yield lambda _n: None
 
 
 class ConsoleProgress(Progress):
-    """Bars on a terminal; plain start lines where output is not a terminal."""
+    """Progress bars on a terminal; plain start lines elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

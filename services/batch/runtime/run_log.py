@@ -1,4 +1,4 @@
-"""Recording a step in the run log: that it began, and how it ended. The page shows it."""
+"""Records the start and end of a step in the run log, which the page shows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from shared.run_log import Fact, StepRecord, write_record
 
 @contextmanager
 def run_log(folder: DataFolder, run: str, step: str) -> Iterator[dict[str, Fact]]:
-    """Record that this step of this run began, and how it ended; put facts worth showing into what this yields.
+    """Record the start and end of this step; yields a dictionary for facts to show.
 
-    A record that cannot be written does not stop the run.
+    A failed write of the record does not stop the run.
     """
     facts: dict[str, Fact] = {}
     record = StepRecord(run=run, step=step, status="running", began_at=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Errors of Redis and of the disk during a run, translated into the project's own."""
+"""Translates Redis and disk errors of a run into the project's own errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FULL_DISK_MESSAGES = ("No space left on device", "Not enough free space", " req
 
 @contextmanager
 def translate_errors(folder: DataFolder) -> Iterator[None]:
-    """Translate errors of Redis and of a full disk, whatever step they come from.
+    """Translate errors of Redis and of a full disk.
 
     Raises:
         StoreUnavailableError: Redis failed.
@@ -34,12 +34,12 @@ def translate_errors(folder: DataFolder) -> Iterator[None]:
         raise ArtifactError(
             "The disk is full.",
             where=str(getattr(error, "filename", None) or folder.root),
-            hint="What is served is complete. Free some space (`nightshelf generations collect`) and run again.",
+            hint="The served generation is intact. Free some space (`nightshelf generations collect`) and run again.",
         ) from error
 
 
 def _is_full_disk(error: OSError | RuntimeError) -> bool:
-    """By the error number, or by the message: numpy and FAISS do not pass the number on."""
+    """Check the error number, or the message, because numpy and FAISS do not keep the number."""
     number = getattr(error, "errno", None)
     if number is not None:
         return number in (errno.ENOSPC, errno.EDQUOT)

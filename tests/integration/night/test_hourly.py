@@ -99,7 +99,7 @@ def test_new_books_before_the_first_night_have_to_wait_for_it(by_steps, run_of, 
     run.done("ingest", "embed", "index")
     refused = run.step("publish")
     assert refused.code == FAILED
-    assert "There is no served generation whose lists could be kept" in refused.errors
+    assert "There is no served generation with lists to keep" in refused.errors
     assert client.get(library.keys.current) is None
 
 

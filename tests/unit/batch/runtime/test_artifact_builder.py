@@ -1,4 +1,4 @@
-"""Artifacts: there whole or not at all, reused when they verify, built again when they do not."""
+"""Artifacts are written atomically, reused if valid, and built again otherwise."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 class Builder:
-    """Writes files, and counts how often it was asked to."""
+    """Writes files and counts its calls."""
 
     def __init__(self, files=FILES):
         self.files = dict(files)
@@ -100,7 +100,7 @@ def come_from_another_time(path):
 
 
 DAMAGE = {
-    flip_a_byte: "a.npy of content-0a does not have the checksum",
+    flip_a_byte: "a.npy of content-0a does not match its recorded checksum",
     cut_short: "a.npy of content-0a is missing or cut short",
     lose_a_file: "b.json of content-0a is missing or cut short",
     lose_the_manifest: "content-0a has no artifact.json",
@@ -124,7 +124,7 @@ def test_a_damaged_part_is_refused_and_built_again(folder, damage):
 
 
 class DeadError(Exception):
-    """Stands for a process that is gone."""
+    """Simulates a dead process."""
 
 
 def test_a_builder_that_fails_leaves_no_part_and_the_next_begins_afresh(folder):

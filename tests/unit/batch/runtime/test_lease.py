@@ -1,4 +1,4 @@
-"""The lease: one run at a time, whatever becomes of its processes and of the clock."""
+"""The lease: one run at a time, also with dead processes and clock changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_refused(folder, run):
 
 
 def last_sign(folder, *, seconds_ago):
-    """As if the clock had gone on by this much since the last sign of life; negative: as if it had been set back."""
+    """Age the lease by this many seconds; negative values simulate a clock set back."""
     moment = time.time() - seconds_ago
     os.utime(folder.lease, (moment, moment))
 
@@ -78,7 +78,7 @@ def test_a_run_that_was_heard_of_keeps_the_folder(folder, seconds_ago):
 
 @pytest.mark.parametrize("seconds_ago", [MINUTES * 60 + 1, 30 * HOUR_SECONDS, -MINUTES * 60 - 30, -30 * HOUR_SECONDS])
 def test_a_run_not_heard_of_has_lost_the_folder_also_when_the_clock_was_set_back(folder, seconds_ago):
-    """A sign of life from tomorrow is as old as the hand that set the clock."""
+    """A lease time too far in the future counts as expired."""
     has_begun(folder, "a")
     last_sign(folder, seconds_ago=seconds_ago)
     with only_run(folder, lease_minutes=MINUTES):
@@ -100,7 +100,7 @@ def test_a_step_at_work_keeps_the_folder_whatever_the_clock_says(folder, seconds
 
 
 def test_a_step_at_work_keeps_the_folder_though_the_lease_was_given_back(folder):
-    """A scheduler that takes a step for dead may release its run."""
+    """A scheduler may release the run of a step that it believes dead."""
     with step_of(folder, "a", lease_minutes=MINUTES):
         assert release(folder, "a")
         is_refused(folder, "b")
@@ -148,7 +148,7 @@ def test_a_whole_run_keeps_every_step_away_and_leaves_no_lease(folder):
 
 
 def test_of_many_that_begin_at_once_one_gets_the_folder(folder):
-    """Each asks for it again and again, so that they meet in every order."""
+    """Each run requests the lease repeatedly, so that all interleavings occur."""
     n_runs, n_rounds = 8, 25
     start, end = threading.Barrier(n_runs), threading.Barrier(n_runs)
     winners = []

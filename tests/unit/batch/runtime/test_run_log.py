@@ -1,4 +1,4 @@
-"""The account a run gives of itself, step by step."""
+"""The run log."""
 
 from __future__ import annotations
 
