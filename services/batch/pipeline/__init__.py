@@ -1,1 +1,1 @@
-"""The served pipeline offline, and the learning of its reranker."""
+"""The served pipeline offline, and the training of its reranker."""

@@ -1,9 +1,9 @@
-"""The served pipeline, answering many users at once without Redis: what is measured is what is served.
+"""The served pipeline for many users at once, without Redis, so evaluations measure what is served.
 
 As for a request, collaborative lists come from the factors (`services.batch.models.top_n`), the other lists from
-`shared.recommend.candidates`; `shared.recommend.blend` sums them, `shared.recommend.reranker` sorts the first books if
-it is on, and `shared.recommend.popularity_backfill` fills up short lists. Lists folded in by day equal those of the
-night (`shared.recommend.fold_in`), so they need no measure of their own.
+`shared.recommend.candidates`. `shared.recommend.blend` sums them, `shared.recommend.reranker` reorders the first books
+if it is on, and `shared.recommend.popularity_backfill` fills short lists. Fold-in lists equal nightly lists
+(`shared.recommend.fold_in`), so they need no separate evaluation.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _USERS_AT_ONCE = 256
 
 
 class ServedPipeline:
-    """Recommends from factors of the training part and the neighbours of its recent books.
+    """Recommends with factors of the training part and candidates from recent books.
 
     Args:
-        training: what is known of users.
-        factors: of its users and books, rows as there; `None` to do without nightly lists.
-        maker: of the other lists, see `candidate_generator`.
-        spread: int32, what fills a list that is too short, see `popular_spread`; `None` leaves it short.
+        training: the training part.
+        factors: factors with the rows of `training`; `None` for no nightly lists.
+        maker: generator of the other lists, see `candidate_generator`.
+        spread: int32, item indexes that fill short lists, see `popular_spread`; `None` leaves lists short.
         list_length: books in a nightly list.
-        threads: threads that lists are made with.
-        reranker: puts the first books into order; `None` leaves them in that of the blend.
+        threads: number of threads.
+        reranker: reorders the first books; `None` keeps the order of the blend.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ServedPipeline:
         return ranked
 
     def answers(self, rows: NDArray[np.int64], k: int) -> Iterator[Blended]:
-        """The same for one user after the other, with scores and what each list says."""
+        """The same, one user at a time, with scores and the contribution of each list."""
         for first in range(0, len(rows), _USERS_AT_ONCE):
             some = rows[first : first + _USERS_AT_ONCE]
             seen = [self._training.seen_of(row) for row in some.tolist()]
@@ -125,14 +125,14 @@ def candidate_generator(
     only: Collection[str] = CANDIDATE_SOURCES,
     progress: Progress,
 ) -> CandidateGenerator:
-    """What makes lists of recent books as a night after the training part would have left it.
+    """The candidate generator that a night on the training part gives.
 
     Args:
-        training: what is known.
-        content: the content artifact, opened with the training part's `work_id`; `None` to do without it.
-        settings: how item transitions are found and lists are made.
-        only: the sources wanted.
-        progress: told how far it is.
+        training: the training part.
+        content: the content artifact, opened with the training part's `work_id`; `None` for no content list.
+        settings: of item transitions and candidate lists.
+        only: the candidate sources to use.
+        progress: reports progress.
     """
     item_transitions = same_series_author = None
     trending = NO_CANDIDATES
@@ -153,12 +153,12 @@ def candidate_generator(
 
 
 def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """int32: the books popular in the training part, spread over clusters as by the API.
+    """int32: the popular books of the training part, spread over clusters as in the API.
 
-    Averages that a source publishes of a book count here as there, where two books are liked equally often.
+    Published averages of a source break ties between equally liked books, as in the API.
 
     Args:
-        training: says what is popular.
+        training: the training part.
         cluster_of: int32, (n_books,), of the content artifact.
     """
     overall = rank_by_popularity(training.books, training.interactions, training.user_state).item_index[:N_OVERALL]

@@ -1,9 +1,9 @@
-"""Train the reranker: from books that users liked, and what the blend would have shown them before.
+"""Trains the reranker on blended candidates and the books that users liked afterwards.
 
-The last interactions are cut into windows. For each window, factors, item transitions and trending books are computed
-from the interactions before it, and the books that users like in it are the ones to rank first. A window is a split by
-time inside the training part, so an evaluation never learns from its test part. `shared.recommend.reranker` describes
-the files.
+The last interactions are divided into windows. For each window, factors, item transitions and trending books are
+computed from the interactions before it; the books that users like in the window are the positive examples. A window is
+a split by time inside the training part, so training never sees the test part of an evaluation.
+`shared.recommend.reranker` describes the files.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookMetadata, Reranker, is_liked, lightgbm
 from shared.settings import Settings
 
-_MIN_LIKED = 100  # positive examples; with fewer there is nothing to learn
+_MIN_LIKED = 100  # minimum positive examples
 _NO_GROUP = -1
 
 
 @dataclass(frozen=True, slots=True)
 class _Examples:
-    """Books offered: float32, (n, n_features), and for each whether the reader came to like it."""
+    """Training examples: features, float32, (n, n_features), and whether the user liked the book in the window."""
 
     features: NDArray[np.float32]
     liked: NDArray[np.bool_]
@@ -50,10 +50,10 @@ def build_reranker(
     content_artifact: Path,
     context: RunContext,
 ) -> Metadata:
-    """Learn from everything that is known and write a reranker artifact; returns what is worth keeping of it.
+    """Train on all interactions and write a reranker artifact; returns its metadata.
 
     Args:
-        folder: where to write; exists.
+        folder: an existing folder.
         books: the snapshot's books.
         interactions: the snapshot's interactions, oldest first.
         content_artifact: the folder of its content artifact.
@@ -82,14 +82,14 @@ def build_reranker(
 def train_reranker(
     training: Training, content: ContentNeighbors | None, settings: Settings, *, threads: int, progress: Progress
 ) -> Reranker | None:
-    """The reranker that a night after this training part would have left; `None` if it is off, or had too little.
+    """Train the reranker; returns `None` if it is off or has too few positive examples.
 
     Args:
-        training: all that may be known.
+        training: the training part.
         content: the content artifact, opened with the training part's `work_id`.
         settings: of the lists, the blend and the reranker.
-        threads: to learn with.
-        progress: told how far it is.
+        threads: number of threads.
+        progress: reports progress.
 
     Raises:
         ModelError: LightGBM is not installed.
@@ -100,7 +100,7 @@ def train_reranker(
 
 
 def require_reranker(settings: Settings) -> None:
-    """Look for the library before hours of work, where the reranker is on.
+    """Check for the library, if the reranker is on, before long work starts.
 
     Raises:
         ModelError: LightGBM cannot be loaded.
@@ -145,7 +145,7 @@ def _learned(
 
 
 def _n_recent(settings: Settings) -> int:
-    """Recent books of a reader that the reranker looks at: those that lists are made of."""
+    """The number of recent books that the reranker uses: as many as the candidate sources use."""
     return min(max_recent_books(settings.blend), settings.user_state.max_recent)
 
 
@@ -158,7 +158,7 @@ def _examples(
     threads: int,
     progress: Progress,
 ) -> _Examples:
-    """What the blend would have offered before a window, counted from the last, and what was liked in it."""
+    """The blend's candidates before a window, counted from the last, labeled by the likes in the window."""
     chosen, n = settings.reranker, len(training.interactions)
     begin, end = (int(n * (1 - chosen.window_share * back)) for back in (window, window - 1))
     before = Training(
@@ -195,14 +195,14 @@ def _examples(
 
 
 def book_metadata(books: pd.DataFrame, histories: Histories) -> BookMetadata:
-    """What a reranker knows of each book.
+    """The reranker's features of each book.
 
-    Likes are log(1 + n); those of late are how often a book was liked, the likes ageing, relative to a book liked by
-    everyone; the age is the share of all likes that are newer than the book's first, NaN where nobody liked it yet.
+    Likes are log(1 + n). Recent likes are the decayed likes of a book relative to a book that every user likes. The age
+    is the share of all likes that are newer than the book's first one, NaN without likes.
 
     Args:
         books: the snapshot's books.
-        histories: who liked what, and when.
+        histories: the liked books of all users.
     """
     n_books = histories.n_books
     of_late = []
@@ -226,5 +226,5 @@ def _series_of(books: pd.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.float
 
 
 def _groups(names: list[str | None]) -> NDArray[np.int32]:
-    """The same number for the same name, -1 for none."""
+    """A group number per name, equal for equal names, -1 for none."""
     return pd.factorize(pd.Series(names, dtype=object))[0].astype(np.int32)

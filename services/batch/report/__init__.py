@@ -1,1 +1,1 @@
-"""The report: one page on the quality of the recommendations, and the same as JSON."""
+"""The report on recommendation quality, as an HTML page and as JSON."""

@@ -1,4 +1,4 @@
-"""The clusters of a content artifact, with the positions of their books on the map."""
+"""The clusters of a content artifact, with their books' positions on the map."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from shared.deprecated import existing_file
 MAX_POINTS = 12_000
 _FULL = 1000
 _SEED = 7
-_PERCENTILES = (0.5, 99.5)  # books beyond are moved to the edge: a few far ones would leave no room for the rest
+_PERCENTILES = (0.5, 99.5)  # books beyond these are moved to the edge, so that outliers do not compress the map
 
 
 def clusters_on_map(content_artifact: Path) -> list[ClusterOnMap]:
-    """All clusters with a book, largest first."""
+    """All non-empty clusters, largest first."""
     cluster_of: NDArray[np.int32] = np.load(existing_file(content_artifact, "cluster_of.npy"))
     item_index = np.flatnonzero(cluster_of >= 0)
     if not len(item_index):

@@ -1,4 +1,4 @@
-"""`report.json`: everything that a report page shows. Clusters, sample readers and tuning need a generation."""
+"""`report.json`: the content of a report page. Clusters, sample readers and tuning need a generation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ClusterOnMap(_Record):
 
     Attributes:
         name: see `services.batch.content.cluster_names`.
-        n_books: books in it.
-        x, y: its middle, in [0, 1], y downwards.
-        points: its books, or a sample of them: x and y in tenths of a percent of the map.
+        n_books: number of books.
+        x, y: its center, in [0, 1], y downwards.
+        points: its books, or a sample: x and y in tenths of a percent of the map.
     """
 
     name: str
@@ -32,7 +32,7 @@ class ClusterOnMap(_Record):
 
 
 class BookLine(_Record):
-    """A book in words: title and authors."""
+    """A book: title and authors."""
 
     title: str
     authors: list[str]
@@ -42,9 +42,8 @@ class Recommendation(_Record):
     """A recommended book and why.
 
     Attributes:
-        lists: the candidate sources of it, see `shared.recommend.blend.CANDIDATE_SOURCES`; none for a popular book that
-            fills a list.
-        because: title of the reader's book that contributes most.
+        lists: its candidate sources, see `shared.recommend.blend.CANDIDATE_SOURCES`; empty for popularity backfill.
+        because: title of the reader's book with the largest contribution.
     """
 
     book: BookLine
@@ -53,7 +52,7 @@ class Recommendation(_Record):
 
 
 class SampleReader(_Record):
-    """One reader without the id: the books they liked last, newest first, and their recommendations."""
+    """An anonymous reader: the last liked books, newest first, and the recommendations."""
 
     n_liked: int
     liked: list[BookLine]

@@ -1,4 +1,4 @@
-"""Every figure behind the plots, as tables of text."""
+"""All figures of the plots, as text tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NONE = "\N{EN DASH}"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Named rows of cells; a column without a name has an empty head."""
+    """A table of named rows; unnamed columns have an empty header."""
 
     title: str
     columns: list[str]
@@ -23,25 +23,25 @@ class Table:
 
 
 def figure_tables(split: SplitResult, evaluation: Evaluation) -> list[Table]:
-    """Figures by metric, differences, figures by group and seconds, a column for each recommender scored."""
+    """Figures by metric, differences, figures by group and seconds; one column per scored recommender."""
     scored = [result for result in split.systems.values() if result.skipped is None]
     metrics = [
         (name, metric) for name, metric in evaluation.metrics.items() if any(name in one.figures for one in scored)
     ]
     tables: dict[str, list[tuple[str, _Figures]]] = {
         "Figures": [(metric.title, [one.figures.get(name) for one in scored]) for name, metric in metrics],
-        "What is served, less each: user by user": [
+        "Served pipeline minus each recommender, paired by user": [
             (metric.title, [one.served_minus.get(name) for one in scored])
             for name, metric in metrics
             if metric.about == "accuracy"
         ],
-        "NDCG@10 by how much readers had read": _by_group(split.activity_groups, [one.by_activity for one in scored]),
-        "Recall@20 by how popular the books were": _by_group(
+        "NDCG@10 by length of history": _by_group(split.activity_groups, [one.by_activity for one in scored]),
+        "Recall@20 by popularity of the books": _by_group(
             split.popularity_groups, [one.by_popularity for one in scored]
         ),
     }
     if any(one.fit_seconds for one in scored):
-        seconds = [("to learn", [one.fit_seconds for one in scored]), ("to rank", [one.rank_seconds for one in scored])]
+        seconds = [("training", [one.fit_seconds for one in scored]), ("ranking", [one.rank_seconds for one in scored])]
         tables["Seconds"] = [*seconds]
     columns = ["", *(result.title for result in scored)]
     return [
@@ -51,7 +51,7 @@ def figure_tables(split: SplitResult, evaluation: Evaluation) -> list[Table]:
 
 
 def tuning_tables(record: TuningRecord) -> list[Table]:
-    """The settings before and after a search, and each of its trials."""
+    """The settings before and after a search, and its trials."""
     settings = [
         (name, [str(values.get(name, _NONE)) for values in (record.present, record.found, record.chosen)])
         for name in record.found
@@ -62,7 +62,7 @@ def tuning_tables(record: TuningRecord) -> list[Table]:
             [
                 f"{trial.value:.4f}",
                 f"{trial.n_users:,}",
-                "given up" if trial.pruned else "",
+                "pruned" if trial.pruned else "",
                 f"{trial.seconds:.1f}",
                 *map(str, trial.settings.values()),
             ],
@@ -76,7 +76,7 @@ def tuning_tables(record: TuningRecord) -> list[Table]:
 
 
 def figure_text(figure: Interval | float | None) -> str:
-    """A figure as it stands in a table."""
+    """A figure as table text."""
     if figure is None:
         return _NONE
     if isinstance(figure, Interval):

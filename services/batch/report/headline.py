@@ -1,4 +1,4 @@
-"""The result in one sentence, and its basis in another."""
+"""The result in one sentence, and its data in another."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MAX_WITH_DECIMAL = 9.95
 
 
 def headline(evaluation: Evaluation) -> str:
-    """Recall of what is served, and its lead over the best baseline."""
+    """Recall of the served pipeline, and its difference from the best baseline."""
     split = evaluation.splits[0] if evaluation.splits else None
     if split is None or not split.systems[SERVED].figures:
-        return "There were too few readers to say how good what is served is."
+        return "There are too few readers to measure the served recommendations."
     recall = value_of(split.systems[SERVED].figures["recall_at_20"])
-    found = f"What is served finds {_percent(recall)} of the books readers came to like within its first 20 places"
+    found = f"The served pipeline finds {_percent(recall)} of the test books within its first 20 places"
     return f"{found}; {_against(split)}"
 
 
@@ -27,20 +27,20 @@ def foundation(evaluation: Evaluation) -> str:
     split = evaluation.splits[0]
     return (
         f"Measured on {evaluation.source} ({evaluation.n_books:,} books, {evaluation.n_interactions:,} interactions): "
-        f"{split.n_users:,} readers were tested on the {split.title}, {split.n_test_books:,} books to find among "
-        "all they had not read. Intervals are 95 % bootstrap intervals over readers."
+        f"{split.n_users:,} test readers (split: {split.title}) with {split.n_test_books:,} test books among all "
+        "unseen books. Intervals are 95 % bootstrap intervals over readers."
     )
 
 
 def _against(split: SplitResult) -> str:
     rival = best_baseline(split)
     if rival is None:
-        return "no usual method was scored beside it."
+        return "no baseline is scored."
     result = split.systems[rival]
     theirs, difference = value_of(result.figures[_METRIC]), result.served_minus[_METRIC]
-    name = f"the best usual method beside it, {result.title}"
+    name = f"the best baseline, {result.title}"
     if theirs <= 0:
-        return f"{name} finds nothing (NDCG@10 {difference.value:+.4f} for what is served)."
+        return f"{name} finds nothing (NDCG@10 {difference.value:+.4f} for the served pipeline)."
     return f"it is {_compared(difference, theirs)} than {name} (NDCG@10, {_interval(difference, theirs)})."
 
 

@@ -1,4 +1,4 @@
-"""How plots mark recommenders: a number in the order of the list, and a class that colours it."""
+"""Markers of recommenders in plots: a number by list order, and a CSS class for the color."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ABLATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A recommender of a split with its number and class."""
+    """A recommender of a split with its number and CSS class."""
 
     number: int
     name: str
@@ -28,12 +28,12 @@ class Keyed:
 
     @property
     def title(self) -> str:
-        """As a person reads it."""
+        """The title for display."""
         return self.result.title
 
 
 def keyed(split: SplitResult) -> list[Keyed]:
-    """The recommenders that were scored, the served pipeline first."""
+    """The scored recommenders, the served pipeline first."""
     scored = [(name, result) for name, result in split.systems.items() if result.skipped is None]
     best = best_baseline(split)
     return [Keyed(number, name, result, _class(name, best)) for number, (name, result) in enumerate(scored, start=1)]

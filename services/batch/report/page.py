@@ -1,4 +1,4 @@
-"""The page: a report as one HTML file without scripts or files beside it. The markup is in `templates/`, escaped."""
+"""Renders a report as a self-contained HTML page without scripts. Templates in `templates/` escape all values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.batch.report.split_figures import group_figures, ranking_figures, 
 
 
 def page(report: Report) -> bytes:
-    """The page, UTF-8."""
+    """The page as UTF-8."""
     style = _style()
     written = _environment().get_template("page.html.j2").render(
         report=report,

@@ -1,4 +1,4 @@
-"""A random sample of readers, with what the served pipeline recommends to each, and why."""
+"""A random sample of readers, with the recommendations of the served pipeline and their explanations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sample_readers(
 
     Args:
         folder: the data folder.
-        generation: the generation that is served.
+        generation: the served generation.
         snapshot: its snapshot.
         settings: which interactions are seen and positive, and the seed.
     """
@@ -81,7 +81,7 @@ def _drawn(users: list[str], seed: int) -> list[str]:
 
 
 def _factors(generation: Generation, training: Training) -> Factors:
-    """The night's book factors; each user's are the weighted sum of the fold-in factors of their history."""
+    """The night's item factors; user factors are the weighted sums of the fold-in factors of the histories."""
     known = generation.fold_in
     items, fold_in = (
         _as_long(np.asarray(factors), training.n_books) for factors in (known.item_factors, known.fold_in_factors)
@@ -91,7 +91,7 @@ def _factors(generation: Generation, training: Training) -> Factors:
 
 
 def _as_long(factors: NDArray[np.float32], n_books: int) -> NDArray[np.float32]:
-    """With a row of zeros for each book that is newer than the factors."""
+    """The factors with a zero row for each book that is newer than them."""
     return np.concatenate((factors, np.zeros((n_books - len(factors), factors.shape[1]), np.float32)))
 
 

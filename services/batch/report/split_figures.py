@@ -27,7 +27,7 @@ class Figure:
 
 
 def ranking_figures(split: SplitResult, evaluation: Evaluation) -> list[Figure]:
-    """Each recommender by the two main metrics of this kind of split."""
+    """The recommenders by the two main metrics of this kind of split."""
     systems = keyed(split)
     names = [name for name in _RANKED.get(split.kind, _RANKED_ELSEWHERE) if name in evaluation.metrics]
     return [
@@ -44,8 +44,8 @@ def group_figures(split: SplitResult) -> list[Figure]:
         systems, split.popularity_groups, lambda one: one.result.by_popularity, "Recall@20 by popularity"
     )
     return [
-        Figure("By how much readers had read", "NDCG@10; groups by number of books liked before", activity),
-        Figure("By how popular the books were", "Recall@20 of the books to find", popularity),
+        Figure("By length of history", "NDCG@10; groups by number of liked books in the training part", activity),
+        Figure("By popularity of the books", "Recall@20 of the test books", popularity),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Reports on disk, as a page and as JSON, where the API finds them."""
+"""Writes reports for the API, as a page and as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.settings import Settings
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write the page at this path and the document beside it as `.json`."""
+    """Write the page to this path, and the document next to it as `.json`."""
     written = page(report)
     write_durably(path.with_suffix(".json"), report.model_dump_json(indent=1).encode())
     write_durably(path, written)

@@ -1,1 +1,1 @@
-"""The search for better settings of factor model and blend, on data that no evaluation tests on."""
+"""The search for better settings of factor model and blend, without the test data of evaluations."""

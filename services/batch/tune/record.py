@@ -1,4 +1,4 @@
-"""`tuned.json`: the result of a search for better settings, and the values that nights use."""
+"""`tuned.json`: the result of a search for better settings, and the tuned values for nights."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class _Record(BaseModel):
 
 
 class Trial(_Record):
-    """One choice of settings and its score.
+    """One set of settings and its score.
 
     Attributes:
         settings: all searched settings by dotted name.
-        value: mean NDCG@10 of the users it was scored on.
-        n_users: the number of these users.
+        value: mean NDCG@10 of the scored users.
+        n_users: number of scored users.
         pruned: whether it stopped before all users were scored.
-        seconds: of the trial.
+        seconds: duration of the trial.
     """
 
     settings: dict[str, Value]
@@ -47,16 +47,16 @@ class TuningRecord(_Record):
 
     Attributes:
         source, snapshot: the data.
-        minutes: the budget; seed: of the search.
-        n_training_interactions, n_validation_interactions, n_unseen_interactions: what trials trained on, were tested
-            on, and did not load.
+        minutes: the time budget; seed: of the search.
+        n_training_interactions, n_validation_interactions, n_unseen_interactions: numbers of interactions that trials
+            train on, are tested on, and do not load.
         n_search_users, n_check_users: test users of the trials, and of the check.
         left_out: settings not searched because they are explicit.
-        present, found: the settings before, and the best trial.
-        before, after: NDCG@10 with them on the users of the check; difference: paired by user.
-        better: whether the whole interval of the difference lies above 0.
-        chosen: what nights use from now on, by dotted name: `found` if it is better, else what was tuned before.
-        trials: in their order; the first has the present settings.
+        present, found: the current settings, and those of the best trial.
+        before, after: NDCG@10 of both on the users of the check; difference: paired by user.
+        better: whether the whole interval of the difference is above 0.
+        chosen: the tuned settings of later nights, by dotted name: `found` if it is better, else the earlier ones.
+        trials: in order; the first has the current settings.
     """
 
     format: Literal[1] = 1
@@ -82,10 +82,10 @@ class TuningRecord(_Record):
 
 
 def read_record(folder: DataFolder) -> TuningRecord | None:
-    """The last search's record; `None` if there is none.
+    """The record of the last search; `None` if there is none.
 
     Raises:
-        ArtifactError: it is not readable.
+        ArtifactError: it cannot be read.
     """
     try:
         return TuningRecord.model_validate_json(folder.tuned.read_bytes())
@@ -93,12 +93,12 @@ def read_record(folder: DataFolder) -> TuningRecord | None:
         return None
     except ValidationError as error:
         raise ArtifactError(
-            f"The record of tuned settings is not readable: {error}.",
+            f"The record of tuned settings cannot be read: {error}.",
             where=str(folder.tuned),
-            hint="Restore it from a copy, or forget it: `nightshelf tune --reset`.",
+            hint="Restore it from a backup, or delete it: `nightshelf tune --reset`.",
         ) from error
 
 
 def write_record(folder: DataFolder, record: TuningRecord) -> None:
-    """Write the record, whole or not at all."""
+    """Write the record atomically."""
     write_durably(folder.tuned, record.model_dump_json(indent=1).encode())

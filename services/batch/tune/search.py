@@ -1,7 +1,7 @@
-"""The search: a tree-structured Parzen estimator (Optuna) proposes settings; hopeless ones are pruned.
+"""The search: a tree-structured Parzen estimator (Optuna) proposes settings; bad trials are pruned.
 
 Bergstra et al., "Algorithms for hyper-parameter optimization", NIPS 2011. Two of three trials keep the factors and item
-transitions of the best so far and vary the blend alone, which needs no new factors.
+transitions of the best trial and vary only the blend, which needs no new factors.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     import optuna
 
-N_PARTS = 3  # of the users; a trial may be pruned after each
+N_PARTS = 3  # parts of the users; a trial may be pruned after each
 _TRIALS_PER_CHOICE_OF_FACTORS = 3
 _MIN_USERS_TO_PRUNE = 50
-_MARGIN = 0.02  # of the best: among many trials some are unlucky
+_MARGIN = 0.02  # pruning margin, relative to the best value
 _MAX_REPEATS = 100
 _INTERVAL_SEED = 7
 
@@ -50,15 +50,15 @@ def search(
     seed: int,
     on_trial: Callable[[Trial, float], None],
 ) -> Found:
-    """Score the present settings, then others until the time is up.
+    """Score the current settings, then others until the time is up.
 
     Args:
         space: ranges by dotted name.
-        present: values of the same names.
-        score: yields the scores of the test users under these values, float64, (n,), part by part.
-        seconds: no trial begins later.
-        max_trials: tried at most.
-        seed: the same one gives the same trials in the same order.
+        present: current values by dotted name.
+        score: yields the scores of the test users with given values, float64, (n,), in parts.
+        seconds: no trial starts later.
+        max_trials: maximum number of trials.
+        seed: the same seed gives the same trials in the same order.
         on_trial: called with each trial and the best value so far.
 
     Raises:
@@ -96,7 +96,7 @@ class _Run:
         return 0.0 if self._scores_of_best is None else float(self._scores_of_best.mean())
 
     def try_present(self, present: Mapping[str, Value]) -> None:
-        """Score the present settings; the sampler learns from them if they lie within the ranges."""
+        """Score the current settings; the sampler uses the result if they are within the ranges."""
         trial = self._score_trial(dict(present))
         within = all(
             isinstance(value, int | float) and self._space[name].low <= value <= self._space[name].high
@@ -109,7 +109,7 @@ class _Run:
             self._study.add_trial(known)
 
     def try_another(self) -> bool:
-        """Score one more choice; returns whether it is new."""
+        """Score another set of settings; returns whether it is new."""
         if len(self.trials) % _TRIALS_PER_CHOICE_OF_FACTORS:
             kept = {name: value for name, value in self.best.items() if name.startswith(FACTOR_SETTINGS)}
             if kept and len(kept) < len(self.best) and self._are_within(kept):
@@ -133,7 +133,7 @@ class _Run:
         )
 
     def _score_trial(self, settings: dict[str, Value]) -> Trial:
-        """Score these settings; stop when they are clearly worse than the best so far."""
+        """Score these settings; stop if they are significantly worse than the best so far."""
         started = time.perf_counter()
         scores, pruned, n_parts = np.empty(0), False, 0
         for part in self._score(settings):
@@ -165,7 +165,7 @@ class _Run:
 
 
 def _plain(value: object) -> Value:
-    """Without the digits that floating point adds to steps of 0.01."""
+    """The value without floating-point noise."""
     return round(value, 6) if isinstance(value, float) else value  # type: ignore[return-value]
 
 
@@ -180,7 +180,7 @@ def _distribution(library: Any, one: Range) -> optuna.distributions.BaseDistribu
 
 
 def require_library() -> None:
-    """Fail before any data is read if there can be no search.
+    """Check for the library before data is read.
 
     Raises:
         ModelError: Optuna is not installed.
@@ -193,7 +193,7 @@ def _optuna() -> Any:
         import optuna  # noqa: PLC0415  # needs the extra `tune`
     except ImportError as error:
         raise ModelError(
-            "The library optuna, which searches for better settings, is not installed.",
+            "The search for better settings needs the library optuna, which is not installed.",
             hint="pip install 'nightshelf[tune]'",
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,4 +1,4 @@
-"""What is searched: settings by dotted name, with the range of each. To tune another one, add its line."""
+"""The search space: settings by dotted name, with their ranges. To tune another setting, add a line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From `low` to `high`, both included; whole numbers if both are.
+    """The range from `low` to `high`, both inclusive; integers if both are integers.
 
     Attributes:
         low, high: the bounds.
         log: whether the range is logarithmic.
-        step: between values of a linear range.
+        step: the step of a linear range.
     """
 
     low: float
@@ -22,11 +22,11 @@ class Range:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds whole numbers."""
+        """Whether its values are integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
-# Only the ratios of the blend's weights matter, so one of them stays fixed.
+# Only the ratios of the blend's weights matter, so one weight is fixed.
 SPACE: dict[str, Range] = {
     "collaborative.rank": Range(16, 512, log=True),
     "collaborative.user_exponent": Range(0.0, 0.6),
@@ -48,4 +48,4 @@ SPACE: dict[str, Range] = {
     "blend.same_series_author_recent_books": Range(1, 60, log=True),
 }
 FACTOR_SETTINGS = ("collaborative.", "item_transitions.")
-"""Prefixes of the settings that need new factors or item transitions when they change."""
+"""Prefixes of the settings whose changes need new factors or item transitions."""

@@ -1,4 +1,4 @@
-"""Scores of the served pipeline under other settings; trials that differ in the blend alone share factors."""
+"""Scores the served pipeline with given settings; trials that differ only in the blend share factors."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SEED = 7
 
 
 class TrialScores:
-    """NDCG@10 of test users under any settings.
+    """NDCG@10 of test users with given settings.
 
     Args:
-        split: gives the training part; test users may come from any split with the same one.
+        split: provides the training part; test users may come from any split with the same training part.
         content_artifact: folder of the content artifact.
-        threads: of the processor.
+        threads: number of threads.
     """
 
     def __init__(self, split: Split, content_artifact: Path, *, threads: int) -> None:
@@ -45,7 +45,7 @@ class TrialScores:
         self.n_factored = 0
 
     def of(self, split: Split, settings: Settings, *, n_parts: int = 1) -> Iterator[NDArray[np.float64]]:
-        """NDCG@10 of each test user, float64, (n,), in `n_parts` parts; the users are shuffled, always the same way."""
+        """NDCG@10 of each test user, float64, (n,), in `n_parts` parts; the users are in a fixed shuffled order."""
         pipeline = ServedPipeline(
             self._training,
             self._factors_for(settings.collaborative),
@@ -54,7 +54,7 @@ class TrialScores:
             list_length=settings.collaborative.list_length,
             threads=self._threads,
         )
-        # Rows are in order of first interaction: without a shuffle a part would hold old users alone.
+        # Rows are in order of first interaction: without a shuffle, the first part has only old users.
         order = np.random.default_rng(_SEED).permutation(len(split.rows))
         for places in np.array_split(order, n_parts):
             yield ndcg_at(pipeline.rank(split.rows[places], K), split.relevant[places], K)
@@ -74,7 +74,7 @@ class TrialScores:
         return self._factors[key]
 
     def _maker_for(self, settings: Settings) -> CandidateGenerator:
-        """The neighbours of books do not depend on the blend; other item transitions need new ones."""
+        """The candidate generator for these settings, reused while the item-transition settings stay the same."""
         if self._maker is None or self._maker[0] != settings.item_transitions:
             maker = candidate_generator(self._training, self._content, settings, progress=SILENT)
             self._maker = (settings.item_transitions, maker)

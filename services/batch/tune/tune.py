@@ -1,4 +1,4 @@
-"""A whole search for better settings: trials, then a check on users who took no part in them, then one record."""
+"""A whole search for better settings: trials, then a check on other users, then one record."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from shared.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a search may use.
+    """The budget of a search.
 
     Attributes:
-        minutes: no trial begins later; the present settings are scored in any case.
-        max_trials: tried at most.
-        seed: the same one gives the same trials in the same order.
+        minutes: no trial starts later; the current settings are always scored.
+        max_trials: maximum number of trials.
+        seed: the same seed gives the same trials in the same order.
     """
 
     minutes: float
@@ -50,18 +50,18 @@ def tune(
     space: Mapping[str, Range] = SPACE,
     on_trial: Callable[[Trial, float], None] = lambda _trial, _best: None,
 ) -> TuningRecord:
-    """Search for better settings; writes nothing.
+    """Search for better settings, without writing the record.
 
     Args:
         snapshot: the data.
         content_artifact: folder of its content artifact.
         settings: as loaded, without tuned values.
         budget: time and number of trials.
-        space: what is searched, without explicit settings.
+        space: the search space; explicit settings are skipped.
         on_trial: called with each trial and the best value so far.
 
     Raises:
-        NightshelfError: all of it is set explicitly.
+        NightshelfError: all settings of the space are explicit.
         ArtifactError: there are too few test users.
         ModelError: Optuna is not installed.
     """
@@ -94,19 +94,19 @@ def tune(
 
 
 def _searched(space: Mapping[str, Range], settings: Settings) -> dict[str, Range]:
-    """The part of the space that is not set explicitly."""
+    """The space without explicit settings."""
     searched = {name: one for name, one in space.items() if not is_explicit(settings, name)}
     if not searched:
         raise NightshelfError(
-            "Everything that could be tuned is set explicitly.",
+            "All tunable settings are set explicitly.",
             where=", ".join(space),
-            hint="Unset what you want searched; the environment wins over what is tuned.",
+            hint="Unset the settings to tune; the environment takes precedence over tuned values.",
         )
     return searched
 
 
 def _data(snapshot: Snapshot, known: TuningSplit) -> dict[str, Any]:
-    """The fields of a record that say what was searched on."""
+    """The fields of a record that describe the data."""
     return {
         "source": snapshot.manifest.source.name,
         "snapshot": snapshot.id,
@@ -121,7 +121,7 @@ def _data(snapshot: Snapshot, known: TuningSplit) -> dict[str, Any]:
 def _check(
     settings: Settings, before: NDArray[np.float64], after: NDArray[np.float64], found: Mapping[str, Value]
 ) -> dict[str, Any]:
-    """The fields of a record that say whether the best trial holds on the users of the check, and what to use."""
+    """The fields of a record with the check of the best trial, and the chosen settings."""
     seed = settings.evaluation.seed
     difference = paired_difference(after, before, seed=seed)
     better = difference.low > 0
@@ -140,4 +140,4 @@ def _with(settings: Settings, values: Mapping[str, Value]) -> Settings:
     try:
         return with_values(settings, values)
     except ValidationError as error:
-        raise NightshelfError(f"The range of a setting goes beyond what is allowed: {reason_of(error)}.") from error
+        raise NightshelfError(f"The range of a setting exceeds its allowed values: {reason_of(error)}.") from error

@@ -1,4 +1,4 @@
-"""Settings by dotted name, and the settings of a night: what is set explicitly, then what was tuned, then defaults."""
+"""Settings by dotted name, and the settings of a night: explicit values, then tuned values, then defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 
 class TunedSettingsSource(PydanticBaseSettingsSource):
-    """The values chosen in `tuned.json` of the data folder that the sources before this one name."""
+    """The `chosen` values of `tuned.json` in the data folder; earlier settings sources name the data folder."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """One group of settings."""
@@ -26,54 +26,54 @@ class TunedSettingsSource(PydanticBaseSettingsSource):
         """All groups with tuned values.
 
         Raises:
-            ArtifactError: the record of tuned settings is not readable.
+            ArtifactError: the record of tuned settings cannot be read.
         """
         record = read_record(DataFolder(self.current_state["data_dir"]))
         return {} if record is None else _by_group(record.chosen)
 
 
 class _GivenSettings(Settings):
-    """Settings that do not read the environment: it was read before."""
+    """Settings from arguments only, not from the environment."""
 
     model_config = SettingsConfigDict(extra="forbid")
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic hands it over by name
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic passes it by name
         init_settings: PydanticBaseSettingsSource,
         *_: Any,
         **_others: Any,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is given."""
+        """Only the arguments."""
         return (init_settings,)
 
 
 class _TunedSettings(_GivenSettings):
-    """What is given, then what was tuned."""
+    """Settings from arguments, then tuned values."""
 
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **_others: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given wins over what was tuned."""
+        """Arguments take precedence over tuned values."""
         return init_settings, TunedSettingsSource(settings_cls)
 
 
 def with_tuned(settings: Settings) -> Settings:
-    """The settings with tuned values in place of defaults; what is set explicitly stays.
+    """The settings with tuned values in place of defaults; explicit values stay.
 
     Raises:
-        ArtifactError: the record of tuned settings is not readable, or holds a value that is not allowed.
+        ArtifactError: the record of tuned settings cannot be read, or contains an invalid value.
     """
     explicit = settings.model_dump(exclude_unset=True) | {"data_dir": settings.data_dir}
     try:
         return _TunedSettings(**explicit)
     except ValidationError as error:
         raise ArtifactError(
-            f"The tuned settings hold what is not allowed: {reason_of(error)}.",
+            f"The tuned settings contain an invalid value: {reason_of(error)}.",
             where=str(DataFolder(settings.data_dir).tuned),
-            hint="Forget them, `nightshelf tune --reset`, and tune again.",
+            hint="Delete them with `nightshelf tune --reset`, and tune again.",
         ) from error
 
 
@@ -95,26 +95,26 @@ def value_of(settings: Settings, name: str) -> Value:
 
 
 def is_explicit(settings: Settings, name: str) -> bool:
-    """Whether it was set, by the environment or the caller, be it to its default."""
+    """Whether it is set by the environment or the caller, even to its default."""
     group, _, field = name.partition(".")
     chosen = getattr(settings, group)
     return group in settings.model_fields_set and isinstance(chosen, BaseModel) and field in chosen.model_fields_set
 
 
 def tuned_names(settings: Settings) -> list[str]:
-    """Names of the settings that have their value from tuning."""
+    """Names of the settings with a tuned value."""
     record = read_record(DataFolder(settings.data_dir))
     values = {} if record is None else record.chosen
     return sorted(name for name, value in values.items() if value_of(settings, name) == value)
 
 
 def reason_of(error: ValidationError) -> str:
-    """Why a value is not allowed, in one line."""
+    """The reasons for invalid values, in one line."""
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
 
 
 def _by_group(values: Mapping[str, Value]) -> dict[str, Any]:
-    """Values of dotted names as nested dictionaries."""
+    """Dotted names and values as nested dictionaries."""
     groups: dict[str, dict[str, Value]] = {}
     for name, value in values.items():
         group, _, field = name.partition(".")

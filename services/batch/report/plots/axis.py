@@ -1,4 +1,4 @@
-"""Axes of plots as wide as the page: horizontal positions in percent, vertical ones in pixels."""
+"""Plot axes: horizontal positions in percent of the page width, vertical positions in pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEFT, RIGHT = 3.0, 97.0  # percent
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Numbers from `low` to `high` at positions from `start` to `end`."""
+    """A linear map of numbers from `low` to `high` to positions from `start` to `end`."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Axis:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def percent(self, value: float) -> str:
-        """The position of a number on an axis in percent."""
+        """The position of a number, in percent."""
         return f"{self.at(value):.2f}%"
 
     def ticks(self, n: int = 6) -> list[float]:
@@ -34,14 +34,14 @@ class Axis:
 
 
 def axis_over(values: Sequence[float], *, start: float = LEFT, end: float = RIGHT, from_zero: bool = False) -> Axis:
-    """An axis that holds these numbers with a margin, or starts at 0."""
+    """An axis that covers these numbers with a margin, or starts at 0."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return Axis(0.0 if from_zero else low - room, high + room, start, end)
 
 
 def written(value: float) -> str:
-    """A number with the digits that matter."""
+    """A number with its significant digits."""
     size = abs(value)
     if size == 0:
         return "0"

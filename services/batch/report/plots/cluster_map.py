@@ -1,4 +1,4 @@
-"""The map of the books: a dot for each, coloured by cluster, with the names of the largest clusters."""
+"""The map of the books: one dot per book, colored by cluster, with the names of the largest clusters."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from services.batch.report.plots.svg import joined, tag
 N_COLOURS = 12
 _FULL = 1000  # points are in tenths of a percent
 _MAX_NAMES, _MAX_NAMES_ON_A_PHONE = 14, 8
-_FEW = 2000  # books whose dots may be larger
-_NAME_HEIGHT = 0.05  # of the map, as are the widths of a character
+_FEW = 2000  # up to this many books, dots are larger
+_NAME_HEIGHT = 0.05  # share of the map, like the character widths
 _CHARACTER, _CHARACTER_ON_A_PHONE = 0.0085, 0.02
 
 
@@ -60,7 +60,7 @@ def cluster_map(clusters: list[ClusterOnMap]) -> Markup:
 
 
 def _named(clusters: list[ClusterOnMap], character: float, max_names: int, already: list[int]) -> list[int]:
-    """Indices of the largest clusters whose names overlap neither each other nor those in `already`."""
+    """Indexes of the largest clusters whose names overlap neither each other nor those in `already`."""
     named = list(already)
     for place, cluster in enumerate(clusters):
         if len(named) < max_names and not any(_touch(cluster, clusters[other], character) for other in named):
@@ -74,7 +74,7 @@ def _touch(one: ClusterOnMap, other: ClusterOnMap, character: float) -> bool:
 
 
 def _span(cluster: ClusterOnMap, character: float) -> tuple[float, float]:
-    """Left and right end of the name, in shares of the width."""
+    """Left and right end of the name, as shares of the width."""
     wide = character * (len(_short(cluster)) + 2)
     left = {"start": cluster.x, "middle": cluster.x - wide / 2, "end": cluster.x - wide}[_anchor(cluster.x)]
     return left, left + wide
@@ -85,5 +85,5 @@ def _anchor(x: float) -> str:
 
 
 def _short(cluster: ClusterOnMap) -> str:
-    """The first two words of its name."""
+    """The first two terms of its name."""
     return " · ".join(cluster.name.split(" · ")[:2])

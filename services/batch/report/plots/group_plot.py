@@ -1,4 +1,4 @@
-"""Quality by group from left to right: a line for each recommender, the served one and its best rival in front."""
+"""Quality by group: one line per recommender, the served pipeline and the best baseline in front."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def _line(system: Keyed, figures: Sequence[Interval | None], across: Axis, up: A
 
 
 def _short(title: str) -> str:
-    """A short name for a group."""
+    """A short group name."""
     return _SHORT.get(title, title.replace(" to ", "\N{EN DASH}").removesuffix(" liked"))

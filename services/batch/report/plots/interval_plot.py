@@ -1,4 +1,4 @@
-"""Recommenders one under the other: a dot for the value, a line for its 95 % interval."""
+"""Interval plot: one row per recommender, a dot for the value, a line for its 95 % interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SVG elements put together in Python; text and attributes are escaped."""
+"""Builds SVG elements; text and attributes are escaped."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
     Args:
         name: of the element.
-        children: `Markup` stays as it is, anything else is escaped; `None` is left out.
-        attributes: escaped; `None` is left out. `cls` stands for `class`, `_` for `-`.
+        children: `Markup` is kept, anything else is escaped, `None` is dropped.
+        attributes: escaped; `None` is dropped. `cls` stands for `class`, `_` for `-`.
     """
     opened = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)
     return Markup(f"<{name}{opened}>{joined(*children)}</{name}>")  # noqa: S704  # its parts are escaped
 
 
 def joined(*children: object) -> Markup:
-    """One after the other, escaped as `tag` does."""
+    """The children in sequence, escaped as in `tag`."""
     return Markup("").join(
         child if isinstance(child, Markup) else str(child) for child in children if child is not None
     )
@@ -32,5 +32,5 @@ def _attribute(name: str, value: object) -> str:
 
 
 def _number(value: object) -> str:
-    """Coordinates to a tenth; everything else as it is."""
+    """Floats rounded to one decimal; everything else unchanged."""
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)

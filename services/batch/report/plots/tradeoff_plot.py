@@ -1,4 +1,4 @@
-"""Accuracy against a property of the lists: a numbered disc for each recommender."""
+"""Accuracy against a property of the lists: one numbered disc per recommender."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HINTS = {"higher": "further right is better", "lower": "further left is better"
 
 
 def tradeoff_plot(systems: list[Keyed], across: str, upwards: str, metrics: dict[str, MetricMetadata]) -> Markup:
-    """`upwards` against `across`, both names of metrics."""
+    """The plot of `upwards` against `across`, both metric names."""
     some = [system for system in systems if {across, upwards} <= set(system.result.figures)]
     points = [(value_of(one.result.figures[across]), value_of(one.result.figures[upwards])) for one in some]
     right = axis_over([x for x, _ in points], start=8, end=94)

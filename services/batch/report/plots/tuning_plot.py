@@ -1,4 +1,4 @@
-"""The course of a search for better settings: a dot for each trial, a line for the best so far."""
+"""Plots of a search for better settings: one dot per trial, a line for the best so far."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _TOP, _BOTTOM, _HEIGHT = 14.0, 196.0, 238
 
 
 def search_plot(trials: list[Trial]) -> Markup:
-    """Values in the order of the trials; pruned ones are hollow."""
+    """Values in trial order; pruned trials are hollow."""
     whole = [trial.value for trial in trials if not trial.pruned]
-    # Trials that fail altogether would press the others into one line.
+    # Very bad trials would compress the others into one line.
     floor = min((value for value in whole if value > max(whole) / 2), default=0.0)
     up = axis_over([floor, max(whole, default=1.0)], start=_BOTTOM, end=_TOP)
     across = Axis(1, max(2, len(trials)), 8.0, 97.0)
@@ -31,7 +31,7 @@ def search_plot(trials: list[Trial]) -> Markup:
     dots = [
         tag(
             "circle",
-            tag("title", f"Trial {n}: {trial.value:.4f}{' on some users, given up' if trial.pruned else ''}"),
+            tag("title", f"Trial {n}: {trial.value:.4f}{' on some users, pruned' if trial.pruned else ''}"),
             cx=across.percent(n), cy=up.at(max(trial.value, up.low)), r=4, cls="pruned" if trial.pruned else "dot",
         )
         for n, trial in enumerate(trials, start=1)
@@ -56,10 +56,10 @@ def search_plot(trials: list[Trial]) -> Markup:
 
 
 def setting_plot(trials: list[Trial], name: str) -> Markup | None:
-    """Values against one setting; `None` if it is not a number or never varied."""
+    """Values against one setting; `None` if it is not a number or does not vary."""
     whole = [trial for trial in trials if not trial.pruned and isinstance(trial.settings.get(name), int | float)]
     places = [float(trial.settings[name]) for trial in whole]
-    if len(set(places)) < 2:  # noqa: PLR2004  # a curve has two points
+    if len(set(places)) < 2:  # noqa: PLR2004  # at least two points
         return None
     values = [trial.value for trial in whole]
     up = axis_over([value for value in values if value > max(values) / 2], start=110.0, end=10.0)
