@@ -1,7 +1,7 @@
-"""The data of a search: all but the test part of an evaluation, split by time.
+"""The data of a search: everything except the test part of an evaluation, split by time.
 
-With a test share of a tenth, trials train on the first 80 % of the rows and are tested on the next 10 %; the last 10 %
-are not loaded.
+With a test share of 10 %, trials train on the first 80 % of the rows and are tested on the next 10 %; the last 10 % are
+not loaded.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class TuningSplit:
     """The split that trials are scored on.
 
     Attributes:
-        search: with the test users of the trials.
-        check: with the test users of the final check.
-        n_unseen: interactions that are not loaded.
+        search: the split with the test users of the trials.
+        check: the split with the test users of the final check.
+        n_unseen: number of interactions that are not loaded.
     """
 
     search: Split
@@ -31,7 +31,7 @@ class TuningSplit:
 
 
 def tuning_split(snapshot: Snapshot, settings: Settings) -> TuningSplit:
-    """Load the known part of a snapshot and divide its test users into two halves by their ids.
+    """Load the known part of a snapshot and divide its test users into two halves by user id.
 
     Raises:
         ArtifactError: there are too few test users.
@@ -50,9 +50,8 @@ def tuning_split(snapshot: Snapshot, settings: Settings) -> TuningSplit:
     n_users, n_required = len(split.rows), 2 * settings.evaluation.min_users
     if n_users < n_required:
         raise ArtifactError(
-            f"Only {n_users} readers came to like something new in the part to choose settings by; {n_required} are "
-            "needed.",
-            hint="Tune when there are more ratings; until then the defaults are the better choice.",
+            f"Only {n_users} users like a new book in the validation part; {n_required} are needed.",
+            hint="Use the defaults and tune when there are more ratings.",
         )
     seed = settings.evaluation.seed
     search = split.sample(n_users // 2, seed=seed)

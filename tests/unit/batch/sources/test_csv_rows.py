@@ -1,4 +1,4 @@
-"""Tables as people have them: broken rows, odd quotes, odd encodings, compressed, Parquet."""
+"""Real-world tables: broken rows, odd quotes, odd encodings, compressed, Parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders people have: recognised by their columns, read whole, refused with what was found."""
+"""Real-world folders: recognized by their columns, or refused with the tables found."""
 
 from __future__ import annotations
 

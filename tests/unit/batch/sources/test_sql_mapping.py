@@ -58,8 +58,12 @@ def test_opening_asks_the_database_nothing(folder) -> None:
     ("old", "new", "message"),
     [
         ('url_from = "TEST_SHOP_URL"', "", "give either url_from"),
-        ('url_from = "TEST_SHOP_URL"', f'url = "{URL}"', "url must not hold a password"),
-        ('url_from = "TEST_SHOP_URL"', 'url = "postgresql://db/shop?password=s3cret"', "url must not hold a password"),
+        ('url_from = "TEST_SHOP_URL"', f'url = "{URL}"', "url must not contain a password"),
+        (
+            'url_from = "TEST_SHOP_URL"',
+            'url = "postgresql://db/shop?password=s3cret"',
+            "url must not contain a password",
+        ),
         ('url_from = "TEST_SHOP_URL"', 'url_from = "A"\nurl = "postgresql://db/shop"', "give either url_from"),
         ('url_from = "TEST_SHOP_URL"', 'url = "s3cret"', "url does not hold the address of a database"),
         ('url_from = "TEST_SHOP_URL"', 'url_from = "NO_SUCH_VARIABLE"', "variable NO_SUCH_VARIABLE.* is not set"),
@@ -88,7 +92,7 @@ def test_a_variable_that_holds_no_address_is_named_and_not_shown(folder, monkeyp
 
 
 def test_without_a_place_for_its_copy_a_database_is_not_opened(folder) -> None:
-    with pytest.raises(SourceError, match="with a data folder only"):
+    with pytest.raises(SourceError, match="needs a data folder"):
         open_folder(folder)
 
 

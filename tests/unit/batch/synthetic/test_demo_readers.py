@@ -1,4 +1,4 @@
-"""The simulated readers: plausible, repeatable, and worth learning from."""
+"""The simulated readers are plausible and repeatable, and models can learn from them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_series_is_read_in_order_and_by_those_who_like_it(interactions: pd.Dat
 
 
 def test_what_others_read_foretells_what_a_reader_reads(interactions: pd.DataFrame, books: pd.DataFrame) -> None:
-    """The demo would be pointless otherwise: factors of the reader-by-book matrix must beat the popular list."""
+    """Factors of the reader-book matrix must beat the popular list."""
     read = interactions[interactions["kind"] != "dismiss"]
     readers = pd.Categorical(read["user_id"]).codes
     numbers = pd.Categorical(read["book_id"], categories=books["book_id"]).codes

@@ -1,4 +1,4 @@
-"""Synthetic data: repeatable, long-tailed, within its schema, and written whole or not at all."""
+"""Synthetic data: repeatable, long-tailed, valid, and written atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for better settings: it finds what is best, gives up what is hopeless, and repeats itself exactly."""
+"""The search for better settings: it finds the best, prunes bad trials, and is repeatable."""
 
 from __future__ import annotations
 

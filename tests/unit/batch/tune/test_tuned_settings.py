@@ -1,4 +1,4 @@
-"""What the next night uses: what is set explicitly, then what was tuned, then defaults."""
+"""Settings of the next night: explicit values, then tuned values, then defaults."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_without_a_record_settings_stay_as_they_are(tmp_path):
 )
 def test_values_that_are_not_allowed_are_refused(folder, values):
     write_record(folder, tuning_record().model_copy(update={"chosen": values}))
-    with pytest.raises(ArtifactError, match=r"not allowed.*tune --reset"):
+    with pytest.raises(ArtifactError, match=r"invalid value.*tune --reset"):
         with_tuned(load_settings(data_dir=folder.root))
     with pytest.raises(ValidationError):
         with_values(Settings(), values)
