@@ -1,7 +1,7 @@
-"""Text rows of any source -> the frame of books described in `source`.
+"""Cleans text rows of any source into the frame of books described in `source`.
 
-Missing and invalid values other than id and title are left empty: a book without description, author or year is normal.
-Ids have 1 to 200 characters without control characters and stay as they are: ISBNs keep leading zeros and X.
+Missing and invalid values other than id and title are left empty: books without description, author or year are normal.
+Ids have 1 to 200 characters, no control characters, and are not changed: ISBNs keep leading zeros and X.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_ID_CHARACTERS = 200
 EARLIEST_YEAR = -5000
 _MAX_URL_CHARACTERS = 2_000
-_MAX_SERIES_TITLE_CHARACTERS = 500  # the pattern takes quadratic time on a hostile title
+_MAX_SERIES_TITLE_CHARACTERS = 500  # the pattern takes quadratic time on a malicious title
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TAG = re.compile(r"<!--[^<>]*-->|</?[a-zA-Z][^<>]*>")
 _YEAR = re.compile(r"([+-]?\d{1,4})(?:\.0*|-\d\d?(?:-\d\d?.*)?)?")
@@ -35,16 +35,16 @@ _SERIES = re.compile(r"(?P<name>.*?[^\s,]),?\s*#\s*(?P<from>\d+(?:\.\d+)?)(?P<to
 
 @dataclass(frozen=True, slots=True)
 class BookFormat:
-    """How one source writes its books.
+    """The book format of one source.
 
     Args:
         file: the file's name, for rejects.
-        columns: our name of each column -> the file's name of it, for rejects.
-        author_separator: between authors; `None` when the column holds one.
+        columns: our column name -> the file's column name, for rejects.
+        author_separator: between authors; `None` if the column holds one author.
         genre_separator: between genres.
         series_in_title: titles end in `(Series, #n)`, which becomes series and position.
-        rejects_shifted: refuse a row whose year is not one and whose author is a year: it has lost a separator.
-        average_scale: the lowest and highest average rating the source can give.
+        rejects_shifted: reject a row with an invalid year and a year as author: it lost a separator.
+        average_scale: the lowest and highest possible average rating of the source.
     """
 
     file: str
@@ -60,13 +60,13 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     """Clean rows of text.
 
     Args:
-        raw: `book_id`, `title` and `row`, and any other of `BOOK_COLUMNS` that the source has; all but `row` text,
-            `""` where nothing is.
-        form: how the source writes them.
-        rejects: where rows without a usable id or title go.
+        raw: `book_id`, `title` and `row`, and any other of `BOOK_COLUMNS` that the source has; all but `row` are text,
+            `""` if missing.
+        form: the format of the source.
+        rejects: receives rows without a valid id or title.
 
     Returns:
-        A frame with `BOOK_COLUMNS`, in the order of the file. An id may occur more than once.
+        A frame with `BOOK_COLUMNS`, in file order. An id may occur more than once.
     """
     texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in BOOK_COLUMNS}
     years = [parse_year(year) for year in texts["year"]]
@@ -97,7 +97,7 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
 def _usable(
     texts: Mapping[str, list[str]], years: list[int | None], rows: list[int], form: BookFormat, rejects: RejectLog
 ) -> list[int]:
-    """Indices of the rows that are kept; the others, and invalid years, go to `rejects`."""
+    """Indexes of the valid rows; other rows and invalid years go to `rejects`."""
     kept = []
     for i, row in enumerate(rows):
         fault = _fault(texts["book_id"][i], clean_line(texts["title"][i]))
@@ -116,7 +116,7 @@ def _usable(
 
 
 def _with_series(texts: Mapping[str, list[str]], form: BookFormat) -> tuple[list[str], list[str | None], list[float]]:
-    """Titles, series and positions; a series that the source gives wins over one in the title."""
+    """Titles, series and positions; a series column wins over a series in the title."""
     titles, series, positions = [], [], []
     for text, given, position in zip(texts["title"], texts["series"], texts["series_position"], strict=True):
         title = clean_line(text)
@@ -129,17 +129,17 @@ def _with_series(texts: Mapping[str, list[str]], form: BookFormat) -> tuple[list
 
 
 def clean_line(text: str) -> str:
-    """One line: entities resolved, control characters and runs of blanks replaced by one blank."""
+    """The text as one line: entities decoded, control characters and whitespace runs replaced by one blank."""
     return " ".join(_CONTROL.sub(" ", html.unescape(text)).split())
 
 
 def clean_text(text: str) -> str:
-    """A text without HTML tags, otherwise as `clean_line`. A lone `<` stays."""
+    """The text without HTML tags, otherwise as `clean_line`. A single `<` stays."""
     return clean_line(_TAG.sub(" ", text))
 
 
 def split_list(text: str, separator: str | None) -> list[str]:
-    """The distinct, non-empty parts of a list, in order. A Parquet list has its own separator already."""
+    """The distinct, non-empty parts of a list, in order. Parquet lists use `LIST_SEPARATOR`."""
     parts = text.split(LIST_SEPARATOR)
     if separator is not None:
         parts = [piece for part in parts for piece in part.split(separator.strip() or separator)]
@@ -147,10 +147,10 @@ def split_list(text: str, separator: str | None) -> list[str]:
 
 
 def split_series(title: str) -> tuple[str, str | None, float]:
-    """Take `(Series, #n)` off a title: title, series, position.
+    """Split `(Series, #n)` from a title; returns title, series and position.
 
     `(Series, #1-3)` has a series and no position (NaN). A suffix that does not parse stays in the title. Of several
-    series, separated by `;`, the first counts.
+    series, separated by `;`, the first is used.
     """
     suffix = _SUFFIX.fullmatch(title) if len(title) <= _MAX_SERIES_TITLE_CHARACTERS else None
     series = _SERIES.fullmatch(suffix["inner"].split(";")[0].strip()) if suffix else None
@@ -160,7 +160,7 @@ def split_series(title: str) -> tuple[str, str | None, float]:
 
 
 def parse_year(text: str) -> int | None:
-    """The year of `2008`, `2008.0` or `2008-09-14`; 0 if absent or in the future; `None` if it is not a year."""
+    """The year of `2008`, `2008.0` or `2008-09-14`; 0 if missing or in the future; `None` if invalid."""
     if not text:
         return 0
     match = _YEAR.fullmatch(text)
@@ -193,5 +193,5 @@ def _image_url(text: str) -> str | None:
 
 
 def _objects(values: Iterable[object]) -> pd.Series:
-    """A column of Python objects: without a dtype of its own, pandas would turn `None` into NaN."""
+    """A column of Python objects; without the explicit dtype, pandas turns `None` into NaN."""
     return pd.Series(list(values), dtype=object)

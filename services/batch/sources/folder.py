@@ -1,4 +1,4 @@
-"""A folder of files -> a source, recognised by the columns of its tables."""
+"""Opens a folder as a source, recognized by the columns of its tables."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _FORMATS = (
 
 
 def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False) -> Source:
-    """Recognise a folder and open it.
+    """Recognize a folder and open it.
 
-    A `nightshelf.toml` in it decides; otherwise the format with the largest share of its required columns, if that is
-    more than half.
+    A `nightshelf.toml` in it decides; otherwise the format with the largest share of its required columns, if that
+    is more than half.
 
     Args:
         path: the folder.
-        mirrors: `DataFolder.mirrors`, where a copy of the tables is kept if they are in a database.
-        fresh: ignore that copy and read everything.
+        mirrors: `DataFolder.mirrors`, the folder of local copies of database tables.
+        fresh: ignore the local copy and read everything.
 
     Raises:
-        SourceError: there is no such folder, it is not recognised (says what was found and what each format wants), or
-            a table or column is missing.
+        SourceError: the folder does not exist, its format is not recognized (the message lists what was found and what
+            each format needs), or a table or column is missing.
     """
     if path.is_file():
-        raise SourceError(f"{path} is a file.", where="--source", hint=f"Name the folder it is in: {path.parent}.")
+        raise SourceError(f"{path} is a file.", where="--source", hint=f"Use the folder of the file: {path.parent}.")
     if not path.is_dir():
-        raise SourceError(f"There is no folder {path}.", where="--source", hint="Name a folder of tables.")
+        raise SourceError(f"There is no folder {path}.", where="--source", hint="Use a folder with tables.")
     if (path / MAPPING_FILE).is_file():
         return _open_database(path, mirrors, fresh=fresh) if "database" in read_toml(path) else open_generic(path)
     tables, unreadable = [], []
@@ -58,17 +58,17 @@ def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False)
             if not unreadable:
                 raise
             raise SourceError(
-                f"{error.what} Besides: {' '.join(unreadable)}", where=error.where, hint=error.hint
+                f"{error.what} Also: {' '.join(unreadable)}", where=error.where, hint=error.hint
             ) from error
     files = sorted(item.name for item in path.iterdir())
     if not tables and unreadable:
-        raise SourceError(" ".join(unreadable), where=str(path), hint="Nothing in it can be read; check the export.")
+        raise SourceError(" ".join(unreadable), where=str(path), hint="No table can be read; check the export.")
     found = (
         describe_tables(tables) if tables else f"no {', '.join(SUFFIXES)} file among {', '.join(files) or 'no files'}"
     )
     raise SourceError(
-        f"{path.name} is in no format Nightshelf knows. Found: {found}.{''.join(f' {what}' for what in unreadable)} "
-        f"Wanted: {'; or '.join(str(layout) for layout, _ in _FORMATS)}; or any tables with a {MAPPING_FILE}.",
+        f"{path.name} has no format that Nightshelf knows. Found: {found}.{''.join(f' {what}' for what in unreadable)} "
+        f"Expected: {'; or '.join(str(layout) for layout, _ in _FORMATS)}; or any tables with a {MAPPING_FILE}.",
         where=str(path),
         hint="Write a nightshelf.toml that maps your columns (see docs/sources.md).",
     )
@@ -84,5 +84,5 @@ def _open_database(path: Path, mirrors: Path | None, *, fresh: bool) -> Source:
             hint="pip install 'nightshelf[sql]'",
         ) from error
     if mirrors is None:
-        raise SourceError("Tables in a database are read with a data folder only.", where=str(path))
+        raise SourceError("Reading tables from a database needs a data folder.", where=str(path))
     return open_sql(path, mirrors, fresh=fresh)

@@ -1,7 +1,7 @@
-"""Text rows of any source -> the frame of interactions described in `source`.
+"""Cleans text rows of any source into the frame of interactions described in `source`.
 
-Works on whole columns and, where values repeat (ids, kinds, ratings), on distinct values: there are tens of millions of
-rows.
+Works on whole columns, and on distinct values where values repeat (ids, kinds, ratings), because there are tens of
+millions of rows.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
 
 @dataclass(frozen=True, slots=True)
 class InteractionFormat:
-    """How one source writes its interactions.
+    """The interaction format of one source.
 
     Args:
         file: the file's name, for rejects.
-        columns: our name of each column -> the file's name of it; of `user_id`, `book_id`, `value`, `kind`, `time`.
+        columns: our column name -> the file's column name; of `user_id`, `book_id`, `value`, `kind`, `time`.
         scale: the lowest and the highest rating; mapped linearly to 1-5.
-        kind: the kind of every row, when there is no column for it.
-        kinds: what the column holds, in lower case -> the kind it means.
-        zero_is_read: a rating of 0 stands for a reader who gave none.
-        time_format: `auto` (seconds or milliseconds since 1970, or ISO 8601, without zone UTC) or as for strptime.
+        kind: the kind of all rows, if there is no kind column.
+        kinds: value of the kind column, in lower case -> kind.
+        zero_is_read: a rating of 0 means read without a rating.
+        time_format: `auto` (seconds or milliseconds since 1970, or ISO 8601, UTC by default) or a strptime format.
     """
 
     file: str
@@ -67,7 +67,7 @@ class InteractionFormat:
 
     @property
     def rating_scale(self) -> str:
-        """The scale as recorded, for instance `1-10`."""
+        """The scale as text, for instance `1-10`."""
         return f"{self.scale[0]:g}-{self.scale[1]:g}"
 
 
@@ -76,12 +76,12 @@ def clean_interactions(batches: Iterable[pa.Table], form: InteractionFormat, rej
 
     Args:
         batches: text columns named as in `form.columns`, and `row`.
-        form: how the source writes them.
-        rejects: where rows go that are not usable, each with the first fault found in it.
+        form: the format of the source.
+        rejects: receives invalid rows, each with its first error.
 
     Returns:
         `user_id`, `book_id`, `kind` and `file` categorical (some categories without a row), `value` and `time`
-        float64, `row` int64, in file order. Without a time column, `time` is the row.
+        float64, `row` int64, in file order. Without a time column, `time` is the row number.
     """
     tables = [_clean_batch(batch, form, rejects) for batch in batches]
     if not tables:
@@ -130,14 +130,14 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
     times = rows.astype(np.float64)
     if "time" in form.columns:
         times = parse_times(batch["time"], form.time_format)
-        refuse("time", np.isnan(times), "time is missing or not understood")
+        refuse("time", np.isnan(times), "time is missing or invalid")
         refuse("time", (times < 0) | (times >= LATEST_TIME_SECONDS), "time is outside 1970-2100")
     table = pa.table({**ids, "kind": kinds, "value": values, "time": times, "row": rows})
     return table if usable.all() else table.filter(pa.array(usable))
 
 
 def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Rows with a refused id, by reason."""
+    """Masks of rows with an invalid id, by reason."""
     distinct, codes = encoded.dictionary, encoded.indices.to_numpy()
     lengths = pc.utf8_length(distinct).to_numpy()
     control = pc.match_substring_regex(distinct, _CONTROL).to_numpy(zero_copy_only=False)
@@ -149,7 +149,7 @@ def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]
 
 
 def _kinds(texts: pa.ChunkedArray, meanings: Mapping[str, InteractionKind]) -> NDArray[np.int8]:
-    """Position in `KINDS` of each row's kind, -1 if it is unknown."""
+    """The index in `KINDS` of each row's kind, -1 if unknown."""
     encoded = pc.dictionary_encode(texts.combine_chunks())
     known = [meanings.get(text.lower()) for text in encoded.dictionary.to_pylist()]
     codes = np.array([-1 if kind is None else KINDS.index(kind) for kind in known], dtype=np.int8)
@@ -164,14 +164,14 @@ def _numbers_of_repeated(texts: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
-    """Numbers as people write them (`4`, `4.5`, `4,5`, `1e9`), shape (n,); NaN where a text is not a number."""
+    """Parse numbers (`4`, `4.5`, `4,5`, `1e9`), shape (n,); NaN where a text is not a number."""
     texts = pc.replace_substring_regex(texts, _DECIMAL_COMMA, r"\1.\2")
     numbers = pc.if_else(pc.match_substring_regex(texts, _NUMBER), pc.utf8_ltrim(texts, "+"), None).cast(pa.float64())
     return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def parse_times(texts: pa.ChunkedArray, time_format: str = "auto") -> NDArray[np.float64]:
-    """Seconds since 1970, shape (n,); NaN where a text is not understood.
+    """Seconds since 1970, shape (n,); NaN where a text does not parse.
 
     Args:
         texts: times as text.

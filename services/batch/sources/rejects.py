@@ -1,4 +1,4 @@
-"""Rows and values that were set aside, each with its reason. Counts are complete; details are bounded per reason."""
+"""Rejected rows and values with their reasons. Counts are complete; details are limited per reason."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ SCHEMA = pa.schema(
 
 
 class RejectLog:
-    """Collects rejects of one ingest.
+    """Collects the rejects of one ingest.
 
     Args:
-        max_details_per_reason: rows kept in detail for each reason, so that a broken source does not fill memory.
-            `counts` counts all.
+        max_details_per_reason: detailed rows per reason, to bound memory. `counts` counts all.
     """
 
     def __init__(self, max_details_per_reason: int = MAX_DETAILS_PER_REASON) -> None:
@@ -42,22 +41,22 @@ class RejectLog:
 
     @property
     def total(self) -> int:
-        """All rejects, those without details included."""
+        """Number of all rejects, including those without details."""
         return self.counts.total()
 
     def add(self, source: str, row: int, field: str, value: str, reason: str) -> None:
-        """Set one row or value aside. `row` 1 is the first data row of the file `source`."""
+        """Reject one row or value. `row` 1 is the first data row of the file `source`."""
         self.add_many(source, np.array([row], dtype=np.int64), field, [value], reason)
 
     def add_many(self, source: str, rows: NDArray[np.int64], field: str, values: Sequence[object], reason: str) -> None:
-        """Set rows or values aside that share a field and a reason.
+        """Reject rows or values that share a field and a reason.
 
         Args:
             source: file name.
             rows: shape (n,), int64; 1 is the first data row.
-            field: the column at fault; `row` when the row as a whole is.
-            values: n things found there, as text (a sequence, or a pyarrow array of strings).
-            reason: a short phrase, the same for all rows with this fault: it is what is counted by.
+            field: the invalid column; `row` for the whole row.
+            values: n invalid values, as text (a sequence, or a pyarrow array of strings).
+            reason: a short phrase, the same for all rows with this error; `counts` groups by it.
         """
         if not len(rows):
             return
@@ -75,10 +74,10 @@ class RejectLog:
         )
 
     def take_over(self, details: pa.Table, counts: dict[str, int]) -> None:
-        """Add the rejects of an earlier ingest as they are."""
+        """Add the rejects of an earlier ingest unchanged."""
         self._tables.append(details)
         self.counts.update(counts)
 
     def table(self) -> pa.Table:
-        """The rejects kept in detail, in the order they were found: source, row, field, value, reason."""
+        """The detailed rejects, in order: source, row, field, value, reason."""
         return pa.concat_tables([SCHEMA.empty_table(), *self._tables]).combine_chunks()

@@ -1,6 +1,6 @@
-"""The interface of a source. A source reads and cleans its own rows; ingest numbers and stores them.
+"""The interface of a source. A source reads and cleans its rows; ingest assigns item indexes and stores them.
 
-Frames of a source speak in the ids of the source. Columns of `books`, one row a book, in the order of the source:
+Frames of a source use the ids of the source. Columns of `books`, one row per book, in the order of the source:
 
 `book_id` str, `title` str, `authors` list of str, `year` float (whole; NaN: unknown), `genres` list of str (lower
 case), `series` str or None, `series_position` float or NaN, `description` str or None, `image_url` str or None,
@@ -8,7 +8,7 @@ case), `series` str or None, `series_position` float or NaN, `description` str o
 
 Columns of `interactions`, in the order of the source: `user_id` str or categorical, `book_id` str or categorical,
 `kind` str or categorical (a kind of `shared.settings.InteractionKind`), `value` float (a rating on 1-5, else NaN),
-`time` float (seconds since 1970; without a clock, the row's ordinal). Two more are optional and serve the list of
+`time` float (seconds since 1970; without a clock, the row's ordinal). Two more columns are optional, for the list of
 rejected rows: `row` int (1 is the first data row of the file) and `file` (its name).
 """
 
@@ -35,7 +35,7 @@ BOOK_COLUMNS = (
     "n_ratings",
 )
 LIST_SEPARATOR = "\x1f"
-"""Joins the parts of a list, such as authors, where a row is text; no part holds it."""
+"""Separator of the parts of a list, such as authors, in text rows; no part contains it."""
 INTERACTION_COLUMNS = ("user_id", "book_id", "kind", "value", "time")
 
 
@@ -44,7 +44,7 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """The format: `demo`, `goodbooks`, `book-crossing`, `generic`."""
+        """The format, for instance `demo`, `goodbooks`, `book-crossing` or `generic`."""
 
     @property
     def name(self) -> str:
@@ -52,28 +52,28 @@ class Source(Protocol):
 
     @property
     def rating_scale(self) -> str:
-        """The scale of ratings before they were mapped to 1-5, for instance `1-10`."""
+        """The original rating scale, before the mapping to 1-5, for instance `1-10`."""
 
     @property
     def has_clock_time(self) -> bool:
-        """Whether `time` is a time of day; otherwise it only says the order."""
+        """Whether `time` is a real time; otherwise it only gives the order."""
 
     @property
     def simulated_readers(self) -> bool:
         """Whether a program generated the interactions. Shown beside all figures."""
 
     def fingerprint(self) -> str:
-        """A hash of the inputs of `books` and `interactions`; equal when neither can have changed."""
+        """A hash of the inputs of `books` and `interactions`; equal if both are unchanged."""
 
     def books(self, rejects: RejectLog) -> pd.DataFrame:
-        """The books; rows that cannot be used go to `rejects` instead.
+        """The books; invalid rows go to `rejects`.
 
         Raises:
             SourceError: a required column is missing, or the file cannot be read at all.
         """
 
     def interactions(self, rejects: RejectLog) -> pd.DataFrame:
-        """The interactions; rows that cannot be used go to `rejects` instead.
+        """The interactions; invalid rows go to `rejects`.
 
         Raises:
             SourceError: a required column is missing, or the file cannot be read at all.

@@ -1,7 +1,7 @@
-"""The demo: an embedded catalogue of real books, and readers that are simulated.
+"""The demo source: an embedded catalogue of real books, and simulated readers.
 
-Reads `demo_books.jsonl` (facts, and descriptions written for this project; see `DEMO_BOOKS.md`) and makes its readers
-with `demo_readers`. No real person's reading is in it, and `simulated_readers` says so beside all figures.
+Reads `demo_books.jsonl` (facts, and descriptions written for this project; see `DEMO_BOOKS.md`) and simulates readers
+with `demo_readers`. It contains no data of real readers; the `simulated_readers` flag is shown beside all figures.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 CATALOGUE_FILE = "demo_books.jsonl"
 READERS_VERSION = 1
-"""Raise it when `demo_readers` makes other readers from the same catalogue, so that ingest reads them again."""
+"""Increase it when `demo_readers` gives different readers for the same catalogue, so that ingest reads them again."""
 
 
 class DemoSource:
     """The demo catalogue and its simulated readers; see `services.batch.sources.source`.
 
     Args:
-        n_readers: how many readers to simulate.
+        n_readers: number of simulated readers.
         seed: of their actions.
     """
 
@@ -42,13 +42,13 @@ class DemoSource:
     def __init__(self, *, n_readers: int = N_READERS, seed: int = SEED) -> None:
         if n_readers < 1:
             raise SourceError(
-                f"{n_readers} simulated readers cannot be made.", where="n_readers", hint="Ask for 1 or more."
+                f"{n_readers} simulated readers are not possible.", where="n_readers", hint="Use 1 or more."
             )
         self._n_readers = n_readers
         self._seed = seed
 
     def fingerprint(self) -> str:
-        """A hash over the catalogue's bytes and what the readers are made from."""
+        """A hash of the catalogue's bytes and the parameters of the readers."""
         recipe = f"\nreaders {self._n_readers} seed {self._seed} version {READERS_VERSION}".encode()
         return hashlib.sha256(_catalogue_bytes() + recipe).hexdigest()
 
@@ -70,10 +70,10 @@ class DemoSource:
 
 
 def read_catalogue() -> pd.DataFrame:
-    """The embedded catalogue, by `book_id`, with the columns of `source.BOOK_COLUMNS`; it publishes no ratings.
+    """The embedded catalogue, by `book_id`, with the columns of `source.BOOK_COLUMNS`; it has no published ratings.
 
     Raises:
-        SourceError: the file is missing, or a line of it is not a book.
+        SourceError: the file is missing, or a line is not a book.
     """
     records = []
     for row, line in enumerate(_catalogue_bytes().splitlines(), start=1):

@@ -1,1 +1,1 @@
-"""Sources that are files: CSV and Parquet in known layouts, or described by a mapping."""
+"""File sources: CSV and Parquet in known layouts, or described by a mapping."""

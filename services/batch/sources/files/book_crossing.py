@@ -1,8 +1,8 @@
-r"""Book-Crossing as people have it: Kaggle's `Books.csv`, `Ratings.csv`, `Users.csv`, and the original `BX-*.csv`.
+r"""Book-Crossing in both common forms: Kaggle's `Books.csv`, `Ratings.csv`, `Users.csv`, and the original `BX-*.csv`.
 
-The original is separated by `;`, in Latin-1, with quotes escaped as `\"`; `tables` reads both. A rating of 0 says that
-somebody has the book and gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times, and nobody
-says that the order of rows means anything; it is kept. `Users.csv` is not needed.
+The original is separated by `;`, in Latin-1, with quotes escaped as `\"`; `tables` reads both. A rating of 0 means that
+the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times; the row
+order is kept, although its meaning is not documented. `Users.csv` is not needed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _RATING_COLUMNS = {"user_id": "user_id", "book_id": "isbn", "value": "book_ratin
 
 @dataclass(frozen=True, slots=True)
 class BookCrossingSource:
-    """One such folder; see `services.batch.sources.source.Source`. Make it with `open_book_crossing`."""
+    """A Book-Crossing folder; see `services.batch.sources.source.Source`. Make it with `open_book_crossing`."""
 
     path: Path
     tables: Mapping[str, TableFile]
@@ -84,7 +84,7 @@ class BookCrossingSource:
 
 
 def _written(table: TableFile, columns: Mapping[str, str]) -> dict[str, str]:
-    """The same columns as the file itself writes them, for rejects: `Book-Rating` or `book_rating`."""
+    """The column names as written in the file, for rejects: `Book-Rating` or `book_rating`."""
     return {
         ours: table.columns[position]
         for ours, name in columns.items()
@@ -93,7 +93,7 @@ def _written(table: TableFile, columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def open_book_crossing(path: Path, tables: Sequence[TableFile]) -> BookCrossingSource:
-    """Open a folder in this shape.
+    """Open a folder in this format.
 
     Raises:
         SourceError: a required table or column is missing.

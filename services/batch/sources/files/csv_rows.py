@@ -1,8 +1,8 @@
-"""CSV as people have it, read block by block, without ever stopping at a broken row.
+"""Reads real-world CSV files in blocks; broken rows do not stop it.
 
-Bytes that are not UTF-8 are read as Windows-1252 (a superset of what is printable in Latin-1), line by line, so that
-one wrong byte does not spoil a file. Blocks are parsed by pyarrow. A block with a quote that is not closed on its line
-(a text of several lines, or damage) is parsed row by row instead, and reading resumes on the line after the damage.
+Lines that are not UTF-8 are decoded as Windows-1252 (a superset of printable Latin-1), so one wrong byte affects one
+line only. pyarrow parses the blocks. A block with a quote that is not closed on its line (a multi-line text, or damage)
+is parsed row by row instead; reading resumes on the line after the damage.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 8 << 20
 MAX_RECORD_LINES = 1_000
 DELIMITERS = ",;\t|"
-_END = "\n\n"  # no line of a file is this: lines end in one
+_END = "\n\n"  # a sentinel: no line of a file equals it
 _BOM = b"\xef\xbb\xbf"
 _BACKSLASH_QUOTE = re.compile(rb'\\"(?!["\r\n,;\t|])')
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    r"""How a file separates fields, and whether a quote inside a quoted field is written `\"` (`""` always works)."""
+    r"""The field separator of a file, and whether a quote in a quoted field may be `\"` (`""` always works)."""
 
     delimiter: str
     backslash_escapes: bool
 
     @property
     def escape(self) -> str | None:
-        """The escape character, as the csv module takes it."""
+        """The escape character for the csv module."""
         return "\\" if self.backslash_escapes else None
 
 
@@ -54,7 +54,7 @@ def sniff(head: bytes) -> tuple[Dialect, list[str]]:
 
 
 def text_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    r"""Whole lines as UTF-8, each ended by one `\n`; without byte order mark, without empty lines."""
+    r"""Complete lines as UTF-8, each terminated by one `\n`, without byte order mark and empty lines."""
     rest = file.read(len(_BOM)).removeprefix(_BOM)
     while data := file.read(block_bytes):
         complete, newline, tail = data.rpartition(b"\n")
@@ -95,9 +95,9 @@ class CsvRows:
     Args:
         source: file name, for rejects.
         dialect: see `sniff`.
-        n_columns: fields a row must have; a row with more or fewer is rejected.
-        wanted: positions of the columns to hand out.
-        rejects: where broken rows go.
+        n_columns: required number of fields; other rows are rejected.
+        wanted: positions of the columns to return.
+        rejects: receives broken rows.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class CsvRows:
         """Batches of string columns `0 … len(wanted) - 1`, each with its row numbers (1: first after the header).
 
         Args:
-            blocks: the data rows, as `text_blocks` gives them, header already taken off.
+            blocks: the data rows from `text_blocks`, without the header.
         """
         pending = b""
         for block in blocks:
@@ -132,7 +132,7 @@ class CsvRows:
         return self._parse_by_row(block, odd, at_end=at_end)
 
     def _parse_whole(self, block: bytes) -> tuple[pa.Table, NDArray[np.int64]] | None:
-        """Parse a block of one-line rows, or `None` when pyarrow does not see the lines as we do."""
+        """Parse a block of one-line rows; `None` if pyarrow fails or finds a different number of rows."""
         broken: list[tuple[int, int, str]] = []
 
         def set_aside(row: pyarrow_csv.InvalidRow) -> str:
@@ -144,7 +144,7 @@ class CsvRows:
         try:
             table = pyarrow_csv.read_csv(
                 pa.BufferReader(block),
-                # One thread: only then does pyarrow number the rows it skips.
+                # pyarrow numbers skipped rows only with one thread.
                 read_options=pyarrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(block) + 1),
                 parse_options=pyarrow_csv.ParseOptions(
                     delimiter=self._dialect.delimiter,
@@ -201,18 +201,18 @@ class CsvRows:
         return (table, np.array(rows, dtype=np.int64)), rest
 
     def _fields(self, line: str, *, strict: bool = False) -> list[str] | None:
-        """The fields of a row, or `None` when its last quote is still open or it is no CSV."""
+        """The fields of a row; `None` if its last quote is open or it is not CSV."""
         lines = iter([*(f"{part}\n" for part in line.split("\n")), _END])
         reader = csv.reader(lines, delimiter=self._dialect.delimiter, escapechar=self._dialect.escape, strict=strict)
         try:
             fields = next(reader)
         except csv.Error:
             return None
-        # With a quote open, the reader has gone on to the mark.
+        # With an open quote, the reader has consumed the sentinel.
         return fields if next(lines, None) == _END else None
 
     def _joined(self, lines: list[str]) -> list[str] | None:
-        """The fields of a row of several lines; `None` unless it is well-formed and swallows no complete rows."""
+        """The fields of a multi-line row; `None` unless it is well-formed and contains no complete rows."""
         fields = self._fields("\n".join(lines), strict=True)
         if fields is None or len(fields) != self._n_columns:
             return None
@@ -220,7 +220,7 @@ class CsvRows:
         return None if swallowed and all(self._looks_like_row(line) for line in swallowed) else fields
 
     def _looks_like_row(self, line: str) -> bool:
-        """Whether a line has the right number of fields and is not prose, where a blank follows each comma."""
+        """Whether a line has the right number of fields and is not prose with a blank after each comma."""
         fields = self._fields(line)
         return (
             fields is not None

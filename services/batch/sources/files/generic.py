@@ -1,7 +1,7 @@
-"""Any tables, described by a `nightshelf.toml` beside them.
+"""Any table files, described by a `nightshelf.toml` in the same folder.
 
     name = "Town library"              # optional; by default the name of the folder
-    simulated_readers = false          # true: the interactions are made up; every answer then says so
+    simulated_readers = false          # true: the interactions are simulated; every answer then says so
 
     [books]
     file = "catalogue.csv"             # .csv, .csv.gz or .parquet
@@ -11,7 +11,7 @@
     series_in_title = false            # titles end in "(Series, #2)"
     average_rating_scale = [1, 5]
 
-    [[interactions]]                   # once for each file
+    [[interactions]]                   # once per file
     file = "loans.csv"
     kind = "read"                      # the kind of all rows; default "rating"
     columns = { user_id = "member", book_id = "item", time = "returned" }
@@ -22,11 +22,11 @@
     columns = { user_id = "member", book_id = "item", value = "stars", kind = "what" }
     kinds = { starred = "rating", returned = "read" }    # only with a column `kind`
     rating_scale = [0, 10]             # default [1, 5]
-    zero_is_read = false               # a rating of 0 stands for no rating
+    zero_is_read = false               # true: a rating of 0 means no rating
 
 Columns of books: book_id and title, and any of authors, year, genres, series, series_position, description,
 image_url, average_rating, n_ratings. Columns of interactions: user_id and book_id, and any of value (required for
-ratings), kind, time. Either all files of interactions have a time, or none; without, the order of rows counts.
+ratings), kind, time. Either all files of interactions have a time, or none; without times, the row order counts.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def open_generic(path: Path) -> GenericSource:
     """Open a folder that has a `nightshelf.toml`.
 
     Raises:
-        SourceError: the mapping is not valid, or a file or column that it names is not there.
+        SourceError: the mapping is invalid, or a file or column in it is missing.
     """
     mapping = read_mapping(path, FileMapping)
     books = _open(path, mapping.books.file, list(mapping.books.columns.values()))

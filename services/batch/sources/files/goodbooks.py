@@ -1,6 +1,6 @@
-"""A folder in the shape of goodbooks-10k: `books`, `ratings`, and optionally `genres` and `descriptions`.
+"""A folder in the format of goodbooks-10k: `books`, `ratings`, and optionally `genres` and `descriptions`.
 
-`book_id` is the key that `ratings` uses. There are no times: the rows of `ratings` are in the order they were given.
+`book_id` is the key that `ratings` uses. There are no times: the rows of `ratings` are in chronological order.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _RATING_COLUMNS = {"user_id": "user_id", "book_id": "book_id", "value": "rating"
 
 @dataclass(frozen=True, slots=True)
 class GoodbooksSource:
-    """One such folder; see `services.batch.sources.source.Source`. Make it with `open_goodbooks`."""
+    """A goodbooks-10k folder; see `services.batch.sources.source.Source`. Make it with `open_goodbooks`."""
 
     path: Path
     tables: Mapping[str, TableFile]
@@ -75,7 +75,7 @@ class GoodbooksSource:
         return clean_books(raw, BookFormat(table.path.name, columns, series_in_title=True), rejects)
 
     def _beside(self, part: str, column: str, book_ids: pd.Series, rejects: RejectLog) -> pd.Series:
-        """A column from a table of its own, in the order of `book_ids`; `""` for books it does not have."""
+        """A column of a separate table, in the order of `book_ids`; `""` for missing books."""
         rows = self.tables[part].frame({"book_id": "book_id", column: column}, rejects)
         filled = rows[rows[column] != ""].drop_duplicates("book_id", keep="last")
         return book_ids.map(filled.set_index("book_id")[column]).fillna("")
@@ -88,7 +88,7 @@ class GoodbooksSource:
 
 
 def open_goodbooks(path: Path, tables: Sequence[TableFile]) -> GoodbooksSource:
-    """Open a folder in this shape.
+    """Open a folder in this format.
 
     Raises:
         SourceError: a required table or column is missing.

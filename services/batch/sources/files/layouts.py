@@ -1,4 +1,4 @@
-"""The files of a folder by their role in a format that is recognised by columns."""
+"""Assigns the files of a folder to the tables of a format, by their columns."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Role:
     """One table of a format.
 
     Args:
-        stems: pattern of the file names people use, lower case and without suffix. A file of another name is taken
-            if it is the only one left with all the columns.
-        columns: columns it must have.
-        optional: whether the format goes without it.
+        stems: pattern of the usual file names, lower case and without suffix. A file with another name is used if it is
+            the only remaining one with all columns.
+        columns: required columns.
+        optional: whether the table may be missing.
     """
 
     stems: str
@@ -33,7 +33,7 @@ class Role:
     optional: bool = False
 
     def is_named(self, table: TableFile) -> bool:
-        """Whether the file has a usual name of this table."""
+        """Whether the file has a usual name for this table."""
         return re.fullmatch(self.stems, table.stem) is not None
 
     def n_columns(self, table: TableFile) -> int:
@@ -47,22 +47,22 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The tables of one format, by the name of their part."""
+    """The tables of one format, by role name."""
 
     title: str
     roles: Mapping[str, Role]
 
     def likeness(self, tables: Sequence[TableFile]) -> float:
-        """The share of the required columns that are there, 0 to 1."""
+        """The share of the required columns that exist, 0 to 1."""
         required = [role for role in self.roles.values() if not role.optional]
         found = sum(max((role.n_columns(table) for table in tables), default=0) for role in required)
         return found / sum(len(role.columns) for role in required)
 
     def assign(self, folder: Path, tables: Sequence[TableFile]) -> dict[str, TableFile]:
-        """The table of each part; optional ones may be absent.
+        """The table of each role; optional ones may be missing.
 
         Raises:
-            SourceError: a required table or column is missing, or two files are the same table.
+            SourceError: a required table or column is missing, or two files match the same table.
         """
         assigned: dict[str, TableFile] = {}
         for name, role in self.roles.items():

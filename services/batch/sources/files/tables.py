@@ -1,7 +1,7 @@
-"""A table in a file, `.csv`, `.csv.gz` or `.parquet`, read in batches of text columns.
+"""Table files, `.csv`, `.csv.gz` or `.parquet`, read in batches of text columns.
 
-Everything is text here: what a value means, and whether it is allowed, is said by `book_rows` and `interaction_rows`.
-Names of columns are compared without regard to case, and `-`, `_` and blanks are the same.
+All values are text here; `book_rows` and `interaction_rows` parse and validate them. Column names are compared
+case-insensitively, and `-`, `_` and blanks are equal.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def plain_name(column: str) -> str:
-    """The form in which names of columns are compared: `Book-Title` and `book_title` are one."""
+    """The normalized column name: `Book-Title` and `book_title` are equal."""
     return "_".join(column.strip().lower().replace("-", " ").replace("_", " ").split())
 
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """One readable table. Make it with `open_table`."""
+    """A readable table. Make it with `open_table`."""
 
     path: Path
     columns: tuple[str, ...]
@@ -58,7 +58,7 @@ class TableFile:
         return next(name.removesuffix(suffix) for suffix in reversed(SUFFIXES) if name.endswith(suffix))
 
     def position(self, column: str) -> int | None:
-        """Where a column is, or `None`."""
+        """The position of a column, or `None`."""
         names = [plain_name(name) for name in self.columns]
         wanted = plain_name(column)
         return names.index(wanted) if wanted in names else None
@@ -67,10 +67,10 @@ class TableFile:
         return self.position(column) is not None
 
     def require(self, columns: Sequence[str]) -> None:
-        """Refuse the file unless it has all of these columns.
+        """Check that the file has all of these columns.
 
         Raises:
-            SourceError: names the missing columns, the file, and the columns it has.
+            SourceError: names the missing columns, the file, and its columns.
         """
         missing = [column for column in columns if column not in self]
         if missing:
@@ -85,15 +85,15 @@ class TableFile:
         """Read columns, in batches.
 
         Args:
-            columns: the name each column shall have -> its name in the file.
-            rejects: where rows go that cannot be split into fields.
+            columns: output column name -> column name in the file.
+            rejects: receives rows that cannot be split into fields.
 
         Yields:
-            Tables with the columns asked for, as text with blanks at both ends taken off and `""` where nothing was,
-            and `row` (int64, 1 is the first data row). Lists (Parquet) are joined with `LIST_SEPARATOR`.
+            Tables with these columns as stripped text, `""` if missing, and `row` (int64, 1 is the first data row).
+            Lists (Parquet) are joined with `LIST_SEPARATOR`.
 
         Raises:
-            SourceError: a column is missing, or the file is damaged from its beginning.
+            SourceError: a column is missing, or the file is damaged at its start.
         """
         self.require(list(columns.values()))
         positions = [cast("int", self.position(name)) for name in columns.values()]
@@ -103,7 +103,7 @@ class TableFile:
             yield pa.table([*values, pa.array(rows)], names=[*columns, "row"])
 
     def frame(self, columns: Mapping[str, str], rejects: RejectLog) -> pd.DataFrame:
-        """All rows at once, as `batches` gives them: for tables of books."""
+        """All rows of `batches` in one frame, for book tables."""
         empty = pa.table({name: pa.array([], pa.string()) for name in columns} | {"row": pa.array([], pa.int64())})
         frame: pd.DataFrame = pa.concat_tables([empty, *self.batches(columns, rejects)]).to_pandas()
         return frame
@@ -128,10 +128,10 @@ class TableFile:
 
 
 def open_table(path: Path) -> TableFile:
-    """Look at a table's header.
+    """Open a table and read its header.
 
     Raises:
-        SourceError: the file is empty or is no table.
+        SourceError: the file is empty or is not a table.
     """
     try:
         if path.name.lower().endswith(".parquet"):
@@ -149,7 +149,7 @@ def open_table(path: Path) -> TableFile:
 
 
 def list_tables(folder: Path) -> list[Path]:
-    """The files of a folder that may be tables, by name, without hidden ones."""
+    """The possible table files of a folder, by name, without hidden ones."""
     names = (
         path for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
     )
@@ -157,7 +157,7 @@ def list_tables(folder: Path) -> list[Path]:
 
 
 def fingerprint_files(kind: str, paths: Sequence[Path]) -> str:
-    """A hash over names, sizes and contents of files, and over the kind of source they are read as."""
+    """A hash of the source kind and of the names, sizes and contents of the files."""
     digest = hashlib.sha256(kind.encode())
     for path in sorted(paths):
         digest.update(f"\n{path.name} {path.stat().st_size} {sha256_of(path)}".encode())
@@ -165,7 +165,7 @@ def fingerprint_files(kind: str, paths: Sequence[Path]) -> str:
 
 
 def _unreadable(path: Path, error: BaseException) -> SourceError:
-    return SourceError(f"{path.name} cannot be read: {error}.", where=str(path), hint="Is it whole? Export it again.")
+    return SourceError(f"{path.name} cannot be read: {error}.", where=str(path), hint="Export it again.")
 
 
 def _open_bytes(path: Path) -> BinaryIO:
@@ -173,7 +173,7 @@ def _open_bytes(path: Path) -> BinaryIO:
 
 
 def _data_blocks(file: BinaryIO, path: Path, rejects: RejectLog) -> Iterator[bytes]:
-    """Blocks of data rows without the header. A truncated compressed file is read as far as it goes."""
+    """Blocks of data rows without the header. A truncated compressed file is read up to the damage."""
     blocks = text_blocks(file)
     started = False
     while True:
@@ -193,7 +193,7 @@ def _data_blocks(file: BinaryIO, path: Path, rejects: RejectLog) -> Iterator[byt
 
 
 def _as_text(column: pa.Array) -> pa.Array:
-    """Any Parquet column as text, absent values as `""`; whole floats without `.0`, times as seconds since 1970."""
+    """A Parquet column as text: missing values as `""`, whole floats without `.0`, times as seconds since 1970."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type

@@ -1,1 +1,1 @@
-"""Sources that are database tables, read incrementally."""
+"""Database sources, read incrementally."""

@@ -1,7 +1,7 @@
-"""A read-only connection to a database that sees one moment of it, with errors that explain themselves.
+"""A read-only database connection with a consistent snapshot and helpful errors.
 
-No password is ever in an error: SQLAlchemy is told to keep parameters to itself, and what servers and drivers say is
-searched for the parts of the address that are secret.
+Errors never contain a password: SQLAlchemy hides parameters, and messages of servers and drivers are searched for the
+secret parts of the address.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from services.batch.sources.sql.mapping import Database
 
-# Notices a server that has vanished without a word within a minute or so; the system's own default is two hours.
+# Detects a dead server within about a minute; the system default is two hours.
 _POSTGRES_OPTIONS: dict[str, Any] = {
     "application_name": "nightshelf",
     "client_encoding": "utf8",
@@ -39,21 +39,21 @@ _HINTS = {
     "28000": "Check user and password in the address, and the server's pg_hba.conf.",
     "3D000": "Check the database's name in the address.",
     "42501": "Let the user read it: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …;",
-    "57014": "The server ended a statement that took too long: raise statement_timeout_seconds in [database], or give "
+    "57014": "The server canceled a slow statement: raise statement_timeout_seconds in [database], or give "
     "the column updated_at an index.",
-    "40001": "A replica ends long queries that stand in the way of replication: set hot_standby_feedback = on or raise "
+    "40001": "A replica cancels long queries that conflict with replication: set hot_standby_feedback = on or raise "
     "max_standby_streaming_delay there, or read from the primary.",
 }
-_AWAY = "Is the server up, and can this machine reach it? Nothing that was read before is lost; try again."
+_AWAY = "Is the server up, and can this machine reach it? Data already read is kept; try again."
 
 
 @contextmanager
 def one_moment(database: Database) -> Iterator[Connection]:
-    """A read-only transaction in which every statement sees the database as it was at the first.
+    """A read-only transaction in which all statements see the same snapshot of the database.
 
     Raises:
-        SourceError: the database cannot be reached, refuses, or goes away, here or inside the `with`; or what it sends
-            cannot be read.
+        SourceError: the database is unreachable, refuses access or disconnects, also inside the `with` block; or its
+            data cannot be read.
     """
     url = database.address()
     try:
@@ -68,14 +68,14 @@ def one_moment(database: Database) -> Iterator[Connection]:
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-                connection.exec_driver_sql("BEGIN")  # pysqlite would begin none for reading
+                connection.exec_driver_sql("BEGIN")  # pysqlite begins no transaction for reads
                 yield connection
                 connection.exec_driver_sql("ROLLBACK")
             else:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with connection.begin():
                     milliseconds = round(database.statement_timeout_seconds * 1000)
-                    # What has no zone is taken as UTC, in comparisons with the server's clock too.
+                    # Times without a zone are UTC, also in comparisons with the server's clock.
                     settings = {"TimeZone": "UTC", "statement_timeout": str(milliseconds)}
                     connection.execute(
                         select(*(func.set_config(name, value, True) for name, value in settings.items()))
@@ -104,12 +104,12 @@ def _explained(error: Exception, url: URL) -> SourceError:
     state = getattr(cause, "sqlstate", None)
     hint = _HINTS.get(state or "")
     if hint is None and isinstance(error, DBAPIError):
-        refused = "authentication failed" in what  # while connecting, the driver has no code for it
+        refused = "authentication failed" in what  # while connecting, the driver gives no error code
         hint = _HINTS["28P01"] if refused else _AWAY
     return SourceError(f"The database cannot be read: {what}.", where=place_of(url), hint=hint)
 
 
 def _without_secrets(error: Exception, url: URL) -> Exception | None:
-    """The error as the cause of another, unless its words hold a secret."""
+    """The error as the cause of another error; `None` if its text contains a secret."""
     text = f"{error} {error.__cause__} {error.__context__}"
     return None if any(secret in text for secret in secrets_of(url)) else error
