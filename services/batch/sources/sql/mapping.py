@@ -1,16 +1,16 @@
-"""A `nightshelf.toml` whose tables are in a database.
+"""A `nightshelf.toml` with tables in a database.
 
     [database]
     url_from = "SHOP_DATABASE_URL"     # the environment variable with the address; or url = "…", without a password
-    overlap_minutes = 10               # changes are read again from so long before the newest seen
-    statement_timeout_seconds = 3600   # for one statement; 0: as long as it takes
+    overlap_minutes = 10               # changes are read again from this long before the newest change seen
+    statement_timeout_seconds = 3600   # per statement; 0: no limit
     connect_timeout_seconds = 10
 
     [books]
-    table = "shop.books"               # with its schema, or without
+    table = "shop.books"               # with or without its schema
     columns = { book_id = "id", title = "name", authors = "writers" }
-    updated_at = "updated_at"          # without it, the table is read whole every time
-    deleted_at = "deleted_at"          # a time or a truth value; rows that have it count as deleted
+    updated_at = "updated_at"          # without it, the whole table is read every time
+    deleted_at = "deleted_at"          # a time or a boolean; rows where it is set count as deleted
     key = ["id"]                       # default: the primary key
 
     [[interactions]]
@@ -54,20 +54,20 @@ class Database(Section):
         if (self.url is None) == (self.url_from is None):
             raise ValueError("give either url_from (the name of an environment variable) or url")
         if self.url is not None and secrets_of(_parsed(self.url, "url")):
-            raise ValueError("url must not hold a password: put it into an environment variable, and name it url_from")
+            raise ValueError("url must not contain a password: name an environment variable in url_from instead")
         return self
 
     def address(self) -> URL:
-        """Where the database is; `postgresql://` means the driver psycopg.
+        """The address of the database; `postgresql://` uses the driver psycopg.
 
         Raises:
-            SourceError: the environment variable is missing or holds no address, or the database is of another kind.
+            SourceError: the environment variable is missing or not an address, or the database is not supported.
         """
         written = self.url if self.url_from is None else os.environ.get(self.url_from)
         where = "[database] url" if self.url_from is None else self.url_from
         if not written:
             raise SourceError(
-                f"The environment variable {self.url_from}, which is to hold the database's address, is not set.",
+                f"The environment variable {self.url_from} with the address of the database is not set.",
                 where=where,
                 hint=f"export {self.url_from}=postgresql://user:password@host/database",
             )
@@ -83,7 +83,7 @@ class Database(Section):
             raise SourceError(
                 f"Nightshelf reads PostgreSQL and SQLite, not {url.drivername}.",
                 where=where,
-                hint="Use an address that begins with postgresql://, or export the tables to files.",
+                hint="Use an address that starts with postgresql://, or export the tables to files.",
             )
         return url
 
@@ -96,7 +96,7 @@ class _InTable(Section):
 
     @property
     def place(self) -> tuple[str | None, str]:
-        """The schema, if one is named, and the table's name in it."""
+        """The schema, if given, and the table name."""
         schema, _, name = self.table.rpartition(".")
         return schema or None, name
 
@@ -116,7 +116,7 @@ class SqlMapping(Mapping[BooksTable, InteractionsTable]):
 
     @property
     def tables(self) -> Sequence[BooksTable | InteractionsTable]:
-        """All tables, that of the books first."""
+        """All tables, the books table first."""
         return [self.books, *self.interactions]
 
 
@@ -134,7 +134,7 @@ def place_of(url: URL) -> str:
 
 
 def identity_of(parts: Sequence[object]) -> str:
-    """A short hash of texts and lists of texts."""
+    """A short hash of strings and lists of strings."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 

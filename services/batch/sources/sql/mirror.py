@@ -1,11 +1,11 @@
-"""The local copy of a database's tables, so that only changes need to be fetched.
+"""The mirror: a local copy of database tables, so that only changes are fetched.
 
 `mirrors/mirror.json` names a Parquet file for each table, with its checksum and its watermark: the newest `updated_at`
-seen. Files are named by their contents, and `mirror.json` is replaced last; until then the mirror stays as it was.
-Deleting the folder is safe: everything is read again.
+seen. Files are named by content hash, and `mirror.json` is replaced last; until then the mirror is unchanged. The
+folder can be deleted safely: everything is then read again.
 
-Rows are in order of their key, numbers as numbers and texts by their bytes, so a mirror updated change by change equals
-one read in full, byte for byte.
+Rows are sorted by key, numbers numerically and texts by bytes, so an incrementally updated mirror is byte-identical to
+a full read.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class MirroredTable:
 
 
 class Mirror:
-    """The mirror in one folder, as it was last completed.
+    """The last completed mirror in a folder.
 
     Args:
-        folder: where it is; made when first written to.
-        database: its database. A mirror of another one is ignored.
+        folder: its folder; created at the first write.
+        database: its database. A mirror of another database is ignored.
     """
 
     def __init__(self, folder: Path, database: str) -> None:
@@ -62,21 +62,21 @@ class Mirror:
         self.tables = self._load()
 
     def usable(self, shape: str) -> MirroredTable | None:
-        """The table of this shape; `None` if it is absent or damaged."""
+        """The table of this shape; `None` if it is missing or damaged."""
         table = self.tables.get(shape)
         if table is None:
             return None
         try:
             if sha256_of(self.folder / table.file) == table.sha256:
                 return table
-            fault = "its content is not what was written"
+            fault = "its checksum does not match"
         except OSError as error:
             fault = str(error)
         get_logger().warning("sql.mirror_damaged", file=table.file, fault=fault)
         return None
 
     def spool(self, name: str, schema: pa.Schema, batches: Iterable[pa.Table]) -> Path:
-        """Write rows to a file as they arrive, without holding them in memory."""
+        """Stream rows to a file, in bounded memory."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f".{name}.spool"
         self._written.add(path)
@@ -86,7 +86,7 @@ class Mirror:
         return path
 
     def write(self, rows: pa.Table, watermark: str | None) -> MirroredTable:
-        """Write the rows of one table; they become part of the mirror with `complete`."""
+        """Write the rows of one table; `complete` makes them part of the mirror."""
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / ".table.parquet"
         self._written.add(aside)
@@ -105,7 +105,7 @@ class Mirror:
         return MirroredTable(path.name, digest, len(rows), watermark)
 
     def complete(self, tables: dict[str, MirroredTable]) -> None:
-        """Make these tables, by shape, the mirror, and delete all other files."""
+        """Replace the mirror by these tables, by shape, and delete all other files."""
         entries = {
             shape: {"file": table.file, "sha256": table.sha256, "n_rows": table.n_rows, "watermark": table.watermark}
             for shape, table in tables.items()
@@ -119,7 +119,7 @@ class Mirror:
                 path.unlink()
 
     def give_up(self) -> None:
-        """Delete files written since the mirror was last completed."""
+        """Delete files written since the last `complete`."""
         named = {table.file for table in self.tables.values()}
         for path in self._written:
             if path.name not in named:
@@ -140,7 +140,7 @@ class Mirror:
 
 
 def load_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Rows of a mirror or a spool: columns that repeat their values as dictionaries, other texts as `large_string`."""
+    """Rows of a mirror or a spool: repetitive columns as dictionaries, other texts as `large_string`."""
     schema = pq.read_schema(path)
     coded = [
         field.name
@@ -153,10 +153,10 @@ def load_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def in_order(rows: pa.Table, title: str, *, may_repeat: bool) -> pa.Table:
-    """Rows in the order of their key.
+    """Rows sorted by key.
 
     Raises:
-        SourceError: two rows have one key, unless they may.
+        SourceError: two rows have the same key, unless `may_repeat`.
     """
     rows = rows.unify_dictionaries()
     numbers = key_numbers(rows)
@@ -167,15 +167,15 @@ def in_order(rows: pa.Table, title: str, *, may_repeat: bool) -> pa.Table:
 
 
 def merged(old: pa.Table, changes: pa.Table, title: str) -> pa.Table:
-    """The old rows with the changes made, in the order of the key.
+    """The old rows with the changes applied, sorted by key.
 
     Args:
-        old: as `in_order` gives them.
-        changes: the same columns, and `deleted`; replaces the row of the same key or, if `deleted`, takes it away.
+        old: rows as returned by `in_order`.
+        changes: the same columns, and `deleted`; replaces the row with the same key or, if `deleted`, removes it.
         title: of the table, for errors.
 
     Raises:
-        SourceError: two changes have one key.
+        SourceError: two changes have the same key.
     """
     rows = pa.concat_tables([old, changes.drop_columns([DELETED])]).unify_dictionaries()
     numbers = key_numbers(rows)
@@ -183,13 +183,13 @@ def merged(old: pa.Table, changes: pa.Table, title: str) -> pa.Table:
     _refuse_repeated(changes, changed, title)
     stays = np.append(
         ~np.isin(numbers[: len(old)], changed), ~changes[DELETED].to_numpy().astype(bool)
-    )  # a change takes the old row's place
+    )  # a change replaces the old row
     kept = np.flatnonzero(stays)
     return rows.take(pa.array(kept[np.argsort(numbers[kept], kind="stable")]))
 
 
 def present(rows: pa.Table, keys: pa.Table) -> tuple[pa.Table, int]:
-    """The rows whose keys are among `keys`, and how many of `keys` have no row."""
+    """The rows with keys in `keys`, and the number of `keys` without a row."""
     key_names = keys.column_names
     numbers = key_numbers(pa.concat_tables([rows.select(key_names), keys]))
     of_rows, of_keys = numbers[: len(rows)], numbers[len(rows) :]
@@ -198,7 +198,7 @@ def present(rows: pa.Table, keys: pa.Table) -> tuple[pa.Table, int]:
 
 
 def key_numbers(rows: pa.Table) -> NDArray[np.int64]:
-    """A number for each row, shape (n,): equal for equal keys, and in their order."""
+    """A number per row, shape (n,), equal for equal keys and in key order."""
     numbers = np.zeros(len(rows), dtype=np.int64)
     n_numbers = 1
     for name in rows.column_names:
@@ -208,7 +208,7 @@ def key_numbers(rows: pa.Table) -> NDArray[np.int64]:
         encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
         codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy()
         n_values = len(encoded.dictionary) + 1
-        ranks = np.zeros(n_values, dtype=np.int64)  # the last place is that of a missing value, which comes first
+        ranks = np.zeros(n_values, dtype=np.int64)  # the last entry is for missing values, which sort first
         ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(1, n_values)
         if n_numbers > np.iinfo(np.int64).max // n_values:
             distinct, numbers = np.unique(numbers, return_inverse=True)
@@ -225,9 +225,9 @@ def _refuse_repeated(rows: pa.Table, numbers: NDArray[np.int64], title: str) -> 
         row = int(np.flatnonzero(numbers == repeated[0])[0])
         values: list[Any] = [rows[name][row].as_py() for name in rows.column_names if name.startswith(KEY_PREFIX)]
         raise SourceError(
-            f"Rows of {title} share one key, {', '.join(str(value) for value in values)}, and could not be told apart.",
+            f"Rows of {title} share the key {', '.join(str(value) for value in values)} and cannot be distinguished.",
             where=title,
-            hint="Name columns that no two rows have the same values in: key = […].",
+            hint="Name columns that identify each row uniquely: key = […].",
         )
 
 

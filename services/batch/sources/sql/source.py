@@ -1,12 +1,13 @@
-"""Books and interactions from a database: only changed rows are fetched, all as of one moment.
+"""Books and interactions from a database: only changed rows are fetched, in one consistent snapshot.
 
 `fingerprint` updates the mirror in one read-only transaction over all tables; `books` and `interactions` then read the
-mirror like tables in files. Of a table with `updated_at`, only rows changed since the watermark less an overlap are
-fetched: a row gets its date before its transaction commits, so it may become visible after a newer one.
+mirror like table files. From a table with `updated_at`, only rows changed since the watermark minus an overlap are
+fetched. The overlap is needed because a row gets its time before its transaction commits, so it may become visible
+after a newer row.
 
-Deleted rows are found by counting: the mirror with the changes holds every row of the table, so equal counts mean equal
-rows. Otherwise all keys are fetched and compared. The table is read in full if a key has no explanation, or if the
-newest change is older than the watermark (a restored backup).
+Deleted rows are detected by counting: the mirror with the changes contains every row of the table, so equal counts mean
+equal rows. Otherwise all keys are fetched and compared. The table is read in full if a key is in neither mirror nor
+changes, or if the newest change is older than the watermark (a restored backup).
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     from services.batch.sources.rejects import RejectLog
 
 _EARLIEST_YEAR = 1970
-"""An older `updated_at` means that there is none; it is not a watermark."""
+"""An older `updated_at` counts as missing; it is not a watermark."""
 
 
 @dataclass(slots=True)
 class SqlSource(MappedFolder[SqlMapping]):
-    """Tables in a database; see `services.batch.sources.source.Source`. Make it with `open_sql`."""
+    """A database source; see `services.batch.sources.source.Source`. Make it with `open_sql`."""
 
     mirrors: Path
     fresh: bool = False
@@ -52,7 +53,7 @@ class SqlSource(MappedFolder[SqlMapping]):
         """Update the mirror; returns a hash of it and of the mapping. See `Source.fingerprint`.
 
         Raises:
-            SourceError: the database or a table cannot be read. The mirror stays as it was.
+            SourceError: the database or a table cannot be read. The mirror is unchanged.
         """
         self._tables = self._refreshed()
         digest = hashlib.sha256(self.kind.encode() + b"\n" + (self.path / MAPPING_FILE).read_bytes())
@@ -81,7 +82,7 @@ class SqlSource(MappedFolder[SqlMapping]):
         )
 
     def _mirrored(self) -> Sequence[MirroredTable]:
-        """The tables as of the last `fingerprint`, that of the books first."""
+        """The tables of the last `fingerprint`, the books table first."""
         if not self._tables:
             self.fingerprint()
         return self._tables
@@ -107,15 +108,15 @@ class SqlSource(MappedFolder[SqlMapping]):
 
 
 def open_sql(path: Path, mirrors: Path, *, fresh: bool = False) -> SqlSource:
-    """Open a folder whose `nightshelf.toml` has a `[database]`. It does not connect yet.
+    """Open a folder whose `nightshelf.toml` has a `[database]`, without connecting.
 
     Args:
         path: the folder.
-        mirrors: where the local copy is kept.
+        mirrors: the folder of the local copy.
         fresh: ignore the mirror and read everything.
 
     Raises:
-        SourceError: the mapping is not valid, or the address of the database is not where it says.
+        SourceError: the mapping is invalid, or the address of the database is missing.
     """
     source = SqlSource(path, read_mapping(path, SqlMapping), mirrors, fresh)
     source.mapping.database.address()
@@ -123,14 +124,14 @@ def open_sql(path: Path, mirrors: Path, *, fresh: bool = False) -> SqlSource:
 
 
 def _own_names(columns: Iterable[str]) -> dict[str, str]:
-    """The mirror has our column names."""
+    """The identity mapping: the mirror has our column names."""
     return {ours: ours for ours in columns}
 
 
 def _read(
     connection: Connection, table: DatabaseTable, mirror: Mirror, previous: MirroredTable | None, overlap: timedelta
 ) -> MirroredTable:
-    """One table as it is now, from the mirror and the changes or from a full read."""
+    """The current rows of one table, from the mirror and the changes or from a full read."""
     n_rows, newest = table.extent(connection)
     watermark = newest.isoformat() if newest is not None and newest.year > _EARLIEST_YEAR else None
     log = get_logger().bind(table=table.title, n_rows=n_rows)
@@ -153,7 +154,7 @@ def _read(
 def _with_changes(
     connection: Connection, table: DatabaseTable, mirror: Mirror, old: pa.Table, changes: pa.Table, n_rows: int
 ) -> pa.Table | None:
-    """The old rows with the changes, without deleted rows; `None` if that does not match the table."""
+    """The old rows with the changes, without deleted rows; `None` if the result does not match the table."""
     rows = merged(old, changes, table.title)
     if len(rows) == n_rows:
         return rows

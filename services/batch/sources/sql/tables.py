@@ -1,7 +1,7 @@
-"""One table of a database: its requirements, the queries on it, and its rows as batches of text.
+"""A database table: validation, queries, and rows as batches of text.
 
-Every statement is built from SQLAlchemy's parts, so that names are quoted and values bound. The database itself turns
-values into text, except for keys that are whole numbers (they sort as numbers) and times (seconds since 1970).
+All statements are SQLAlchemy expressions, so names are quoted and values bound. The database converts values to text,
+except integer keys (they sort as numbers) and times (seconds since 1970).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 20_000
 KEY_PREFIX = "key "
-"""Prefix of the names of key columns, which no mapped column has."""
+"""Prefix of the names of key columns; no mapped column has it."""
 DELETED = "deleted"
 MIRROR_FORMAT = 1
 _WHOLE_AS_FRACTION = r"^(-?\d+)\.0+$"
@@ -42,7 +42,7 @@ _WHOLE_AS_FRACTION = r"^(-?\d+)\.0+$"
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One fetched column: its name, the expression, its type here and its type in the database."""
+    """A fetched column: name, expression, Arrow type and database type."""
 
     name: str
     expression: ColumnElement[Any]
@@ -60,14 +60,14 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTable:
-    """One table as it is in the database now. Make it with `inspect_table`.
+    """A table in the database. Make it with `inspect_table`.
 
     Args:
         title: its name in the mapping.
-        shape: a hash of all that decides what the rows fetched from it look like.
-        keys, values: what is fetched.
-        updated_at: when a row was changed last; `None` if nothing says so.
-        deleted: whether a row counts as deleted; `None` if rows are only ever deleted for good.
+        shape: a hash of everything that determines the fetched rows.
+        keys, values: the fetched columns.
+        updated_at: the time of the last change of a row; `None` without such a column.
+        deleted: whether a row counts as deleted; `None` without such a column.
     """
 
     title: str
@@ -80,7 +80,7 @@ class DatabaseTable:
     deleted: ColumnElement[bool] | None
 
     def extent(self, connection: Connection) -> tuple[int, datetime | None]:
-        """The number of rows that are not deleted, and the time of the newest change that is not in the future."""
+        """The number of rows that are not deleted, and the time of the newest change, future times ignored."""
         n_rows = func.count() if self.deleted is None else func.count().filter(~self.deleted)
         newest: ColumnElement[Any] = null()
         if self.updated_at is not None:
@@ -89,16 +89,16 @@ class DatabaseTable:
         return row[0], row[1]
 
     def all_rows(self, connection: Connection) -> Iterator[pa.Table]:
-        """Every row that is not deleted."""
+        """All rows that are not deleted."""
         statement = select(*_labelled([*self.keys, *self.values])).select_from(self.table)
         if self.deleted is not None:
             statement = statement.where(~self.deleted)
         return self._stream(connection, statement, [*self.keys, *self.values])
 
     def changes(self, connection: Connection, since: datetime) -> Iterator[pa.Table]:
-        """Rows changed at `since` or later or without a date, each with `deleted`."""
+        """Rows changed at or after `since` or without a time, with `deleted`."""
         if self.updated_at is None:
-            raise ValueError(f"{self.title} does not say when a row was changed")
+            raise ValueError(f"{self.title} has no column updated_at")
         deleted = _Column(DELETED, false() if self.deleted is None else self.deleted, pa.bool_(), Boolean())
         columns = [*self.keys, *self.values, deleted]
         is_changed = or_(self.updated_at >= since, self.updated_at.is_(None))
@@ -112,7 +112,7 @@ class DatabaseTable:
         return self._stream(connection, statement, self.keys)
 
     def schema(self, *, with_deleted: bool = False) -> pa.Schema:
-        """The schema of `all_rows`, or of `changes`, which has one more column."""
+        """The schema of `all_rows`; with `deleted`, that of `changes`."""
         fields = [(column.name, column.arrow_type) for column in (*self.keys, *self.values)]
         return pa.schema([*fields, (DELETED, pa.bool_())] if with_deleted else fields)
 
@@ -121,7 +121,7 @@ class DatabaseTable:
         return pa.schema([(column.name, column.arrow_type) for column in self.keys])
 
     def _stream(self, connection: Connection, statement: Any, columns: Sequence[_Column]) -> Iterator[pa.Table]:
-        """Rows through a server-side cursor, with one batch in memory at a time."""
+        """Rows from a server-side cursor, one batch in memory at a time."""
         with connection.execute(statement, execution_options={"yield_per": ROWS_PER_BATCH}) as result:
             for rows in result.partitions():
                 arrays = [column.array(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
@@ -132,8 +132,8 @@ def inspect_table(connection: Connection, mapped: BooksTable | InteractionsTable
     """Find a mapped table in the database.
 
     Raises:
-        SourceError: there is no such table, it lacks a column, `updated_at` is no time, or no key is known; says what
-            is there instead.
+        SourceError: the table or a column does not exist, `updated_at` is not a time, or there is no key; the message
+            lists what exists.
     """
     schema, name = mapped.place
     types, primary_key = _columns_and_key(inspect(connection), mapped)
@@ -170,7 +170,7 @@ def _columns_and_key(
     """Types of the columns by name, and the columns of the primary key."""
     schema, name = mapped.place
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # types that SQLAlchemy does not know arrive as text like any other
+        warnings.simplefilter("ignore", SAWarning)  # types unknown to SQLAlchemy are read as text
         try:
             types = {found["name"]: _plain(found["type"]) for found in inspector.get_columns(name, schema=schema)}
         except NoSuchTableError:
@@ -183,7 +183,7 @@ def _columns_and_key(
 def _require(
     mapped: BooksTable | InteractionsTable, types: dict[str, TypeEngine[Any]], key_names: tuple[str, ...]
 ) -> None:
-    """Refuse a table that lacks a column or a key, or has an `updated_at` that is not a time."""
+    """Refuse a table without a required column or a key, or with an `updated_at` that is not a time."""
     wanted = [*mapped.columns.values(), *(mapped.key or []), mapped.updated_at, mapped.deleted_at]
     missing = [column for column in dict.fromkeys(wanted) if column is not None and column not in types]
     if missing:
@@ -197,13 +197,13 @@ def _require(
         raise SourceError(
             f"The column {mapped.updated_at!r} of {mapped.table} is not a time but {types[mapped.updated_at]!r}.",
             where=mapped.table,
-            hint="updated_at must be a timestamp; leave it out, and the table is read whole every time.",
+            hint="updated_at must be a timestamp. Without it, the whole table is read every time.",
         )
     if not key_names and mapped.updated_at is not None:
         raise SourceError(
-            f"{mapped.table} has no primary key, and a changed row could not be told from a new one.",
+            f"{mapped.table} has no primary key, so a changed row cannot be distinguished from a new one.",
             where=mapped.table,
-            hint='Name the columns that tell rows apart: key = ["…"]; a view has no primary key of its own.',
+            hint='Name the columns that identify a row: key = ["…"]. A view has no primary key.',
         )
 
 
@@ -231,13 +231,13 @@ def _labelled(columns: Sequence[_Column]) -> list[ColumnElement[Any]]:
 
 
 def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The base type of a domain; any other type as it is."""
+    """The base type of a domain; any other type unchanged."""
     made_of: TypeEngine[Any] = getattr(type_, "data_type", type_)
     return made_of
 
 
 def _joined(written: str) -> str:
-    """A JSON list joined with `LIST_SEPARATOR`; other JSON as it is, a string without its quotes."""
+    """A JSON list joined with `LIST_SEPARATOR`; a JSON string without its quotes; other JSON unchanged."""
     value = orjson.loads(written)
     if isinstance(value, list):
         return LIST_SEPARATOR.join(str(item) for item in value if item is not None)
@@ -256,5 +256,5 @@ def _missing_table(inspector: Any, title: str, schema: str | None) -> SourceErro
         f"The database has no table {title!r}; {f'in {schema}' if schema else 'without a schema'} there are "
         f"{', '.join(found) or 'no tables'}.",
         where=title,
-        hint="Correct table in nightshelf.toml; a table in another schema is written schema.table.",
+        hint="Correct table in nightshelf.toml; write a table in another schema as schema.table.",
     )
