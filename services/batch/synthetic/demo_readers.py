@@ -1,9 +1,9 @@
-"""Simulated readers for the demo catalogue. No real person's reading is in here.
+"""Simulated readers for the demo catalogue, without data of real readers.
 
-Every reader has a taste: a blend of a few archetypes (genres liked and avoided), a mood, an era and favourite authors.
-Which books a reader starts depends on taste, on how well known a book is, and on chance. Readers reach later volumes of
-a series only through the volume before, and more often when they liked it. The same seed gives the same readers on
-every machine: random numbers come from one PCG64 stream in a fixed order.
+Every reader has a taste: a blend of a few archetypes (liked and avoided genres), a mood, an era and favorite authors.
+Taste, popularity and chance decide which books a reader starts. Readers reach later volumes of a series only from the
+previous volume, and more often if they liked it. The same seed gives the same readers on every machine: random numbers
+come from one PCG64 stream in a fixed order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ N_ARCHETYPES = 36
 N_MOODS = 8
 MEAN_FIRST_READS = 30.0
 READS_ON = np.array([0.0, 0.03, 0.08, 0.35, 0.72, 0.92])
-"""Chance to go on to the next volume, by the stars (0 is unused) the volume just read would get."""
+"""Probability of reading the next volume, by the stars of the previous one (index 0 is unused)."""
 
 _WELL_KNOWN_IDS = """
     nineteen-eighty-four the-hobbit the-fellowship-of-the-ring harry-potter-and-the-philosophers-stone
@@ -44,21 +44,21 @@ _WELL_KNOWN_IDS = """
     where-the-wild-things-are watchmen maus-i-my-father-bleeds-history holes the-secret-history
 """
 WELL_KNOWN = frozenset(_WELL_KNOWN_IDS.split())
-"""Books that many people have heard of; a simulated reader is likelier to start them."""
+"""Well-known books; simulated readers are more likely to start them."""
 
 
 def simulate_readers(books: pd.DataFrame, *, n_readers: int = N_READERS, seed: int = SEED) -> pd.DataFrame:
-    """What simulated readers did with the books of a catalogue.
+    """Simulate the interactions of readers with the books of a catalogue.
 
     Args:
         books: columns book_id, authors (list), year, genres (list), series, series_position; one row per book.
-        n_readers: how many readers; ids are `reader-0001`, `reader-0002`, ….
+        n_readers: number of readers; ids are `reader-0001`, `reader-0002`, ….
         seed: of all random numbers.
 
     Returns:
         Rows by time, then reader, then book: user_id (str), book_id (str), kind (`rating`, `read` or `dismiss`), value
-        (float64; stars 1-5 of a rating, else NaN), time (float64, whole seconds since 1970). A pair of reader and book
-        appears once.
+        (float64; stars 1-5 of a rating, else NaN), time (float64, whole seconds since 1970). Each pair of reader and
+        book appears once.
     """
     rng = np.random.default_rng(seed)
     shelf = _shelve(books, rng)
@@ -125,12 +125,12 @@ class _Shelf:
     """The catalogue as arrays over books, in the catalogue's order.
 
     Attributes:
-        genres: (n_books, n_genres), rows of unit length, rare genres weighing more.
-        moods: (n_books, N_MOODS), what metadata does not say, such as pace and style; alike for one author.
-        era: (n_books,), year of publication as a standardised rank.
+        genres: (n_books, n_genres), unit rows, rare genres have a higher weight.
+        moods: (n_books, N_MOODS), latent traits such as pace and style; similar within one author.
+        era: (n_books,), year of publication as a standardized rank.
         authors: (n_books,), number of the first author.
-        popularity: (n_books,), logarithm of how often a book is started, apart from taste.
-        next_volume: (n_books,), row of the volume after this one, -1 where there is none.
+        popularity: (n_books,), log-rate of starting a book, independent of taste.
+        next_volume: (n_books,), row of the next volume, -1 if there is none.
         is_start: (n_books,), whether a reader may start here: not a later volume.
     """
 
@@ -180,12 +180,12 @@ def _shelve(books: pd.DataFrame, rng: np.random.Generator) -> _Shelf:
 
 
 def _match(shelf: _Shelf, n_readers: int, rng: np.random.Generator) -> FloatArray:
-    """How well each book suits each reader: (n_readers, n_books), every reader's row standardised."""
+    """The match of each reader and book: (n_readers, n_books), rows standardized."""
     n_books, n_genres = shelf.genres.shape
-    models = rng.random((N_ARCHETYPES, n_books)).argsort(axis=1, kind="stable")[:, :2]  # an archetype is two books' fan
+    models = rng.random((N_ARCHETYPES, n_books)).argsort(axis=1, kind="stable")[:, :2]  # two model books each
     archetype_genres = shelf.genres[models[:, 0]] + 0.6 * shelf.genres[models[:, 1]] - shelf.genres.mean(axis=0)
     archetype_moods = rng.standard_normal((N_ARCHETYPES, N_MOODS))
-    shares = rng.random((n_readers, N_ARCHETYPES)) ** 24.0  # most of a reader comes from one or two archetypes
+    shares = rng.random((n_readers, N_ARCHETYPES)) ** 24.0  # one or two archetypes dominate
     shares /= shares.sum(axis=1, keepdims=True)
     genre_taste = shares @ archetype_genres + 0.12 * rng.standard_normal((n_readers, n_genres))
     mood_taste = shares @ archetype_moods + 0.4 * rng.standard_normal((n_readers, N_MOODS))
@@ -230,7 +230,7 @@ def _first_reads(shelf: _Shelf, match: FloatArray, windows: _Windows, rng: np.ra
 def _read_on(
     shelf: _Shelf, stars: NDArray[np.int8], reads: _Actions, windows: _Windows, rng: np.random.Generator
 ) -> _Actions:
-    """These reads and the later volumes they lead to, each after the volume before."""
+    """These reads and the later volumes that follow from them, each after the previous volume."""
     found = [reads]
     while len(reads.books):
         following = shelf.next_volume[reads.books]

@@ -1,8 +1,8 @@
 """`nightshelf generate`: synthetic books and ratings as a folder source, for load tests.
 
-Writes `books.parquet`, `ratings.parquet` and the mapping `nightshelf.toml` block by block, in bounded memory, into a
-hidden folder and renames that at the end: the folder is complete or absent. Raises `InvalidRequestError` for arguments
-out of range and for a folder that is not empty.
+Writes `books.parquet`, `ratings.parquet` and the mapping `nightshelf.toml` in blocks, in bounded memory, to a hidden
+folder and renames it at the end, so the folder is complete or missing. Raises `InvalidRequestError` for arguments out
+of range and for a folder that is not empty.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ RATINGS_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class GenerateReport:
-    """What was written, and how long it took."""
+    """The numbers of written rows, and the duration."""
 
     out: Path
     n_books: int
@@ -73,13 +73,13 @@ def generate(
     The same arguments give the same rows on every machine. Ratings are in order of user, then time.
 
     Args:
-        out: the folder to make; absent or empty.
+        out: the output folder; missing or empty.
         n_books: 2 or more.
         n_users: 1 or more.
-        ratings_per_user: mean number of ratings of a user, at most half of `n_books`. Activity has a long tail that is
-            cut at half of `n_books`, so the mean is lower close to that limit.
+        ratings_per_user: mean number of ratings of a user, at most half of `n_books`. Activity has a long tail,
+            truncated at half of `n_books`, so the mean is lower near that limit.
         seed: 0 or more.
-        progress: shows books, then users.
+        progress: reports books, then users.
 
     Raises:
         InvalidRequestError: an argument is out of range, or `out` is a file or a folder that is not empty.
@@ -110,22 +110,22 @@ def _check(option: str, value: int, *, min_value: int, max_value: int) -> None:
     if not min_value <= value <= max_value:
         reason = " (half of --books)" if option == "--ratings-per-user" else ""
         raise InvalidRequestError(
-            f"{value:,} is not possible here.", where=option, hint=f"Give {min_value:,} to {max_value:,}{reason}."
+            f"{value:,} is not possible here.", where=option, hint=f"Use {min_value:,} to {max_value:,}{reason}."
         )
 
 
 @contextmanager
 def _folder_at_once(out: Path) -> Iterator[Path]:
-    """A hidden folder beside `out` to write into; it becomes `out` on success and is removed otherwise."""
+    """A hidden folder next to `out`; it becomes `out` on success and is deleted otherwise."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         what = "That folder is not empty." if out.is_dir() else "That is a file, not a folder."
-        raise InvalidRequestError(what, where=str(out), hint="Name a folder that does not exist yet.")
+        raise InvalidRequestError(what, where=str(out), hint="Use a folder that does not exist yet.")
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
     try:
         yield folder
-        folder.chmod(0o755)  # mkdtemp makes it private
-        os.replace(folder, out)  # noqa: PTH105 - on POSIX this takes the place of an empty folder, and of nothing else
+        folder.chmod(0o755)  # mkdtemp creates a private folder
+        os.replace(folder, out)  # noqa: PTH105 - on POSIX this replaces an empty folder only
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

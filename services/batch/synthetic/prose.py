@@ -1,7 +1,7 @@
 """Titles, authors, series and descriptions of synthetic books, composed from a grammar.
 
-Pure functions of numbers: the same numbers give the same words. Names are invented from syllables; none is of a real
-book or person.
+Pure functions of numbers: the same numbers give the same text. Names are composed of syllables; none is a real book or
+person.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def given_name(number: int) -> str:
 
 
 def person(number: int) -> str:
-    """An invented author; distinct for distinct numbers below `N_NAMES`. Neighbouring numbers have unlike names."""
-    scrambled = number * 1_299_709 % N_NAMES  # a prime that divides nothing here: a permutation of the names
+    """An invented author; distinct for distinct numbers below `N_NAMES`. Adjacent numbers have dissimilar names."""
+    scrambled = number * 1_299_709 % N_NAMES  # multiplication by a coprime number permutes the names
     family, given = divmod(scrambled, len(_GIVEN_STARTS) * len(_GIVEN_ENDS))
     return f"{given_name(given)} {place(family)}"
 
 
 def series_name(genre: str, number: int) -> str:
-    """The name of a series: its home and a word for what it is."""
+    """The name of a series, from a place, a noun of the genre and a kind of series."""
     kind = _SERIES_KINDS[number % len(_SERIES_KINDS)]
     noun = GENRES[genre].nouns[number // 7 % len(GENRES[genre].nouns)]
     return f"The {place(number * 7919)} {noun} {kind}"
@@ -83,7 +83,7 @@ def description(genre: str, home: str, choices: list[int]) -> str:
 
     Args:
         genre: a key of `GENRES`.
-        home: the place named in all books of one circle.
+        home: the place in all books of one circle.
         choices: 8 or more numbers >= 0 that select the words.
     """
     words = GENRES[genre]

@@ -1,10 +1,10 @@
-"""Synthetic books and readers at any scale: the latent structure, and what readers rate.
+"""Simulates books and ratings at any scale from a latent structure.
 
 Books belong to circles of taste (each within one genre), to authors and to series; their popularity has a long tail.
-Readers like a few circles. A book is drawn by circle and popularity from cumulative sums, without a matrix of readers
-by books: memory is about fifty bytes per book plus one block of readers.
+Readers like a few circles. Books are drawn by circle and popularity from cumulative sums, without a reader-book matrix:
+memory is about fifty bytes per book plus one block of readers.
 
-Everything follows from the seed. Each block of readers has its own random stream, so the order of blocks is free.
+The seed determines everything. Each block of readers has its own random stream, so blocks can be made in any order.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ IntArray = NDArray[np.int64]
 END_TIME_SECONDS = int(datetime(2026, 6, 30, tzinfo=UTC).timestamp())
 SPAN_SECONDS = 730 * 86_400  # two years
 GENRE_NAMES = tuple(GENRES)
-MAX_BOOKS_PER_AUTHOR = min(len(words.nouns) for words in GENRES.values())  # so an author never repeats a title
+MAX_BOOKS_PER_AUTHOR = min(len(words.nouns) for words in GENRES.values())  # an author never repeats a title
 N_TASTES = 3
 SHARE_ANYWHERE = 0.15
 SHARE_READ_ON = 0.2
-SHARE_STRAY_BOOKS = 0.15  # outside the circle of their author
+SHARE_STRAY_BOOKS = 0.15  # share of books outside the circle of their author
 SHARE_RELATED_TASTE = 0.6
 SHARE_SECOND_GENRE = 0.5
 SHARE_SERIES_AUTHORS = 0.5
@@ -39,20 +39,20 @@ _STREAM_WORLD, _STREAM_BOOKS, _STREAM_READERS = range(3)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The latent structure. Arrays over books unless said otherwise.
+    """The latent structure. Arrays are over books unless stated otherwise.
 
     Attributes:
         seed: of all random numbers.
         genre_of_circle: (n_circles,), index into `GENRE_NAMES`.
         circles: the circle of each book.
-        authors: author numbers, ascending: an author's books are neighbours.
+        authors: author numbers, ascending: an author's books are adjacent.
         nth_of_author: position among the author's books, from 0.
         series_length: length of the series a book belongs to, 0 for none; positions are `nth_of_author` + 1.
         years: year of publication.
         quality: standard normal, shared by all readers.
         by_circle: books sorted by circle.
         mass: (n_books + 1,), cumulative reading weight in the order of `by_circle`, from 0.
-        circle_bounds: (n_circles + 1,), the place in `by_circle` where each circle starts.
+        circle_bounds: (n_circles + 1,), the start of each circle in `by_circle`.
     """
 
     seed: int
@@ -75,11 +75,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Ratings of one block of readers, by reader and then time; a pair of reader and book appears once.
+    """Ratings of one block of readers, by reader and then time; each pair of reader and book appears once.
 
     Attributes:
-        users: int64, counted from the block's first reader.
-        books: int64 book numbers.
+        users: int64, relative to the block's first reader.
+        books: int64, positions in the arrays of `World`.
         stars: int8, 1 to 5.
         timestamps: int64, seconds since 1970.
     """
@@ -91,7 +91,7 @@ class Ratings:
 
 
 def build_world(n_books: int, seed: int) -> World:
-    """Lay out `n_books` books; memory and time grow linearly with them."""
+    """Generate `n_books` books; memory and time are linear in `n_books`."""
     rng = np.random.default_rng([seed, _STREAM_WORLD])
     n_circles = int(np.clip(n_books // 60, min(8, n_books), 400))
     genre_of_circle = rng.permutation(n_circles) % len(GENRE_NAMES)
@@ -149,7 +149,7 @@ def books_in_words(world: World, start: int, stop: int) -> dict[str, list[object
             neighbour = GENRE_NAMES[(world.genre_of_circle[circle] + 1 + circle % 5) % len(GENRE_NAMES)]
             genres.append(neighbour)
         in_series = world.series_length[number] > 0
-        first_genre = GENRE_NAMES[world.genre_of_circle[world.circles[number - nth]]]  # a series keeps its first book's
+        first_genre = GENRE_NAMES[world.genre_of_circle[world.circles[number - nth]]]  # that of the series' first book
         columns["title"].append(prose.title(genre, nth, choices[row]))
         columns["authors"].append([prose.person(author)])
         columns["year"].append(int(world.years[number]))
@@ -166,7 +166,7 @@ def ratings_of_block(world: World, block: int, n_users: int, ratings_per_user: i
     Args:
         world: from `build_world`.
         block: selects the random stream.
-        n_users: readers in it.
+        n_users: number of readers in the block.
         ratings_per_user: mean number of ratings of a reader, at most half of `world.n_books`; activity has a long
             tail, up to ten times the mean.
     """
@@ -193,7 +193,7 @@ def ratings_of_block(world: World, block: int, n_users: int, ratings_per_user: i
 
 
 def _same_genre_circle(genre_of_circle: IntArray, circles: IntArray, rng: np.random.Generator) -> IntArray:
-    """For each circle, a random one of the same genre, possibly itself."""
+    """For each circle, a random circle of the same genre, possibly itself."""
     sorted_circles = np.argsort(genre_of_circle, kind="stable")
     genres = genre_of_circle[circles]
     first = np.searchsorted(genre_of_circle[sorted_circles], genres, side="left")
@@ -203,7 +203,7 @@ def _same_genre_circle(genre_of_circle: IntArray, circles: IntArray, rng: np.ran
 
 
 def _tastes(world: World, n_users: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-    """Circles each reader likes, and how much: two (n_users, N_TASTES) arrays; shares descend and sum to 1."""
+    """The circles each reader likes, and their shares: two (n_users, N_TASTES) arrays; shares descend and sum to 1."""
     n_circles = len(world.genre_of_circle)
     mass = np.diff(world.mass[world.circle_bounds])
     crowd = np.cumsum(np.sqrt(mass))
@@ -215,7 +215,7 @@ def _tastes(world: World, n_users: int, rng: np.random.Generator) -> tuple[IntAr
 
 
 def _draw(world: World, users: IntArray, tastes: IntArray, shares: FloatArray, rng: np.random.Generator) -> IntArray:
-    """One book for each entry of `users` (ascending), by circle and popularity; some read on in a series."""
+    """One book for each entry of `users` (ascending), by circle and popularity; some draws continue a series."""
     n = len(users)
     slot = (rng.random(n)[:, None] > np.cumsum(shares, axis=1)[users, : N_TASTES - 1]).sum(axis=1)
     circle = tastes[users, slot]
@@ -227,7 +227,7 @@ def _draw(world: World, users: IntArray, tastes: IntArray, shares: FloatArray, r
 
     follows = rng.random(n) < SHARE_READ_ON
     follows &= np.concatenate([[False], users[1:] == users[:-1]])[:n]
-    start = np.maximum.accumulate(np.where(follows, 0, np.arange(n)))  # where each run of reading on began
+    start = np.maximum.accumulate(np.where(follows, 0, np.arange(n)))  # the start of each run within a series
     ahead = np.arange(n) - start
     first = drawn[start]
     exists = world.nth_of_author[first] + ahead < world.series_length[first]
@@ -243,7 +243,7 @@ def _choose(
     taken = np.empty(0, dtype=np.int64)  # reader * n_books + book
     missing = counts.copy()
     for n_round in range(MAX_ROUNDS):
-        n_draws = (missing + missing // 3 + 1) << n_round  # what is left gets harder to find
+        n_draws = (missing + missing // 3 + 1) << n_round  # remaining books get harder to draw
         drawers = np.repeat(np.arange(n_users), np.where(missing > 0, n_draws, 0))
         keys = np.concatenate([taken, drawers * n_books + _draw(world, drawers, tastes, shares, rng)])
         _unique, first_seen = np.unique(keys, return_index=True)
@@ -256,7 +256,7 @@ def _choose(
         missing = counts - np.minimum(found, counts)
         if not missing.any():
             break
-    for user in np.flatnonzero(missing):  # their circles have too few books: the rest comes from anywhere
+    for user in np.flatnonzero(missing):  # too few books in their circles: draw the rest from all books
         own = taken[taken // n_books == user] % n_books
         unread = np.setdiff1d(np.arange(n_books), own, assume_unique=True)
         extra = rng.permutation(unread)[: missing[user]]
@@ -266,7 +266,7 @@ def _choose(
 
 
 def _volumes_in_order(world: World, users: IntArray, books: IntArray) -> IntArray:
-    """The same books for the same readers, with the volumes of a series in order for each reader."""
+    """The same books and readers, with the volumes of a series in order for each reader."""
     in_series = np.flatnonzero(world.series_length[books] > 0)
     if not len(in_series):
         return books

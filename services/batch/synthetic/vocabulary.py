@@ -1,4 +1,4 @@
-"""The words that synthetic books of each genre are made of, read from `vocabulary.toml`."""
+"""The vocabulary of synthetic books by genre, read from `vocabulary.toml`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class GenreWords:
-    """What books of one genre are made of."""
+    """The vocabulary of one genre."""
 
     nouns: tuple[str, ...]
     qualities: tuple[str, ...]
@@ -24,4 +24,4 @@ def _read() -> dict[str, GenreWords]:
 
 
 GENRES: dict[str, GenreWords] = _read()
-"""Genre names with the words their titles and descriptions draw on. Order matters: it is part of what a seed means."""
+"""Genre names with the words of their titles and descriptions. The order affects the results of a seed."""
