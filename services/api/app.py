@@ -1,4 +1,4 @@
-"""`create_app(settings)` assembles the online half. There is no global application."""
+"""`create_app(settings)` builds the API. There is no global application."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Nightshelf",
         version=version("nightshelf"),
-        description="Book recommendations: heavy work every night, answers in milliseconds by day.",
+        description="Book recommendations: models trained every night, answers in milliseconds.",
         lifespan=_lifespan(settings, Store(settings, settings.redis_url)),
         docs_url=None,
         redoc_url=None,

@@ -61,7 +61,7 @@ class RecommendationQuery(BaseModel):
         ge=0,
         le=1,
         validation_alias=AliasChoices("content_share", *former_names("content_share")),
-        description="Share of the content list in the blend; by default the share the generation learned",
+        description="Share of the content list in the blend; by default the share of the generation",
     )
 
     @classmethod
@@ -71,7 +71,7 @@ class RecommendationQuery(BaseModel):
         Declared parameters would cost a tenth of this request's time in FastAPI.
 
         Raises:
-            RequestValidationError: a parameter is not allowed.
+            RequestValidationError: a parameter is invalid.
         """
         given: dict[str, object] = dict(request.query_params) if request.scope["query_string"] else {}
         given["user_id"] = request.path_params["user_id"]

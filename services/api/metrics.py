@@ -29,10 +29,10 @@ REDIS_UP = Gauge("nightshelf_redis_up", "Whether Redis answered the last request
 
 
 class CacheMetrics:
-    """Brings `nightshelf_cache_hits_total` and `nightshelf_cache_misses_total` up to date.
+    """Updates `nightshelf_cache_hits_total` and `nightshelf_cache_misses_total`.
 
-    The caches count for themselves, because `shared` knows no Prometheus. Counters rather than a collector, so that the
-    figures of several workers add up.
+    Caches count for themselves, because `shared` does not use Prometheus. Counters, unlike a collector, add up over
+    several workers.
     """
 
     def __init__(self) -> None:

@@ -39,6 +39,7 @@ _STATUS: dict[type[NightshelfError], HTTPStatus] = {
     PublishConflictError: HTTPStatus.CONFLICT,
     RunActiveError: HTTPStatus.CONFLICT,
 }
+# A problem's type is made of its title, and clients compare types.
 _TITLE: dict[type[NightshelfError], str] = {
     UnknownBookError: "Unknown book",
     UnknownListError: "Unknown genre or tribe",
@@ -68,7 +69,7 @@ _DETAILS = {
 _HINTS = {
     400: "Send JSON in UTF-8; /docs shows its fields.",
     403: "The operator key is the setting NIGHTSHELF_PAGE__OPERATOR_KEY.",
-    404: "/docs lists what there is.",
+    404: "/docs lists all routes.",
     405: "/docs lists the methods allowed here.",
     415: "Send JSON with the header Content-Type: application/json.",
 }

@@ -1,1 +1,1 @@
-"""Events, whichever way they come in: over HTTP or from Kafka."""
+"""Events from HTTP or Kafka."""

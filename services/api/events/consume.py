@@ -1,7 +1,7 @@
 """Consumes events from Kafka like `POST /api/events`: what `nightshelf consume-kafka` runs.
 
-An offset is committed only after Redis has stored the accepted events before it and the dead-letter topic the refused
-ones. After a failure in between, messages are read again, and repeated events are recognised by their ids.
+It commits an offset only after Redis has stored the accepted events before it and the dead-letter topic the refused
+ones. After a failure in between, it reads messages again and recognises repeated events by their ids.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CLOSE_SECONDS = 1.5
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of what was read. `behind`: messages still to read, as far as the brokers have said."""
+    """Counts of what was read. `behind`: messages still to read, as reported by the brokers."""
 
     messages: int = 0
     accepted: int = 0
@@ -52,13 +52,15 @@ async def consume(settings: Settings, redis_url: str) -> Counts:
     """Read until SIGTERM or SIGINT; then finish and commit the current batch.
 
     Raises:
-        NightshelfError: no brokers are named, or the settings contradict each other.
+        NightshelfError: no brokers are configured, or the settings contradict each other.
     """
     kafka = settings.kafka
     if kafka.brokers is None:
-        raise NightshelfError("No Kafka broker is named.", where="NIGHTSHELF_KAFKA__BROKERS", hint="Add --brokers.")
+        raise NightshelfError(
+            "No Kafka broker is configured.", where="NIGHTSHELF_KAFKA__BROKERS", hint="Add --brokers."
+        )
     if kafka.dead_letter_topic == kafka.topic:
-        raise NightshelfError("Refused events cannot go to the topic they came from.", where="--dead-letter-topic")
+        raise NightshelfError("The dead-letter topic must differ from the topic.", where="--dead-letter-topic")
     security = security_options(kafka)
     ClientLog().install()
     store = Store(settings, redis_url)
@@ -125,7 +127,7 @@ class _Consumption:
                 refused = await self._take([record for records in found.values() for record in records])
             except (StoreUnavailableError, NoGenerationError, RedisError) as error:
                 for partition, records in found.items():
-                    with contextlib.suppress(IllegalStateError):  # another consumer has it by now
+                    with contextlib.suppress(IllegalStateError):  # another consumer has it now
                         consumer.seek(partition, records[0].offset)
                 await self._wait_after(error, "kafka.cannot_store")
             else:
@@ -191,7 +193,7 @@ class _Consumption:
             get_logger().info("kafka.rebalanced", error=str(error))
 
     async def _wait_after(self, error: Exception, what: str) -> None:
-        """Wait, each time longer, or until asked to stop."""
+        """Wait, longer each time, or until asked to stop."""
         get_logger().warning(what, error=str(error), wait_seconds=self._wait_seconds)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), self._wait_seconds)

@@ -38,7 +38,7 @@ def batch_of(body: object) -> list[Any]:
     batch = body if isinstance(body, list) else [body]
     if not 1 <= len(batch) <= MAX_EVENTS:
         raise InvalidRequestError(
-            f"A batch of {len(batch)} events.", where="body", hint=f"Send between 1 and {MAX_EVENTS} events."
+            f"The batch has {len(batch)} events.", where="body", hint=f"Send between 1 and {MAX_EVENTS} events."
         )
     return batch
 

@@ -1,1 +1,1 @@
-"""For those who run it: latency, published generations, rolling back."""
+"""For operators: latency, published generations, rollback."""

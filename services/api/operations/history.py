@@ -26,7 +26,7 @@ def facts_of(folder: DataFolder, manifest: GenerationManifest, *, served: bool) 
 
 
 def published(folder: DataFolder, ids: Sequence[str], served: str | None) -> list[GenerationFacts]:
-    """The newest of these generations, newest first, without those that can no longer be read. Reads many files."""
+    """The newest of these generations, newest first, without unreadable ones. Reads many files."""
     found = []
     for generation in sorted(set(ids), reverse=True)[:_MAX_SHOWN]:
         try:

@@ -49,11 +49,11 @@ def percentile_ms(buckets: dict[float, float], share: float) -> float | None:
     """A percentile in milliseconds, linear within its bucket like Prometheus' `histogram_quantile`.
 
     Args:
-        buckets: how many requests took at most so many seconds, by upper bound; the last bound is infinite.
+        buckets: cumulative number of requests by upper bound in seconds; the last bound is infinite.
         share: in (0, 1).
 
     Returns:
-        `None` without requests, or where the percentile is beyond the last finite bound.
+        `None` without requests, or if the percentile is above the last finite bound.
     """
     bounds = np.array([0.0, *sorted(buckets)])
     counts, first = np.unique([0.0, *sorted(buckets.values())], return_index=True)

@@ -1,4 +1,4 @@
-"""The answer of `/api/operations`: what is served, what was, what the last run did, how fast answers are."""
+"""The answer of `/api/operations`: served and earlier generations, the last run, latencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 
 async def overview(settings: Settings, generation_manager: GenerationManager, store: Store) -> OperationsAnswer:
-    """Gather it; also without Redis and before the first night. Files are read off the event loop."""
+    """Works without Redis and before the first night. Reads files off the event loop."""
     folder = DataFolder(settings.data_dir)
     served = generation_manager.current().generation.manifest if generation_manager.ready else None
     served_id = served.id if served else None

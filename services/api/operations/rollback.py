@@ -1,7 +1,7 @@
 """Rollback from the page: the same checks and the same compare-and-set flip as `nightshelf generations rollback`.
 
-The API may not be allowed to write to the data folder. Then the copy of the pointer there is outdated until the next
-night, which matters only if a server starts without Redis. Lists that were collected are not written again here.
+If the API cannot write to the data folder, the copy of the pointer there is outdated until the next night. That matters
+only if a server starts without Redis. Collected lists are not restored here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The map of all books as bytes, compact enough for a hundred thousand points.
 
-Little-endian: the letters `NSM1`; uint32 n; float32 x_min, x_max, y_min, y_max; then, for the active books from the
-least to the most rated, so that well-known books are drawn on top: uint32 numbers[n]; uint16 x[n], y[n] (0 to 65,535
-within the bounds); uint16 tribes[n] (65,535 for none); uint8 ratings[n] (4 times log2(1 + ratings)).
+Little-endian: the letters `NSM1`; uint32 n; float32 x_min, x_max, y_min, y_max; then, for the active books, the most
+rated last, so that they are drawn on top: uint32 numbers[n] (item indexes); uint16 x[n], y[n] (0 to 65,535 within the
+bounds); uint16 tribes[n] (65,535 for none); uint8 ratings[n] (4 times log2(1 + ratings)).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def make_map(folder: DataFolder, generation: Generation) -> BookMap:
 
 
 class MapKeeper:
-    """Keeps the map of one generation, the last one asked for.
+    """Caches the map of the last generation asked for.
 
     Args:
         folder: the data folder.

@@ -19,7 +19,7 @@ _N_RECENT_SHOWN = 5
 
 
 class DemoReaders:
-    """Finds readers with different tastes; keeps the readers it considers for one set of lists.
+    """Finds readers with different tastes. Caches the candidates of one set of lists.
 
     Args:
         folder: the data folder.
@@ -32,10 +32,10 @@ class DemoReaders:
         self._some: list[str] = []
 
     async def find(self, served: ServingState, limit: int) -> list[DemoReader]:
-        """Up to `limit` readers with what they liked lately, with different favourite tribes where possible.
+        """Up to `limit` readers and books they recently liked, from different tribes if possible.
 
         Raises:
-            StoreUnavailableError: Redis is away.
+            StoreUnavailableError: Redis is unavailable.
         """
         generation = served.generation
         if not generation.manifest.simulated_readers:

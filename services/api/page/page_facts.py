@@ -21,7 +21,7 @@ def content_policy(settings: Settings) -> str:
 
 
 async def page_facts(settings: Settings, generation_manager: GenerationManager, store: Store) -> PageFacts:
-    """Gather the facts; also without Redis and before the first night."""
+    """Gather the facts. Works without Redis and before the first night."""
     generation = generation_manager.current().generation if generation_manager.ready else None
     manifest = generation.manifest if generation else None
     blend = manifest.blend if manifest else BlendSettings()

@@ -1,4 +1,4 @@
-"""For operators: health, readiness, metrics, an overview, and rolling back."""
+"""For operators: health, readiness, metrics, an overview, and rollback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def health() -> Health:
 
 @router.get("/readyz", responses=documented(503))
 async def readiness(state: StateDep, served: ServingDep) -> Readiness:
-    """Check that a generation is loaded; 503 before that. Ready also while Redis is away: answers are then degraded."""
+    """Check that a generation is loaded; 503 before that. Also ready without Redis: answers are then degraded."""
     manifest = served.generation.manifest
     return Readiness(
         status="ready",
@@ -50,7 +50,7 @@ async def metrics() -> Response:
 
 @router.get("/api/operations")
 async def operations(state: StateDep) -> OperationsAnswer:
-    """Get what is served and was, what the last run did, and how fast answers are.
+    """Get the served and earlier generations, the last run, and latencies.
 
     Works without Redis and before the first night.
     """

@@ -19,7 +19,7 @@ async def demo_readers(
     served: ServingDep,
     limit: Annotated[int, Query(ge=1, le=24, description="Maximum number of readers")] = 6,
 ) -> ReadersAnswer:
-    """List some simulated readers with books they liked lately. Real readers are never listed."""
+    """List some simulated readers with books they recently liked. Real readers are never listed."""
     return ReadersAnswer(
         readers=await state.demo_readers.find(served, limit),
         simulated_readers=served.generation.manifest.simulated_readers,

@@ -21,7 +21,7 @@ _FRESH = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **documented(404, 503)},
 )
 async def report(state: StateDep, served: ServingDep) -> Response:
-    """Get the report on the served generation: compared with every baseline after `evaluate`, else its night's own."""
+    """Get the report on the served generation: the one of `evaluate`, else the one of its night."""
     folder = DataFolder(state.settings.data_dir)
     content = await asyncio.to_thread(read_report, folder, served.generation.id, ".html")
     headers = _FRESH | {"Content-Security-Policy": content_policy(content), "Referrer-Policy": "no-referrer"}

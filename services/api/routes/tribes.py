@@ -50,7 +50,7 @@ async def book_map(request: Request, state: StateDep, served: ServingDep) -> Res
 
 @router.get("/api/map/{number}", responses=documented(404, 422, 503))
 async def mapped_book(
-    served: ServingDep, number: Annotated[int, Path(ge=0, le=_MAX_NUMBER, description="A book number from the map")]
+    served: ServingDep, number: Annotated[int, Path(ge=0, le=_MAX_NUMBER, description="An item index from the map")]
 ) -> MappedBook:
     """Get the book at a point of the map."""
     return by_id.mapped_book(served.generation, number)

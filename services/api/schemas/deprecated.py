@@ -12,8 +12,8 @@ class Sources(BaseModel):
     content: float | None = Field(description="Description similar to a recent book's")
     companions: float | None = Field(description="Read next by readers of a recent book")
     kin: float | None = Field(description="Same series or author as a recent book")
-    trend: float | None = Field(description="Liked by many readers lately")
+    trend: float | None = Field(description="Liked by many readers recently")
 
 
 SOURCE_FIELDS = tuple(Sources.model_fields)
-"""The outward name of each of `shared.recommend.blend.CANDIDATE_SOURCES`, in that order."""
+"""The API name of each of `shared.recommend.blend.CANDIDATE_SOURCES`, in that order."""

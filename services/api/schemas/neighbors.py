@@ -34,7 +34,7 @@ class AlikeByContent(SimilarBook):
 class AlikeByReaders(Rated):
     """A book that readers of this one read next."""
 
-    closeness: float = Field(gt=0, le=1, description="Its score divided by the best neighbour's score")
+    closeness: float = Field(gt=0, le=1, description="Its score divided by the best neighbor's score")
 
 
 class NeighboursAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""Health, and what operators see: generations, the last run, latencies, Redis, rolling back."""
+"""Health, and what operators see: generations, the last run, latencies, Redis, rollback."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RedisFacts(BaseModel):
     version: str | None = None
     used_memory_bytes: int | None = None
     eviction: str | None = Field(None, description="Must be noeviction")
-    waiting_events: int | None = Field(None, description="Reported events that the next run makes durable")
+    waiting_events: int | None = Field(None, description="Reported events that are not yet on disk")
 
 
 class OperationsAnswer(BaseModel):

@@ -8,7 +8,7 @@ from services.api.schemas.books import BookReference
 
 
 class DemoReader(BaseModel):
-    """A simulated reader and the books they liked lately, newest first."""
+    """A simulated reader and the books they recently liked, newest first."""
 
     user_id: str
     recent: list[BookReference]

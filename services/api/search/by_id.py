@@ -1,4 +1,4 @@
-"""Books by id, several at a time, and by their place on the map."""
+"""Books by id, several at a time, and by their item index on the map."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _ids(catalog: Catalog, given: Sequence[str]) -> list[str]:
     longest = max(map(len, ids), default=0)
     if not 1 <= len(ids) <= MAX_IDS or longest > LONGEST_TEXT:
         raise InvalidRequestError(
-            f"There are {len(ids)} ids, the longest of {longest} characters.",
+            f"The request has {len(ids)} ids; the longest has {longest} characters.",
             where="ids",
             hint=f"Ask for 1 to {MAX_IDS} ids at a time, of at most {LONGEST_TEXT} characters each.",
         )
@@ -50,11 +50,11 @@ def mapped_book(generation: Generation, number: int) -> MappedBook:
     """The book at a point of the map.
 
     Raises:
-        UnknownBookError: no active book has this number.
+        UnknownBookError: no active book has this item index.
     """
     catalog = generation.catalog
     if number >= catalog.n_books or not catalog.active[number]:
-        raise UnknownBookError(f"There is no book number {number}.", where="number", hint="/api/map has the numbers.")
+        raise UnknownBookError(f"No book has the item index {number}.", where="number", hint="/api/map lists them.")
     return MappedBook(
         **rated(generation, number).model_dump(), number=number, tribe=int(generation.content.cluster_of[number])
     )

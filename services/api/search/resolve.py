@@ -1,4 +1,4 @@
-"""The book that a title means, or an error with suggestions."""
+"""The book with a title, or an error with suggestions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search as you type: books in which every typed word begins a word."""
+"""Search as you type: books in which every typed word is a prefix of a word."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from services.api.search.title_query import TitleQuery
 from services.api.search.title_table import TitleTable
 
-_MAX_SHORTLIST = 160  # books whose titles are compared as strings, besides those asked for
+_MAX_SHORTLIST = 160  # books whose titles are compared as strings, besides the limit
 
 # The score is popularity in [0, 1], plus:
-_TITLE_IS_QUERY = 1.5  # before all others
-_TITLE_BEGINS = 0.15  # and as much again if only a subtitle or a volume is missing
+_TITLE_IS_QUERY = 1.5  # ranks first
+_TITLE_BEGINS = 0.15  # twice if only a subtitle or a volume is missing
 _PHRASE = 0.12  # several words, together in the title or in a name
-_WORD_IN_AUTHOR_ONLY = -0.2  # if all of them are, otherwise in proportion
+_WORD_IN_AUTHOR_ONLY = -0.2  # times the share of such words
 
 
 def prefix_matches(table: TitleTable, query: TitleQuery, limit: int) -> list[int]:
-    """Books in which every word begins a word of the title or of an author, best first."""
+    """Books in which every word is a prefix of a word in title or authors, best first."""
     found = _with_all_words(table, query.words)
     if found is None:
         return []
@@ -44,7 +44,7 @@ def prefix_matches(table: TitleTable, query: TitleQuery, limit: int) -> list[int
 
 
 def _with_all_words(table: TitleTable, words: list[str]) -> tuple[NDArray[np.intp], NDArray[np.floating[Any]]] | None:
-    """Numbers of the books that have all words, with a first score; `None` if some word begins nothing."""
+    """Item indexes of books with all words, and a first score; `None` if a word matches nothing."""
     anywhere = np.ones(table.n_books, np.bool_)
     n_in_title = np.zeros(table.n_books, np.float32)
     for word in words:

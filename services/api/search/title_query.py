@@ -1,4 +1,4 @@
-"""A typed text as title searches read it."""
+"""A parsed search text."""
 
 from __future__ import annotations
 

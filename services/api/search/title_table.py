@@ -1,4 +1,4 @@
-"""What title searches read: the spellings of every book's title and names, its popularity, and the word index."""
+"""The data of title searches: normalized titles and names, popularity, and the word index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_ALTERNATIVES = 50
 
 @dataclass(frozen=True, slots=True)
 class TitleTable:
-    """Titles and names by book number. Immutable, safe to share between threads.
+    """Titles and names by item index. Immutable, safe to share between threads.
 
     Attributes:
         full: key of each whole title.
@@ -52,7 +52,7 @@ def build_title_table(
     n_ratings: NDArray[np.int64],
     active: NDArray[np.bool_],
 ) -> TitleTable:
-    """Build the table; parameters are by book number, as in `TitleIndex`."""
+    """Build the table; parameters are as in `TitleIndex`."""
     popularity = np.log1p(np.maximum(n_ratings, 0)).astype(np.float32)
     words_of = {name: name_words(name) for name in set(chain.from_iterable(authors))}
     names = [" ".join([words_of[name] for name in of_book]) for of_book in authors]
@@ -78,7 +78,7 @@ def build_title_table(
 
 
 def _numbers_by_key(pairs: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
-    """Book numbers by key, in the order given, at most `_MAX_ALTERNATIVES` + 1 for each; `""` is not a key."""
+    """Item indexes by key, in the order given, at most `_MAX_ALTERNATIVES` + 1 for each; `""` is not a key."""
     numbers_of: dict[str, tuple[int, ...]] = {}
     for key, number in pairs:
         others = numbers_of.get(key, ())

@@ -1,4 +1,4 @@
-"""Search with typing errors: books that have most of the typed words, or words like them."""
+"""Search with typing errors: books that have most of the typed words, or similar words."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ _ARTICLES = re.compile(r"\b(?:the|an?) ")
 _MAX_SHORTLIST = 160  # books compared as whole strings
 _MIN_LETTERS_TO_SPLIT = 5
 
-# Worth of a word found otherwise than exactly in a title.
+# Value of a match other than an exact word of the title.
 _IN_AUTHOR = 0.97
 _BEGINNING = 0.88
-_SHORT_BEGINNING = 0.7  # of three letters, which begin many words
+_SHORT_BEGINNING = 0.7  # three letters are a prefix of many words
 _JOINED_OR_SPLIT = 0.95
 
-# The score is coverage in [0, 1] (how much of the query the book has, rare words counting more), plus:
+# The score is coverage in [0, 1] (the share of the query in the book, rare words weighted more), plus:
 _POPULARITY = 0.30  # times log(1 + ratings) over its maximum
-_WHOLE_TITLE = 0.35  # times how far beyond _ALIKE the query is the whole title, or title and author, or author
+_WHOLE_TITLE = 0.35  # times the similarity beyond _ALIKE to the whole title, title and author, or author
 _ALIKE = 0.8
-_PLAIN_TITLE = 0.25  # worth of being the title without its subtitle, against the whole title
-_AUTHOR = 0.3  # worth of being the author, likewise
-_MIN_COVERAGE = 0.66  # below this it is nonsense
-_MAX_BEHIND_BEST = 0.18  # coverage lost to the best suggestion
-_WEIGHT_OF_UNKNOWN = 0.5  # of a word nothing resembles, against a word that one book has
+_PLAIN_TITLE = 0.25  # value of matching the title without subtitle, relative to the whole title
+_AUTHOR = 0.3  # value of matching the author, likewise
+_MIN_COVERAGE = 0.66  # below this, it is no match
+_MAX_BEHIND_BEST = 0.18  # maximum coverage below the best suggestion
+_WEIGHT_OF_UNKNOWN = 0.5  # weight of a word without matches, relative to a word in one book
 
 
 def typo_matches(table: TitleTable, query: TitleQuery, *, unfinished: bool) -> list[int]:
-    """Books that have most of the words, typing errors forgiven, best first; none that has too few.
+    """Books with most of the words, despite typing errors, best first.
 
     Args:
         table: the titles.
         query: the typed text, at least one word.
-        unfinished: the last word may go on.
+        unfinished: the last word may be incomplete.
     """
     coverage = _coverage(table, query.words, unfinished=unfinished)
     best = float(coverage.max(initial=0.0))
@@ -59,7 +59,7 @@ def typo_matches(table: TitleTable, query: TitleQuery, *, unfinished: bool) -> l
 
 
 def _coverage(table: TitleTable, words: list[str], *, unfinished: bool) -> NDArray[np.float32]:
-    """How much of the query each book has, rare words counting more: (n_books,), in [0, 1]."""
+    """The share of the query in each book, rare words weighted more: (n_books,), in [0, 1]."""
     n_books, index = table.n_books, table.words
     rarest = float(np.log1p(max(n_books, 1)))
     coverage = np.zeros(n_books, np.float32)
@@ -67,7 +67,7 @@ def _coverage(table: TitleTable, words: list[str], *, unfinished: bool) -> NDArr
     for place, word in enumerate(words):
         meanings = _meanings(index, word, unfinished=unfinished and place == len(words) - 1)
         found = np.zeros(n_books, np.float32)
-        for meaning in meanings:  # the most similar last, so that it stays
+        for meaning in meanings:  # the most similar last, so that it wins
             found[index.books("author", meaning)] = _IN_AUTHOR * meaning.similarity
         for meaning in meanings:
             in_title = index.books("title", meaning)
@@ -82,7 +82,7 @@ def _coverage(table: TitleTable, words: list[str], *, unfinished: bool) -> NDArr
 
 
 def _meanings(index: WordIndex, word: str, *, unfinished: bool) -> list[Meaning]:
-    """What a typed word may mean, the likeliest last."""
+    """What a typed word may mean, most likely last."""
     meanings = index.similar(word, unfinished=unfinished)
     if len(word) >= MIN_LETTERS_OF_BEGINNING:
         is_short = len(word) == MIN_LETTERS_OF_BEGINNING
@@ -96,7 +96,7 @@ def _meanings(index: WordIndex, word: str, *, unfinished: bool) -> list[Meaning]
 
 
 def _add_joined_and_split(index: WordIndex, words: list[str], place: int, found: NDArray[np.float32]) -> None:
-    """Count books that write this word and its neighbour as one ("mocking bird"), or this one as two."""
+    """Count books that write this word and its neighbor as one ("mocking bird"), or this one as two."""
     for left, right in pairwise(words[max(0, place - 1) : place + 2]):
         joined = index.exactly(left + right)
         if joined:
@@ -110,7 +110,7 @@ def _add_joined_and_split(index: WordIndex, words: list[str], place: int, found:
 
 
 def _likeness_beyond(table: TitleTable, query: TitleQuery, number: int) -> float:
-    """How far the query is this book's whole title, title and author, or author: 0 at `_ALIKE`, 1 when equal."""
+    """Similarity to this book's title, title and author, or author: 0 at `_ALIKE`, 1 if equal."""
     full, plain, name = table.full[number], table.plain[number], table.first_names[number]
     alike = OSA.normalized_similarity
     with_author = fuzz.token_sort_ratio(query.spoken, f"{plain} {name}", score_cutoff=100 * _ALIKE) / 100

@@ -1,6 +1,6 @@
 """The words of all titles and authors, and the words that a typed word may mean.
 
-Typing errors are searched in the vocabulary, not in the books: it is smaller, and pairs of letters narrow it to a few
+Typing errors are matched against the vocabulary, which is smaller than the books. Pairs of letters narrow it to a few
 hundred words before any edit distance is computed (the q-gram lemma; Ukkonen, "Approximate string-matching
 with q-grams and maximal matches", 1992).
 """
@@ -20,16 +20,16 @@ from rapidfuzz.distance import OSA
 Field: TypeAlias = Literal["title", "author"]
 _FIELDS: tuple[Field, ...] = get_args(Field)
 
-_MAX_SHORTLIST = 400  # words an edit distance is computed for
+_MAX_SHORTLIST = 400  # words to compute an edit distance for
 _MIN_SIMILARITY = 0.6  # a similarity is 1 minus the errors per letter
-_SHORT = 3  # letters of a word in which one error leaves hardly anything to go by,
-_OF_SHORT_WORDS = 0.9  # so that similarities of such words are scaled by this
-_PAIRS_AN_EDIT_COSTS = 3  # letter pairs that two swapped neighbours destroy; any other single edit destroys two
+_SHORT = 3  # words of up to so many letters are ambiguous after one error,
+_OF_SHORT_WORDS = 0.9  # so their similarities are scaled by this
+_PAIRS_AN_EDIT_COSTS = 3  # letter pairs that a swap changes; any other edit changes two
 _HIGHEST_CHARACTER = chr(0x10FFFF)
 
 
 class Meaning(NamedTuple):
-    """Words a typed word may mean: the vocabulary from `first` up to `end`, as likely as `similarity` in (0, 1]."""
+    """Words a typed word may mean: the vocabulary from `first` up to `end`; `similarity` is in (0, 1]."""
 
     first: int
     end: int
@@ -40,7 +40,7 @@ class WordIndex:
     """Words of titles and authors with the books that have them. Immutable, safe to share between threads.
 
     Args:
-        titles: the words of each book's title, by book number, separated by single spaces; empty to leave a book out.
+        titles: the words of each book's title, by item index, separated by single spaces; empty to leave a book out.
         authors: likewise the words of its authors.
     """
 
@@ -62,7 +62,7 @@ class WordIndex:
         return word in self._ids
 
     def books(self, field: Field, meaning: Meaning) -> NDArray[np.int32]:
-        """Numbers of the books with one of these words in this field, in no order, a book as often as it has one."""
+        """Item indexes of books with one of these words in this field, unordered, one per occurrence."""
         numbers, offsets = self._postings[field]
         return numbers[offsets[meaning.first] : offsets[meaning.end]]
 
@@ -74,7 +74,7 @@ class WordIndex:
         return has
 
     def n_books_with(self, meaning: Meaning) -> int:
-        """In how many titles and authors' names these words are, a book counted once for each."""
+        """How often these words occur in titles and authors' names."""
         return int(self._n_books_with[meaning.first : meaning.end].sum())
 
     def exactly(self, word: str) -> Meaning | None:
@@ -83,7 +83,7 @@ class WordIndex:
         return None if number is None else Meaning(number, number + 1, 1.0)
 
     def beginning_with(self, word: str, similarity: float = 1.0) -> Meaning | None:
-        """All words with this beginning, the word itself included."""
+        """All words with this prefix, the word itself included."""
         first = bisect_left(self._words, word)
         end = bisect_left(self._words, word + _HIGHEST_CHARACTER, lo=first)
         return Meaning(first, end, similarity) if end > first else None
@@ -93,7 +93,7 @@ class WordIndex:
 
         Args:
             word: as typed.
-            unfinished: the word may go on, so the beginnings of longer words count too.
+            unfinished: the word may be incomplete, so prefixes of longer words count too.
         """
         n_edits = _edits_allowed(len(word))
         if not n_edits or not self._words:
@@ -130,7 +130,7 @@ class WordIndex:
         ]
 
     def halves(self, word: str) -> list[tuple[Meaning, Meaning]]:
-        """The ways to cut a word into two words of the catalogue: `"harrypotter"` into `"harry"`, `"potter"`."""
+        """The ways to split a word into two words of the catalogue: `"harrypotter"` into `"harry"`, `"potter"`."""
         cuts = ((self.exactly(word[:place]), self.exactly(word[place:])) for place in range(2, len(word) - 1))
         return [(left, right) for left, right in cuts if left and right]
 
@@ -144,7 +144,7 @@ def _edits_allowed(n_letters: int) -> int:
 
 
 def _numbered(texts: Sequence[str], ids: dict[str, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The ids of all words of all texts one after another, new words given new ids, and how many each text has."""
+    """The word ids of all texts in sequence, and the number of each text's words. Adds new words to `ids`."""
     flat = array("i")
     counts = np.zeros(len(texts), np.int32)
     for number, text in enumerate(texts):
@@ -157,7 +157,7 @@ def _numbered(texts: Sequence[str], ids: dict[str, int]) -> tuple[NDArray[np.int
 def _postings(
     flat: NDArray[np.int32], counts: NDArray[np.int32], place: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Book numbers sorted by the place of a word they have, and where each word's begin: (n_words + 1,)."""
+    """Item indexes sorted by word, and the start offset of each word: (n_words + 1,)."""
     flat = place[flat]
     numbers = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     offsets = np.zeros(len(place) + 1, np.int64)
@@ -166,7 +166,7 @@ def _postings(
 
 
 def _pair_codes(text: str) -> list[int]:
-    """A 16-bit code of each pair of neighbouring characters; different pairs may share one, which costs time only."""
+    """A 16-bit code of each pair of adjacent characters. Collisions only cost time."""
     codes: list[int] = _codes(np.frombuffer(text.encode("utf-32-le"), np.uint32)).tolist()
     return codes
 
@@ -177,7 +177,7 @@ def _codes(characters: NDArray[np.uint32]) -> NDArray[np.uint16]:
 
 
 def _pairs_of_letters(words: list[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Ids of words sorted by the codes of their letter pairs, and where each code's begin: (65537,).
+    """Word ids sorted by the code of their letter pairs, and the start offset of each code: (65537,).
 
     A space before and after each word makes its first and last letter count like a pair.
     """

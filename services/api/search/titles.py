@@ -1,7 +1,6 @@
-"""Books by what people type: an exact title, a title with errors, the beginning of one.
+"""Finds books by typed text: an exact title, a title with errors, or a prefix.
 
-How titles are spelled for comparison is in `shared.title_keys`, which books are editions of one work in
-`shared.work_id`.
+`shared.title_keys` normalizes titles; `shared.work_id` groups editions.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ class Resolution:
 
 
 class TitleIndex:
-    """Finds books by what people type. Built once per generation, immutable, safe to share between threads.
+    """Finds books by typed text. Built once per generation, immutable, safe to share between threads.
 
-    It never finds inactive books. No text makes a method raise; of a long text the first 200 characters count.
+    It finds only active books. It accepts any text; only the first 200 characters count.
 
     Args:
-        titles: by book number.
+        titles: by item index.
         authors: the authors of each book, the main one first; may be empty.
-        n_ratings: int64, (n_books,); of books that match equally well the most rated come first.
+        n_ratings: int64, (n_books,); among equal matches, the most rated comes first.
         active: bool, (n_books,).
-        work_id: int32, (n_books,), the same for all editions of one work, of which search and suggestions show one;
-            computed from titles and authors if not given.
+        work_id: int32, (n_books,), equal for all editions of a work; search and suggestions show one of them. Computed
+            from titles and authors if not given.
         series: the series of each book and its place in it, as in `"Discworld 4"`; may be empty. Its words count in
             searches and suggestions, not in `resolve`.
     """
@@ -58,11 +57,11 @@ class TitleIndex:
         self._table = build_title_table(parsed, authors, series or [""] * len(parsed), n_ratings, active)
 
     def resolve(self, text: str) -> Resolution | None:
-        """The book with this title; `None` if there is none, or if it is not clear which.
+        """The book with this title; `None` if there is none, or if it is ambiguous.
 
-        The whole title counts first (`title_key`), then the title cut at a break: "Sapiens" finds "Sapiens: A Brief
-        History of Humankind". A text with a subtitle that no book has finds the book with the plain title. Of several
-        books with the same title the most rated one is meant, the others are its alternatives.
+        The whole title counts first (`title_key`), then the title up to a break: "Sapiens" finds "Sapiens: A Brief
+        History of Humankind". A text with an unknown subtitle finds the book with the plain title. Among books with the
+        same title, it returns the most rated one; the others are its alternatives.
         """
         parsed = parse_title(text)
         if not parsed.full:
@@ -83,7 +82,7 @@ class TitleIndex:
         return None
 
     def suggest(self, text: str, limit: int = 7) -> list[int]:
-        """Books the text may mean, likeliest first, one edition of each work; empty rather than nonsense."""
+        """Books the text may mean, most likely first, one edition of each work; empty if none is similar."""
         query = read_query(text, self._table.words)
         if not query.words or limit <= 0:
             return []
@@ -92,8 +91,8 @@ class TitleIndex:
     def search(self, text: str, limit: int = 10) -> list[int]:
         """Books for a search-as-you-type box, one edition of each work.
 
-        First the books in which every typed word begins some word, titles before authors and popular ones before
-        others; then, if there is room, the books the text may mean.
+        First the books in which every typed word is a prefix of a word, titles before authors, popular books first.
+        Then, if there is room, the books the text may mean.
         """
         query = read_query(text, self._table.words)
         if not query.words or limit <= 0:

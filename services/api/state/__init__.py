@@ -1,1 +1,1 @@
-"""What the process holds: the served generation, and the way to Redis."""
+"""The state of the process: the served generation and Redis."""

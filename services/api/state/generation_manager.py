@@ -40,12 +40,12 @@ _RETRY_REFUSED_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ServingState:
-    """A generation with what only serving needs.
+    """A generation with data for serving only.
 
     Attributes:
         generation: the opened generation.
         titles: resolves and searches titles.
-        spread: int32, popular books spread over tribes, best first: what someone we know nothing about is shown.
+        spread: int32, popular books spread over tribes, best first, for unknown users.
     """
 
     generation: Generation
@@ -54,7 +54,7 @@ class ServingState:
 
 
 def open_serving_state(folder: DataFolder, generation_id: str, replaced: ServingState | None = None) -> ServingState:
-    """Open, verify and warm a generation, taking over what the one it replaces shares with it.
+    """Open, verify and warm a generation. Reuses what the replaced one shares with it.
 
     Slow; call it off the event loop.
 
@@ -81,7 +81,7 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
 
 def _no_longer_served(generation_id: str) -> None:
     GENERATION.labels(generation_id).set(0)
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # what several processes write cannot be removed
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # metrics of several processes cannot be removed
         GENERATION.remove(generation_id)
 
 
@@ -110,7 +110,7 @@ class GenerationManager:
         return self._served is not None
 
     def current(self) -> ServingState:
-        """The generation for one request; call it once a request.
+        """The generation for one request; call it once per request.
 
         Raises:
             NoGenerationError: there is none yet, or none that could be loaded.
@@ -118,7 +118,7 @@ class GenerationManager:
         if self._served is None and self._refused is not None:
             raise NoGenerationError(
                 f"The published generation {self._refused} cannot be loaded.",
-                hint="`nightshelf doctor` says why; `nightshelf generations rollback` serves the one before.",
+                hint="`nightshelf doctor` says why; `nightshelf generations rollback` serves the previous one.",
             )
         if self._served is None:
             raise NoGenerationError(
@@ -127,13 +127,13 @@ class GenerationManager:
         return self._served
 
     async def start(self) -> None:
-        """Load what is published, if anything is, and keep following the pointer."""
+        """Load the published generation, if any, and follow the pointer."""
         await self.refresh()
         self._tell()
         self._follower = asyncio.get_running_loop().create_task(self._follow())
 
     async def stop(self) -> None:
-        """Stop following."""
+        """Stop following the pointer."""
         self._stopping = True
         if self._follower is not None:
             self._follower.cancel()
@@ -141,7 +141,7 @@ class GenerationManager:
                 await self._follower
 
     async def refresh(self) -> None:
-        """Look at the pointer once, and swap if it names another generation that loads."""
+        """Load the published generation if it differs from the one served."""
         try:
             published = await self._store.current_generation()
         except StoreUnavailableError:
@@ -156,13 +156,13 @@ class GenerationManager:
         started = time.perf_counter()
         try:
             served = await asyncio.to_thread(open_serving_state, self._folder, published, self._served)
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, the old one must go on
+        except Exception as error:  # noqa: BLE001  # on any error, the old one stays
             self._refused, self._retry_refused_at = published, time.monotonic() + _RETRY_REFUSED_SECONDS
             GENERATION_FAILURES.inc()
             get_logger().error("generation.refused", generation=published, still_serving=serving, error=str(error))
             return
         self._served, self._refused = served, None
-        gc.freeze()  # catalogues are large and not garbage: keep the cycle collector from walking them
+        gc.freeze()  # catalogues are large and not garbage: exclude them from garbage collection
         if serving is not None:
             _no_longer_served(serving)
         GENERATION.labels(published).set(1)
@@ -171,7 +171,7 @@ class GenerationManager:
         )
 
     def _tell(self) -> None:
-        """Keep this process's gauges true: any one of several workers is scraped for all of them."""
+        """Update this process's gauges: a scrape may reach any one of several workers."""
         REDIS_UP.set(self._store.reachable)
         CACHE_METRICS.update()
         if self._served is not None:
@@ -185,5 +185,5 @@ class GenerationManager:
             try:
                 await self.refresh()
                 self._tell()
-            except Exception as error:  # noqa: BLE001  # the follower must outlive anything one look can meet
+            except Exception as error:  # noqa: BLE001  # the follower must survive any error
                 get_logger().error("generation.follow_failed", error=repr(error))

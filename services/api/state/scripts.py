@@ -1,17 +1,16 @@
-"""The two Lua scripts of the request path: one reads all a request needs, one takes a batch of events.
+"""The two Lua scripts of the request path: one reads the state of users, one records a batch of events.
 
-Both touch keys of several users at once, which one server (or a Sentinel pair) allows and Redis Cluster does not; see
-`docs/decisions/0004-one-redis.md`.
+Both touch keys of several users at once, which Redis Cluster does not allow; see `docs/decisions/0004-one-redis.md`.
 """
 
 READ = """
 -- KEYS: for each request its collaborative list, recent books and seen set
--- ARGV: how many recent books, the longest seen set returned whole, the time of the newest thing the night knew, then
---       for each request the size of the seen set the asker remembers (-1: none); below its bound a seen set only
+-- ARGV: number of recent books, size of the largest seen set to return, time of the night's newest interaction, then
+--       for each request the size of the caller's cached seen set (-1: none); below its bound a seen set only
 --       grows, so an equal size means an equal set
 -- returns, for each request: packed list or false, recent books newest first joined by commas, how many of all recent
 --          books are newer than the night, size of the seen set, seen books joined by commas, or false for a set that
---          is remembered or too long
+--          is cached or too long
 local answers = {}
 for i = 1, #KEYS, 3 do
   local n_seen, seen = redis.call('SCARD', KEYS[i + 2]), false
@@ -31,9 +30,9 @@ return answers
 
 TAKE_EVENTS = """
 -- KEYS: the stream, then for each event its id key, the user's seen set and recent books
--- ARGV: seconds an id is remembered, bound of the seen set, bound of the recent books, then for each event
---       id, user, book id, book number, kind, value, time, 1 if seen, 1 / -1 / 0 if positive / negative / neither
--- returns, for each event, 1 if taken and 0 if its id had been taken before
+-- ARGV: seconds to remember an id, bound of the seen set, bound of the recent books, then for each event
+--       id, user, book id, item index, kind, value, time, 1 if seen, 1 / -1 / 0 if positive / negative / neither
+-- returns, for each event, 1 if recorded and 0 if its id is known
 local remember, max_seen, max_recent = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local taken = {}
 for i = 0, (#KEYS - 1) / 3 - 1 do

@@ -1,8 +1,7 @@
 """The only Redis access of the API.
 
-What several requests need is read in one script call, so that the client library's cost is paid once a batch. An
-outage is remembered for a moment, so that requests do not queue up behind time-outs; it is logged when it begins and
-when it ends.
+One script call reads the state of several users, so that the client library's cost is paid once per batch. During an
+outage, requests fail at once for a moment instead of queueing behind time-outs. Its start and its end are logged.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _NO_SEEN = (-1, _NO_BOOKS)
 
 @dataclass(frozen=True, slots=True)
 class UserState:
-    """What Redis knows of a user.
+    """A user's state in Redis.
 
     Attributes:
         collaborative: the nightly list, empty if there is none.
@@ -54,7 +53,7 @@ class UserState:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedEvent:
-    """A valid event with what it does to its user's state."""
+    """A valid event and its effect on the user's state."""
 
     event_id: str
     user_id: str
@@ -68,7 +67,7 @@ class AcceptedEvent:
 
 
 class Store:
-    """Redis as the API sees it. One instance a process, used from its event loop only."""
+    """The API's Redis client. One instance per process, used from its event loop only."""
 
     def __init__(self, settings: Settings, url: str) -> None:
         self.keys = Keys(settings.redis_prefix)
@@ -86,11 +85,11 @@ class Store:
 
     @property
     def reachable(self) -> bool:
-        """Whether the last thing asked of Redis was answered."""
+        """Whether Redis answered the last request."""
         return not self._down
 
     async def ping(self) -> bool:
-        """Ask Redis whether it is there."""
+        """Whether Redis answers."""
         try:
             await self._ask("ping", self._redis.ping)
         except StoreUnavailableError:
@@ -101,7 +100,7 @@ class Store:
         """The published generation's id, `None` if nothing was published to this Redis.
 
         Raises:
-            StoreUnavailableError: Redis is away.
+            StoreUnavailableError: Redis is unavailable.
         """
         current: bytes | None = await self._ask("pointer", lambda: self._redis.get(self.keys.current))
         return None if current is None else current.decode()
@@ -110,13 +109,13 @@ class Store:
         """Ids that have been published, newest first.
 
         Raises:
-            StoreUnavailableError: Redis is away.
+            StoreUnavailableError: Redis is unavailable.
         """
         entries: list[bytes] = await self._ask("history", lambda: self._redis.lrange(self.keys.history, 0, -1))
         return [entry.decode() for entry in entries]
 
     async def facts(self) -> RedisFacts:
-        """How Redis is. A server that keeps some of it to itself leaves that unknown."""
+        """The state of Redis. Values that the server withholds are unknown."""
         started = time.perf_counter()
         if not await self.ping():
             return RedisFacts(state="away")
@@ -144,12 +143,12 @@ class Store:
 
         Args:
             artifact_id: the collaborative artifact whose lists are served.
-            user_ids: whose.
-            n_recent: recent books at most, of each.
-            known_until: what is later than this, in seconds since 1970, is new to the night; `None`: nothing is.
+            user_ids: the users.
+            n_recent: maximum number of recent books of each.
+            known_until: books later than this, in seconds since 1970, are new to the night; `None`: none are.
 
         Raises:
-            StoreUnavailableError: Redis is away.
+            StoreUnavailableError: Redis is unavailable.
         """
         keys: list[str] = []
         newer = "+inf" if known_until is None else f"({known_until!r}"
@@ -178,10 +177,10 @@ class Store:
             self._seen.put(user_id, (n_seen, seen))
 
     async def seen_among(self, user_id: str, item_index: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Which of these book numbers a user with a very long history has seen.
+        """Which of these item indexes a user with a very long history has seen.
 
         Raises:
-            StoreUnavailableError: Redis is away.
+            StoreUnavailableError: Redis is unavailable.
         """
         if not len(item_index):
             return _NO_BOOKS
@@ -189,10 +188,10 @@ class Store:
         return item_index[np.array(flags, np.bool_)]
 
     async def take(self, events: Sequence[AcceptedEvent]) -> list[bool]:
-        """Record events in one round trip; for each, whether it was new (`False`: its id had been taken before).
+        """Record events in one round trip; for each, whether it was new (`False`: its id is known).
 
         Raises:
-            StoreUnavailableError: Redis is away; sending the same events again later does no harm.
+            StoreUnavailableError: Redis is unavailable; it is safe to send the same events again.
         """
         bounds = self._settings.user_state
         keys = [self.keys.events]
@@ -208,12 +207,12 @@ class Store:
     async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
         try:
             return await self._redis.evalsha(self._shas[script], len(keys), *keys, *arguments)
-        except NoScriptError:  # a server that has just been restarted
+        except NoScriptError:  # the server was restarted
             return await self._redis.eval(script, len(keys), *keys, *arguments)
 
     async def _ask(self, what: str, question: Any) -> Any:
         if time.monotonic() < self._down_until:
-            raise StoreUnavailableError("Redis is away.")
+            raise StoreUnavailableError("Redis is unavailable.")
         started = time.perf_counter()
         try:
             answer = await question()
@@ -223,7 +222,7 @@ class Store:
                 self._down = True
                 REDIS_UP.set(0)
                 get_logger().warning("redis.away", what=what, error=str(error))
-            raise StoreUnavailableError("Redis is away.") from error
+            raise StoreUnavailableError("Redis is unavailable.") from error
         finally:
             REDIS_SECONDS.labels(what).observe(time.perf_counter() - started)
         if self._down:

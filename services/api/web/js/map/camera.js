@@ -1,12 +1,12 @@
-/** Where on the canvas a place of the map is, and the other way round; coming nearer and moving. */
+/** Converts between map positions and canvas pixels; zooms and moves. */
 
 import { SIDE } from "./data.js";
 
 const MARGIN = 26; // CSS pixels around all books
-const MOST_STRETCHED = 1.7; // the plane's two axes have no common unit worth keeping
+const MOST_STRETCHED = 1.7; // the two axes have no common unit
 const NEAREST = 60;
 
-/** Where the plane lies on the canvas: `scale` canvas pixels for its whole height, its middle at `x`, `y` of [0, 1]. */
+/** The visible part of the map: its centre `x`, `y` in [0, 1], and its `zoom`. */
 export class Camera {
   constructor() {
     this.reset();
@@ -26,7 +26,7 @@ export class Camera {
     this.spanX = this.spanY * stretched;
   }
 
-  /** Canvas pixels of a place. @param {number} x @param {number} y */
+  /** The canvas pixel of a map position. @param {number} x @param {number} y */
   toCanvas(x, y) {
     return [
       this.width / 2 + (x / SIDE - this.x) * this.spanX * this.zoom,
@@ -34,7 +34,7 @@ export class Camera {
     ];
   }
 
-  /** The place below a canvas pixel. @param {number} px @param {number} py */
+  /** The map position below a canvas pixel. @param {number} px @param {number} py */
   toPlace(px, py) {
     return [
       SIDE * (this.x + (px - this.width / 2) / (this.spanX * this.zoom)),
@@ -42,7 +42,7 @@ export class Camera {
     ];
   }
 
-  /** Come nearer or go back, keeping what is below a pixel where it is. @param {number} factor @param {number} px @param {number} py */
+  /** Zoom, keeping the position below a pixel fixed. @param {number} factor @param {number} px @param {number} py */
   zoomAt(factor, px, py) {
     const [x, y] = this.toPlace(px, py);
     this.zoom = Math.min(NEAREST, Math.max(1, this.zoom * factor));

@@ -1,4 +1,4 @@
-/** The map's bytes as arrays, and a grid that finds the book under the pointer among a hundred thousand. */
+/** The map's bytes as arrays, and a grid that finds the book under the pointer. */
 
 const HEAD_BYTES = 24;
 const PER_CELL = 3;

@@ -1,6 +1,6 @@
 /**
- * Paints the map. Every book is a stamp of ready-made coverage, laid straight into the picture's pixels over an opaque
- * ground: a few milliseconds for a hundred thousand books, and no graphics card needed.
+ * Paints the map. Every book is a precomputed stamp, blended directly into the pixels over an opaque background. A
+ * hundred thousand books take a few milliseconds, without a graphics card.
  */
 
 import { SIDE } from "./data.js";
@@ -33,7 +33,7 @@ const packed = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8
 /** @param {Colour} colour @param {Colour} ground @param {number} share of the colour @returns {Colour} */
 const mixed = (colour, ground, share) => /** @type {Colour} */ (colour.map((value, at) => Math.round(value * share + ground[at] * (1 - share))));
 
-/** The pixels of one canvas, and stamps made to its width. */
+/** The pixels of one canvas, and stamps for its width. */
 export class Painter {
   /** @param {number} width @param {number} height */
   constructor(width, height) {
@@ -64,7 +64,7 @@ export class Painter {
     }
   }
 
-  /** Lay down the books of some tribes. */
+  /** Paint the books of some tribes. */
   pass(map, camera, steps, colours, wanted) {
     const { width, height } = this;
     const [left, top] = camera.toCanvas(0, 0);
@@ -88,17 +88,17 @@ export class Painter {
   }
 }
 
-/** How large a book is drawn, in canvas pixels, by its byte of ratings. @param {import("./data.js").BookMap} map @param {import("./camera.js").Camera} camera @param {number} ratio */
+/** The radius of a book in canvas pixels, by its byte of ratings. @param {import("./data.js").BookMap} map @param {import("./camera.js").Camera} camera @param {number} ratio */
 export function radii(map, camera, ratio) {
   const room = Math.sqrt((camera.spanX * camera.spanY) / Math.max(map.n, 1));
   const base = Math.max(0.7 * ratio, Math.min(room * 0.2, 5.6 * ratio)) * camera.zoom ** 0.45;
   return Float32Array.from({ length: 256 }, (_, ratings) => Math.min(LARGEST, base * (0.55 + 0.9 * (ratings / map.mostRatings) ** 2)));
 }
 
-/** @returns {Uint8Array} which stamp each byte of ratings takes */
+/** @returns {Uint8Array} the stamp of each byte of ratings */
 const stampByRating = (map, camera, ratio) => Uint8Array.from(radii(map, camera, ratio), (radius) => Math.round(radius * STEPS));
 
-/** Lay one stamp over what is there, two colours at a time in one number. */
+/** Blend one stamp into the pixels, two colour channels at a time. */
 function press(pixels, middle, offsets, cover, colour) {
   const [redBlue, green] = [colour & 0xff00ff, colour & 0x00ff00];
   for (let at = 0; at < offsets.length; at += 1) {
