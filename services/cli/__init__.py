@@ -1,1 +1,1 @@
-"""The `nightshelf` command: options in, one screen out. No logic of its own."""
+"""The `nightshelf` command: parses options and prints results."""

@@ -1,4 +1,4 @@
-"""`nightshelf recommend` and `similar`: ask what is published, without a server."""
+"""`nightshelf recommend` and `similar`: query the published generation without a server."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def recommend(
-    user: Annotated[str, typer.Argument(help="The user's id as it is in the ratings.", show_default=False)],
+    user: Annotated[str, typer.Argument(help="The user's id in the ratings.", show_default=False)],
     limit: Limit = 10,
     data_dir: DataDir = None,
 ) -> None:
-    """Recommend to one user, as the API would."""
+    """Recommend books to one user."""
     from services.api.recommend.recommender import Recommender
     from services.api.state.generation_manager import GenerationManager
     from services.api.state.store import Store
@@ -28,7 +28,7 @@ def recommend(
 
     settings = settings_for(data_dir)
     if settings.redis_url is None:
-        _published(DataFolder(settings.data_dir))  # before a server starts in a folder that holds nothing
+        _published(DataFolder(settings.data_dir))  # fail before a server starts in an empty folder
 
     async def ask(url: str) -> Recommended:
         store = Store(settings, url)
@@ -44,11 +44,11 @@ def recommend(
 
 
 def similar(
-    title: Annotated[str, typer.Argument(help="A title, typos included.", show_default=False)],
+    title: Annotated[str, typer.Argument(help="A title; typos are fine.", show_default=False)],
     limit: Limit = 10,
     data_dir: DataDir = None,
 ) -> None:
-    """Find books like one; suggestions when no book is called that."""
+    """Find similar books. Unknown titles get suggestions."""
     from services.api.search.neighbors import similar_books
     from services.api.search.resolve import resolve
     from services.api.state.generation_manager import open_serving_state
@@ -65,7 +65,7 @@ def similar(
 
 
 def _published(folder: DataFolder) -> str:
-    """The published generation's id, as the data folder has it."""
+    """The published generation's id in the data folder."""
     from shared.artifacts.generation import read_pointer_file
 
     published = read_pointer_file(folder)

@@ -1,4 +1,4 @@
-"""`nightshelf doctor`: check what an installation needs; each finding says how to fix it."""
+"""`nightshelf doctor`: check the installation; each failure says how to fix it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _DISTRIBUTIONS = {
     "batch": ("pandas", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch", "faiss-cpu"),
 }
 _INSTALL = "`make setup` installs everything; so does pip install -c constraints.txt 'nightshelf[api,batch,embedded]'."
-# How to fix what a check finds when its error does not say so.
+# Fixes for errors without a hint.
 _FIX = {
     "python": "Use 3.11 or newer.",
     "serving half": _INSTALL,
     "batch half": _INSTALL,
     "data folder": "Choose another folder with --data-dir.",
-    "free disk": "Make room, or choose another folder with --data-dir.",
+    "free disk": "Free some space, or choose another folder with --data-dir.",
     "embedding model": _INSTALL,
     "redis": "Correct NIGHTSHELF_REDIS_URL, or unset it to use the embedded server.",
-    "generation": "Run `nightshelf nightly`, or `nightshelf generations rollback` to serve the one before.",
+    "generation": "Run `nightshelf nightly`, or `nightshelf generations rollback` to serve the previous one.",
 }
 
 
@@ -49,7 +49,7 @@ class Finding:
 
 
 def doctor(data_dir: DataDir = None) -> None:
-    """Check the installation; say how to fix what is wrong."""
+    """Check the installation; say how to fix failures."""
     findings = list(examine(settings_for(data_dir)))
     out.print(_table(findings))
     if any(not finding.ok for finding in findings):
@@ -57,8 +57,8 @@ def doctor(data_dir: DataDir = None) -> None:
 
 
 def _table(findings: Iterable[Finding]) -> Table:
-    """One finding a line; below those that failed, how to fix them."""
-    table = Table(title="Examination", show_header=False, title_justify="left", box=None)
+    """One line per finding, with the fix below each failure."""
+    table = Table(title="Checks", show_header=False, title_justify="left", box=None)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -70,7 +70,7 @@ def _table(findings: Iterable[Finding]) -> Table:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Check everything, one finding at a time; never raises for what it finds."""
+    """Run every check, one finding at a time. A failed check does not raise."""
     folder = DataFolder(settings.data_dir)
     checks: dict[str, Callable[[], str]] = {
         "python": _python,
@@ -125,7 +125,9 @@ def _free_disk(folder: DataFolder) -> str:
     free = shutil.disk_usage(nearest).free
     found = f"{free / 2**30:.1f} GiB"
     if free < _MINIMUM_FREE_BYTES:
-        raise NightshelfError(f"Only {found} are free.", hint="Run `nightshelf generations collect`, or make room.")
+        raise NightshelfError(
+            f"Only {found} are free.", hint="Run `nightshelf generations collect`, or free some space."
+        )
     return found
 
 
@@ -164,6 +166,6 @@ def _generation(folder: DataFolder) -> str:
 
     published = read_pointer_file(folder)
     if published is None:
-        return "none yet; `nightshelf nightly --source FOLDER` or `nightshelf demo` makes one"
+        return "none yet; run `nightshelf nightly --source FOLDER` or `nightshelf demo`"
     counts = open_generation(folder, published).manifest.counts
     return f"{published}: {counts['books']:,} books, {counts['users']:,} users; all checksums match"

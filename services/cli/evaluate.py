@@ -1,4 +1,4 @@
-"""`nightshelf evaluate`: the quality of the recommendations beside baselines."""
+"""`nightshelf evaluate`: compare the recommendations with baselines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SplitName(StrEnum):
-    """Splits to choose from."""
+    """The available splits."""
 
     TIME = "time"
     LAST = "last"
@@ -38,25 +38,25 @@ def evaluate(
     ] = None,
     generation: Annotated[
         str | None,
-        typer.Option(help="A published generation; by default the data taken in last.", show_default=False),
+        typer.Option(help="A published generation; by default the data ingested last.", show_default=False),
     ] = None,
     train: Annotated[
-        Path | None, typer.Option(help="With --test: a given split, one user a line.", show_default=False)
+        Path | None, typer.Option(help="With --test: the training file, one user per line.", show_default=False)
     ] = None,
     test: Annotated[Path | None, typer.Option(help="The interactions to predict.", show_default=False)] = None,
     split: Annotated[list[SplitName] | None, typer.Option(help="May be given several times.")] = None,
     system: Annotated[
         list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")
     ] = None,
-    users: Annotated[int | None, typer.Option(help="Test users at most; by default all.", min=1)] = None,
-    figures: Annotated[Path, typer.Option("--out", help="Where the figures go, as JSON.")] = Path("evaluation.json"),
+    users: Annotated[int | None, typer.Option(help="Maximum number of test users; by default all.", min=1)] = None,
+    figures: Annotated[Path, typer.Option("--out", help="File for the figures, as JSON.")] = Path("evaluation.json"),
     data_dir: DataDir = None,
     *,
     report: Annotated[
-        bool, typer.Option(help="Write a page beside the figures; of a generation also where /report serves it.")
+        bool, typer.Option(help="Write a page next to the figures; for a generation also the one at /report.")
     ] = True,
 ) -> None:
-    """Score what is served beside its parts and the usual baselines, on data they have not seen."""
+    """Compare the served pipeline with its parts and with baselines on held-out data."""
     from services.batch.evaluate.evaluate import evaluate as compare_on_splits
     from services.batch.evaluate.evaluate import evaluate_files
     from services.batch.runtime.context import RunContext
@@ -74,7 +74,7 @@ def evaluate(
         raise NightshelfError(
             "These options do not go together.",
             where="--source, --generation, --train, --test, --split",
-            hint="Give --source or --generation with any --split, or --train and --test alone.",
+            hint="Use --source or --generation with any --split, or --train and --test alone.",
         )
     _show(figures, evaluation)
     if report:
@@ -93,7 +93,7 @@ def _show(figures: Path, evaluation: Evaluation) -> None:
 
 
 def _write_reports(figures: Path, evaluation: Evaluation, settings: Settings) -> list[Path]:
-    """Write the page beside the figures, and that of a generation also into the data folder; returns the paths."""
+    """Write the page next to the figures, for a generation also to the data folder; returns the paths."""
     from services.batch.report.document import Report
     from services.batch.report.page import page
     from services.batch.report.write_report import report_of_generation, write_report
@@ -163,7 +163,7 @@ def _of_folder(folder: DataFolder, settings: Settings, generation: str | None, p
     snapshot = current_snapshot(folder)
     if snapshot is None:
         raise ArtifactError(
-            "There is no data to evaluate.", where=str(folder.root), hint="Take some in, or give --source FOLDER."
+            "There is no data to evaluate.", where=str(folder.root), hint="Run `nightshelf ingest`, or add --source."
         )
     context = RunContext(settings.model_copy(update={"data_dir": folder.root}), progress)
     return Evaluated(snapshot, ArtifactBuilder(context, snapshot).folder_of("content"), None)

@@ -28,7 +28,7 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
     """Accuracy, properties of the lists, and notes of each split."""
     pieces: list[RenderableType] = []
     if evaluation.simulated_readers:
-        pieces.append(Text("The readers are simulated: figures say how the model does on them, not on people."))
+        pieces.append(Text("The readers are simulated. The figures do not apply to real readers."))
     for split in evaluation.splits:
         title = f"{evaluation.source}: {split.title} ({split.n_users:,} users, {split.n_test_books:,} books to predict)"
         pieces += [Text(f"\n{title}", style="bold"), _accuracy(evaluation, split), _lists(evaluation, split)]
@@ -39,7 +39,7 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
 def _accuracy(evaluation: Evaluation, split: SplitResult) -> Table:
     names = _ACCURACY.get(split.kind, _ACCURACY["time"])
     first = evaluation.metrics[names[0]].title
-    table = _table(evaluation, "Found", names)
+    table = _table(evaluation, "Accuracy", names)
     table.add_column(f"served, {first}: better by", justify="right", no_wrap=True)
     for system in split.systems.values():
         if system.skipped is None:
@@ -82,7 +82,7 @@ def _values(system: RecommenderResult, names: tuple[str, ...]) -> list[str]:
 
 
 def _difference(system: RecommenderResult, metric: str) -> str:
-    """The difference and its interval, with a star if that does not hold 0."""
+    """The difference and its interval, with a star if that excludes 0."""
     if metric not in system.served_minus:
         return ""
     found = system.served_minus[metric]

@@ -13,18 +13,16 @@ from services.cli.options import DataDir, batch_run, out, settings_for
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 
-generations = typer.Typer(
-    help="List the published generations, show one, go back to one, collect those not needed.", no_args_is_help=True
-)
+generations = typer.Typer(help="List, show, roll back and collect published generations.", no_args_is_help=True)
 
 
 @contextmanager
 def _hint_at_the_list() -> Iterator[None]:
-    """Say where ids are listed when one is unknown."""
+    """Add a hint about unknown ids."""
     try:
         yield
     except ArtifactError as error:
-        hint = error.hint or "`nightshelf generations list` shows what there is."
+        hint = error.hint or "`nightshelf generations list` lists the ids."
         raise ArtifactError(error.what, where=error.where, hint=hint) from error
 
 
@@ -43,7 +41,7 @@ def list_generations(data_dir: DataDir = None) -> None:
 
 @generations.command("show")
 def show_generation(
-    generation: Annotated[str, typer.Argument(help="Its id, as in the list.")], data_dir: DataDir = None
+    generation: Annotated[str, typer.Argument(help="Its id, as listed.")], data_dir: DataDir = None
 ) -> None:
     """Show a generation's manifest, as JSON."""
     from shared.artifacts.generation import read_manifest
@@ -55,9 +53,7 @@ def show_generation(
 
 @generations.command("rollback")
 def roll_back(
-    to: Annotated[
-        str | None, typer.Option(help="Its id; by default the one published before.", show_default=False)
-    ] = None,
+    to: Annotated[str | None, typer.Option(help="Its id; by default the previous one.", show_default=False)] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve an earlier generation again."""
@@ -77,11 +73,11 @@ def roll_back(
 @generations.command("collect")
 def collect_generations(
     grace_hours: Annotated[
-        float | None, typer.Option(min=0, help="Younger ones stay; 48 by default.", show_default=False)
+        float | None, typer.Option(min=0, help="Keep younger ones; 48 by default.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete generations that are neither current, nor previous, nor young."""
+    """Delete old generations, but not the current and the previous one."""
     from services.batch.publish.collect import collect
     from services.batch.runtime.lease import only_run
     from services.cli.tables import summary

@@ -1,4 +1,4 @@
-"""The `nightshelf` command: its subcommands, and errors translated for people. Each command imports only its half."""
+"""The `nightshelf` command: subcommands and error messages. Each command imports only its half."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.errors import GateRefusedError, NightshelfError, RunActiveError
 
 app = typer.Typer(
     name="nightshelf",
-    help="A book recommender: heavy work every night, answers in milliseconds by day.",
+    help="A book recommender: models trained every night, answers in milliseconds.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -37,7 +37,7 @@ EXIT_CODES: dict[type[NightshelfError], int] = {GateRefusedError: 3, RunActiveEr
 
 
 def main() -> None:
-    """Run the command. Errors that a person can fix are shown without a traceback, with exit code 1."""
+    """Run the command. Expected errors print no traceback; the exit code is in `EXIT_CODES`, or 1."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="nightshelf")
@@ -46,7 +46,7 @@ def main() -> None:
         sys.exit(EXIT_CODES.get(type(error), 1))
     except OSError as error:
         where = None if error.filename is None else str(error.filename)
-        hint = "Check that it is there, that you may write to it, and that the disk has room."
+        hint = "Check that it exists, that you may write to it, and that the disk is not full."
         _show(NightshelfError(f"{error.strerror or error}.", where=where, hint=hint if where else None))
         sys.exit(1)
     except KeyboardInterrupt:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:
-    """End as after Ctrl-C: close what is open, above all the embedded Valkey."""
+    """Exit as after Ctrl-C: close the embedded Valkey and all else."""
     raise SystemExit(128 + signal.SIGTERM)
 
 

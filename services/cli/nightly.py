@@ -1,4 +1,4 @@
-"""`nightshelf demo`, `generate`, `ingest` and `nightly`: data in, and whole nights."""
+"""`nightshelf demo`, `generate`, `ingest` and `nightly`: load data and run nights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
-    """Build the demo (real books, simulated readers), or bring it up to date with new events, and serve it."""
+    """Build or update the demo (real books, simulated readers) and serve it."""
     from services.batch.ingest.snapshot import current_snapshot
     from services.batch.sources.demo.source import DemoSource
     from shared.layout import DataFolder
@@ -27,7 +27,7 @@ def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, 
     if snapshot is not None and snapshot.manifest.source.kind != "demo":
         raise NightshelfError(
             f"The data folder {settings.data_dir} holds {snapshot.manifest.source.name!r}, not the demo.",
-            hint="Serve it with `nightshelf serve --embedded`, or give the demo a folder with --data-dir.",
+            hint="Serve it with `nightshelf serve --embedded`, or choose another folder with --data-dir.",
         )
     refuse_busy_port(host, port)
     with batch_run(settings) as (context, url):
@@ -36,7 +36,7 @@ def demo(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, 
         base = f"http://{host}:{port}"
         for path in ("/", "/docs", "/api/recommendations/user/reader-0042", "/books/The%20Hobbit/similar"):
             out.print(f"  {base}{path}", highlight=False, soft_wrap=True)
-        out.print("Ctrl-C stops it.")
+        out.print("Press Ctrl-C to stop it.")
         serve_until_stopped(settings, url, host, port, workers)
 
 
@@ -47,7 +47,7 @@ def generate(
     ratings_per_user: Annotated[int, typer.Option(help="Mean ratings of a user.", min=1)] = 20,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
 ) -> None:
-    """Generate synthetic books and readers, as many as you like, for load tests."""
+    """Generate synthetic books and readers for load tests."""
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.synthetic.generate import generate as generate_data
     from services.cli.tables import generate_table
@@ -64,7 +64,7 @@ def generate(
 
 
 def ingest(source: SourceOption = None, data_dir: DataDir = None) -> None:
-    """Take books, ratings and reported events in; publish nothing."""
+    """Ingest books, ratings and reported events; publish nothing."""
     from services.batch.ingest.ingest import ingest as ingest_source
     from services.batch.runtime.lease import only_run
     from services.cli.tables import ingest_table
@@ -86,7 +86,7 @@ def nightly(
         str | None,
         typer.Option(
             "--accept",
-            help="The reason to publish even what the quality gate refuses.",
+            help="Publish even if the quality gate refuses; the reason.",
             metavar="REASON",
             show_default=False,
         ),

@@ -1,4 +1,4 @@
-"""What commands share: consoles, options, settings, and connections to Redis."""
+"""Shared by all commands: consoles, options, settings, Redis connections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        help="Where everything lives; ./data by default.",
+        help="The data folder; ./data by default.",
         envvar="NIGHTSHELF_DATA_DIR",
         show_default=False,
     ),
@@ -44,7 +44,7 @@ SourceOption = Annotated[
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Workers = Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)]
-Limit = Annotated[int, typer.Option(help="How many books at most.", min=1, max=100)]
+Limit = Annotated[int, typer.Option(help="Maximum number of books.", min=1, max=100)]
 
 
 def settings_for(data_dir: Path | None) -> Settings:
@@ -61,7 +61,7 @@ def settings_for(data_dir: Path | None) -> Settings:
 def open_source(settings: Settings, given: str | None, *, fresh: bool = False) -> Source | None:
     """The source given or configured; `None` for the one ingested last.
 
-    With `fresh`, a database is read whole instead of from where its mirror ends.
+    With `fresh`, read a whole database instead of what is new since its mirror.
 
     Raises:
         SourceError: the folder does not exist or has an unknown layout.
@@ -80,10 +80,10 @@ def open_source(settings: Settings, given: str | None, *, fresh: bool = False) -
 
 @contextmanager
 def redis_url(settings: Settings) -> Iterator[str]:
-    """The configured Redis, or the data folder's own.
+    """The URL of the configured Redis, or of the embedded one.
 
     Raises:
-        NightshelfError: the configured URL is not one, or the embedded server is not installed.
+        NightshelfError: the configured URL is not a Redis URL, or the embedded server is not installed.
         StoreUnavailableError: the embedded server does not start.
     """
     if settings.redis_url is not None:
@@ -98,7 +98,7 @@ def redis_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def batch_run(settings: Settings, console: Console = out) -> Iterator[tuple[RunContext, str]]:
-    """The context of a run, connected to the configured Redis or the data folder's own, and that Redis' URL.
+    """The context of a run, connected to the configured or the embedded Redis, and its URL.
 
     Raises:
         NightshelfError: as `redis_url`.

@@ -1,4 +1,4 @@
-"""`nightshelf serve`: the API as one or several processes of this machine; `demo` serves the same way."""
+"""`nightshelf serve`: run the API in one or several processes. `demo` uses it too."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def serve(
     *,
     embedded: Annotated[bool, typer.Option("--embedded", help="Run the data folder's own Valkey.")] = False,
 ) -> None:
-    """Serve what is published."""
+    """Serve the published generation."""
     from shared.artifacts.generation import read_pointer_file
 
     settings = settings_for(data_dir)
@@ -47,14 +47,16 @@ def serve(
         settings = settings.model_copy(update={"redis_url": None})
     refuse_busy_port(host, port)
     with redis_url(settings) as url:
-        out.print(f"Serving on http://{host}:{port} (documentation at /docs); Ctrl-C stops it.", highlight=False)
+        out.print(
+            f"Serving on http://{host}:{port} (documentation at /docs); press Ctrl-C to stop it.", highlight=False
+        )
         if read_pointer_file(DataFolder(settings.data_dir)) is None:
-            out.print("Nothing has been published yet; it is ready as soon as `nightshelf nightly` is done.")
+            out.print("Nothing has been published yet. The API is ready after `nightshelf nightly`.")
         serve_until_stopped(settings, url, host, port, workers)
 
 
 def refuse_busy_port(host: str, port: int) -> None:
-    """Check before any work that the address is free.
+    """Check that the address is free.
 
     Raises:
         NightshelfError: it is in use, or not an address of this machine.
@@ -71,12 +73,12 @@ def refuse_busy_port(host: str, port: int) -> None:
 
 
 def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int, workers: int) -> None:
-    """Serve until SIGTERM or Ctrl-C; running requests are answered first, if that takes only a few seconds."""
+    """Serve until SIGTERM or Ctrl-C. Running requests get a few seconds to finish."""
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
     def terminate(_signal: int, _frame: object) -> NoReturn:
-        raise SystemExit(0)  # closes what is open: uvicorn passes the signal on when it is done
+        raise SystemExit(0)  # runs the cleanup: uvicorn raises the signal again when it is done
 
     signal.signal(signal.SIGTERM, terminate)
     settings = settings.model_copy(update={"redis_url": redis_url, "data_dir": settings.data_dir.resolve()})
@@ -92,19 +94,19 @@ def serve_until_stopped(settings: Settings, redis_url: str, host: str, port: int
     )
     if workers == 1:
         server = uvicorn.Server(config)
-        with suppress(KeyboardInterrupt):  # Ctrl-C is how it is stopped: uvicorn raises it again when it is done
+        with suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C again when it is done
             server.run()
         if not server.started:
             sys.exit(1)
         return
     with tempfile.TemporaryDirectory(prefix="nightshelf-metrics-") as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # the only way to tell its client library
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # its client library reads only this
         with suppress(KeyboardInterrupt):
             Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 def worker_app(settings: Settings) -> FastAPI:
-    """The application of one process. A worker whose parent is killed ends too, so that the port is free again."""
+    """The application of one process. A worker ends with its parent, so that the port is free again."""
     from services.api.app import create_app
 
     parent = multiprocessing.parent_process()

@@ -1,6 +1,6 @@
-"""`nightshelf step …`: one step of a night in a process of its own, for a scheduler.
+"""`nightshelf step …`: one step of a night in its own process, for schedulers.
 
-Messages for people go to the error output. The last line of the standard output is the step's account, one JSON object.
+Messages go to stderr. The last line of stdout is the step's result, one JSON object.
 Exit codes: 0 done, 1 failed, 3 refused by the quality gate, 75 another run has the data folder.
 """
 
@@ -28,17 +28,19 @@ steps = typer.Typer(
 _DOES = {step.name: step.does for step in STEPS}
 
 Run = Annotated[str, typer.Option("--run", help="Name of the run; its steps share it.", show_default=False)]
-SnapshotId = Annotated[str, typer.Option("--snapshot", help="From the step ingest.", show_default=False)]
+SnapshotId = Annotated[
+    str, typer.Option("--snapshot", help="The snapshot id from the step ingest.", show_default=False)
+]
 Served = Annotated[
-    str | None, typer.Option("--served", help="The generation served when the run began.", show_default=False)
+    str | None, typer.Option("--served", help="The generation served when the run started.", show_default=False)
 ]
 Accept = Annotated[
     str | None,
     typer.Option(
-        "--accept", help="The reason to publish although it is worse; recorded.", metavar="REASON", show_default=False
+        "--accept", help="Publish even if it is worse; the reason, recorded.", metavar="REASON", show_default=False
     ),
 ]
-Night = Annotated[str | None, typer.Option("--date", help="The night it is made for; recorded.", show_default=False)]
+Night = Annotated[str | None, typer.Option("--date", help="The date of the night; recorded.", show_default=False)]
 
 
 def _print(account: dict[str, Any]) -> None:
@@ -55,7 +57,7 @@ def _connected(run: str, data_dir: Path | None) -> Iterator[StepsOfRun]:
 
 
 def _alone(run: str, data_dir: Path | None) -> StepsOfRun:
-    """The steps of a run, those that work without Redis."""
+    """The steps of a run, without Redis."""
     from services.batch.night.steps import StepsOfRun
     from services.batch.runtime.context import RunContext
     from services.batch.runtime.progress import ConsoleProgress
@@ -70,7 +72,7 @@ def ingest(
     date: Night = None,
     data_dir: DataDir = None,
     *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Build everything again from here on.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Rebuild everything; reuse nothing.")] = False,
 ) -> None:
     """Run the step `ingest`."""
     settings = settings_for(data_dir)
@@ -79,7 +81,7 @@ def ingest(
 
 
 def _building(step: Step) -> Callable[..., None]:
-    """The command of a step that needs nothing but the snapshot."""
+    """The command of a step that needs only the snapshot."""
 
     def command(run: Run, snapshot: SnapshotId, data_dir: DataDir = None) -> None:
         _print(_alone(run, data_dir).make(step, snapshot))
@@ -136,7 +138,7 @@ def collect(run: Run, data_dir: DataDir = None) -> None:
 
 @steps.command("store-events")
 def store_events(data_dir: DataDir = None) -> None:
-    """Move the events that wait in Redis to disk; any time, beside any run."""
+    """Move waiting events from Redis to disk; safe during any run."""
     from services.batch.ingest.ingest import store_events as store
     from services.batch.runtime.translate_errors import translate_errors
 
@@ -147,7 +149,7 @@ def store_events(data_dir: DataDir = None) -> None:
 
 @steps.command()
 def release(run: Run, data_dir: DataDir = None) -> None:
-    """Release the data folder for other runs; the last step of every run, also of one that failed."""
+    """Release the data folder; the last step of every run, also of a failed one."""
     from services.batch.runtime.lease import release as release_lease
 
     _print({"released": release_lease(DataFolder(settings_for(data_dir).data_dir), run)})

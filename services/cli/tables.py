@@ -1,4 +1,4 @@
-"""What commands show when they are done, as tables."""
+"""The results of commands as tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_AUTHORS_WIDTH = 20
 
 
 def summary(title: str, rows: Mapping[str, object]) -> Table:
-    """Names and values, one a line; counts are aligned."""
+    """Names and values, one per line. Aligns counts."""
     only_counts = all(_is_count(value) for value in rows.values())
     table = Table(title=Text(title), show_header=False, title_justify="left", box=None, padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -42,7 +42,7 @@ def _is_count(value: object) -> bool:
 
 
 def generate_table(report: GenerateReport) -> Table:
-    """What was generated, and where it is."""
+    """What was generated, and where."""
     rows: dict[str, object] = {
         "books": report.n_books,
         "users": report.n_users,
@@ -50,7 +50,7 @@ def generate_table(report: GenerateReport) -> Table:
         "seed": str(report.seed),
         "size": f"{report.n_bytes / 2**20:,.1f} MiB",
         "seconds": f"{report.seconds:.1f}",
-        "take it in with": f"nightshelf nightly --source {report.out}",
+        "ingest it with": f"nightshelf nightly --source {report.out}",
     }
     return summary("Generated", rows)
 
@@ -60,7 +60,7 @@ def _taken_in(report: IngestReport) -> dict[str, object]:
         "books": report.n_active_books,
         "users": report.n_users,
         "interactions": report.n_interactions,
-        "events taken in": report.n_events,
+        "events ingested": report.n_events,
         "duplicates merged": report.n_duplicates,
         "rows rejected": report.n_rejected,
     }
@@ -79,23 +79,23 @@ def _rejected(report: IngestReport, folder: DataFolder) -> list[RenderableType]:
     if len(reasons) > _MAX_REASONS:
         shown["other reasons"] = sum(count for _, count in reasons[_MAX_REASONS:])
     details = folder.snapshots / report.snapshot_id / "rejects.parquet"
-    return [summary("Rows rejected", shown), Text(f"  Each of them is in {details}", overflow="fold")]
+    return [summary("Rows rejected", shown), Text(f"  All of them are in {details}", overflow="fold")]
 
 
 def ingest_table(report: IngestReport, folder: DataFolder) -> RenderableType:
-    """What an ingest took in."""
-    return Group(summary("Taken in", _taken_in(report)), *_rejected(report, folder), summary("", _snapshot_row(report)))
+    """What an ingest read."""
+    return Group(summary("Ingested", _taken_in(report)), *_rejected(report, folder), summary("", _snapshot_row(report)))
 
 
 def night_table(report: NightReport, folder: DataFolder) -> RenderableType:
-    """What a night took in and built, seconds per step, and what is served now."""
+    """What a night ingested and built, seconds per step, and what is served."""
     made = {
         "books embedded": report.n_embedded,
         "books reused": report.n_reused_vectors,
         "users listed": report.n_users_listed,
     }
     seconds = {step: f"{seconds:6.1f}" for step, seconds in report.seconds.items()}
-    seconds["in all"] = f"{sum(report.seconds.values()):6.1f}"
+    seconds["total"] = f"{sum(report.seconds.values()):6.1f}"
     side_by_side = Table.grid(padding=(0, 4))
     side_by_side.add_row(summary("The night is done", _taken_in(report.ingest) | made), summary("Seconds", seconds))
     result = {
@@ -112,7 +112,7 @@ def night_table(report: NightReport, folder: DataFolder) -> RenderableType:
 
 
 def _quality(quality: NightlyMetrics) -> str:
-    """The served pipeline beside the popularity baseline."""
+    """The served pipeline and the popularity baseline."""
     if not quality.comparable:
         return quality.reason or "not known"
     served, popular = (quality.systems[name]["ndcg_at_10"] for name in ("served", "popularity"))
@@ -123,7 +123,7 @@ def recommendations_table(user: str, recommended: Recommended) -> Table:
     """Recommendations for one user with their reasons."""
     generation = recommended.served.generation
     simulated = ", simulated readers" if generation.manifest.simulated_readers else ""
-    degraded = ", Redis away" if recommended.degraded else ""
+    degraded = ", Redis unavailable" if recommended.degraded else ""
     explained = bool((recommended.because >= 0).any())
     title = Text(f"For {user}: {recommended.strategy}{degraded}{simulated}")
     table = Table(title=title, title_justify="left", box=None)
@@ -147,13 +147,13 @@ def recommendations_table(user: str, recommended: Recommended) -> Table:
 
 
 def similar_table(served: ServingState, number: int, books: list[SimilarBook]) -> Table:
-    """Neighbours of a book."""
+    """Books similar to a book."""
     catalog = served.generation.catalog
     title = f"Like {catalog.titles[number]} by {', '.join(catalog.authors[number]) or 'unknown'}"
     table = Table(title=Text(title), title_justify="left", box=None)
     table.add_column("title")
     table.add_column("authors", no_wrap=True, max_width=_MAX_AUTHORS_WIDTH)
-    for column in ("alike", "rating", "ratings"):
+    for column in ("similarity", "rating", "ratings"):
         table.add_column(column, justify="right")
     for book in books:
         rating = "-" if book.average_rating is None else f"{book.average_rating:.2f}"
@@ -165,7 +165,7 @@ def similar_table(served: ServingState, number: int, books: list[SimilarBook]) -
 def suggestions_table(error: UnknownTitleError) -> RenderableType:
     """Suggestions for an unknown title."""
     if not error.suggestions:
-        return Text(f"{error.what} Nothing like it was found.")
+        return Text(f"{error.what} No similar title was found.")
     lines = [Text(f"{error.what} Did you mean:")]
     for suggestion in error.suggestions:
         authors = suggestion["authors"]
@@ -178,7 +178,7 @@ def suggestions_table(error: UnknownTitleError) -> RenderableType:
 def generations_table(manifests: list[GenerationManifest], current: str | None, published: list[str]) -> RenderableType:
     """Generations and whether each is served."""
     if not manifests:
-        return Text("Nothing has been published yet; `nightshelf nightly` or `nightshelf demo` does that.")
+        return Text("Nothing has been published yet. Run `nightshelf nightly` or `nightshelf demo`.")
     table = Table(title="Generations", title_justify="left", box=None)
     table.add_column("id", no_wrap=True)
     table.add_column("source", overflow="fold")

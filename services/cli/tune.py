@@ -1,4 +1,4 @@
-"""`nightshelf tune`: search for better settings, show what is tuned, or go back to the defaults."""
+"""`nightshelf tune`: search for better settings, show the tuned ones, or reset them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WAIT_SECONDS = 5.0
 
 
 def tune(
-    minutes: Annotated[float, typer.Option(help="No trial begins later.", min=0.0)] = 20.0,
-    trials: Annotated[int, typer.Option(help="Trials at most.", min=1)] = 1000,
+    minutes: Annotated[float, typer.Option(help="No trial starts later.", min=0.0)] = 20.0,
+    trials: Annotated[int, typer.Option(help="Maximum number of trials.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same trials in the same order.", min=0)] = 7,
     data_dir: DataDir = None,
     *,
-    show: Annotated[bool, typer.Option("--show", help="Show what is tuned and how the search went.")] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="Forget what is tuned: back to the defaults.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the tuned settings and the last search.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Delete the tuned settings.")] = False,
 ) -> None:
     """Search for better settings on the latest data; the next night uses them if they are clearly better."""
     from services.batch.tune.record import read_record
@@ -35,13 +35,13 @@ def tune(
     settings = settings_for(data_dir)
     folder = DataFolder(settings.data_dir)
     if show and reset:
-        raise NightshelfError("These options do not go together.", where="--show, --reset", hint="Give one of them.")
+        raise NightshelfError("These options do not go together.", where="--show, --reset", hint="Use one of them.")
     if reset:
         _reset(folder, settings)
     elif show:
         record = read_record(folder)
         if record is None:
-            out.print("Nothing has been tuned: nights use the defaults and what is set explicitly.")
+            out.print("Nothing has been tuned. Nights use the defaults and the explicit settings.")
         else:
             out.print(tuning_table(record))
     else:
@@ -64,9 +64,7 @@ def _searched(folder: DataFolder, settings: Settings, budget: Budget) -> TuningR
     require_library()
     snapshot = current_snapshot(folder)
     if snapshot is None:
-        raise ArtifactError(
-            "There is no data to tune on.", where=str(folder.root), hint="Take some in: `nightshelf ingest`."
-        )
+        raise ArtifactError("There is no data to tune on.", where=str(folder.root), hint="Run `nightshelf ingest`.")
     content = ArtifactBuilder(RunContext(settings, ConsoleProgress(out)), snapshot).folder_of("content")
     with showing_trials(out, budget.minutes * 60) as on_trial:
         return search(
@@ -79,7 +77,7 @@ def _searched(folder: DataFolder, settings: Settings, budget: Budget) -> TuningR
 
 
 def _write(folder: DataFolder, settings: Settings, record: TuningRecord) -> None:
-    """Write the record while no run is active: the steps of a run must all see the same settings."""
+    """Write the record while no run is active: all steps of a run must use the same settings."""
     from services.batch.runtime.lease import only_run
     from services.batch.tune.record import write_record
 
@@ -90,7 +88,7 @@ def _write(folder: DataFolder, settings: Settings, record: TuningRecord) -> None
                 write_record(folder, record)
         except RunActiveError:
             if not waiting:
-                out.print("A run is active; what was found is written as soon as it has ended.")
+                out.print("A run is active. The result is written when it ends.")
             waiting = True
             time.sleep(_WAIT_SECONDS)
         else:
@@ -105,4 +103,4 @@ def _reset(folder: DataFolder, settings: Settings) -> None:
         return
     with only_run(folder, lease_minutes=settings.batch.lease_minutes):
         folder.tuned.unlink()
-    out.print("Forgotten: the next night uses the defaults and what is set explicitly.")
+    out.print("Deleted. The next night uses the defaults and the explicit settings.")

@@ -45,11 +45,11 @@ def tuning_table(record: TuningRecord) -> RenderableType:
     change = record.difference
     lines = [
         f"{record.source}, {record.created_at:%Y-%m-%d %H:%M} UTC: {len(record.trials):,} trials in {seconds:,.0f} s.",
-        f"Given up early: {n_pruned:,}.",
+        f"Stopped early: {n_pruned:,} trials.",
         f"NDCG@10 on {record.n_check_users:,} readers who took no part in the search:",
-        f"{record.before.value:.4f} before, {record.after.value:.4f} with what was found,",
+        f"{record.before.value:.4f} before, {record.after.value:.4f} with the found settings,",
         f"a difference of {change.value:+.4f} (95 % interval {change.low:+.4f} to {change.high:+.4f}).",
-        "Better: the next night uses it." if record.better else "Nothing is clearly better: the settings stay.",
+        "Better: the next night uses them." if record.better else "Not clearly better: the settings stay.",
     ]
     if record.left_out:
         lines.append(f"Set explicitly, so not searched: {', '.join(record.left_out)}.")
