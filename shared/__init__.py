@@ -1,1 +1,1 @@
-"""What both halves of Nightshelf stand on: settings, keys, formats and the scoring that is served and measured."""
+"""Code that both halves share: settings, keys, file formats and scoring."""

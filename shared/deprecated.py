@@ -1,7 +1,7 @@
-"""Names that earlier versions used, and what they are called now: settings, files, and fields of what is on disk.
+"""Retired names and their current ones: settings, files, and fields of files.
 
-Settings under a retired name are refused (`shared.settings`). What is on disk is read under either name and written
-under the new one alone, so that a data folder of an earlier version is served as it is.
+Settings under a retired name are refused (`shared.settings`). Files are read under either name and written only under
+the current one, so that a data folder of an earlier version stays usable.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SETTINGS = {
     "blend.newcomer_books": "blend.cold_start_books",
     "blend.newcomer_content_weight": "blend.cold_start_content_weight",
 }
-"""Dotted names; a group stands for those of its settings that have no line of their own."""
+"""Dotted names. A group covers its settings without a line of their own."""
 
 FILES = {
     "artifact.json": "part.json",
@@ -42,7 +42,7 @@ FILES = {
     "clusters.json": "tribes.json",
     "metadata.npy": "facts.npy",
 }
-"""Retired names of files inside an artifact, by the name of today."""
+"""Retired names of files inside an artifact, by current name."""
 
 KINDS = {"ranker": "reranker"}
 FIELDS = {
@@ -58,7 +58,7 @@ RECOMMENDERS = {
     "served-kin": "served-same_series_author",
 }
 
-# Variables that are no settings: of the containers, the DAGs, the benchmarks and the tests.
+# Variables of the containers, the DAGs, the benchmarks and the tests. They are not settings.
 OTHER_VARIABLES = frozenset(
     f"NIGHTSHELF_{name}"
     for name in (
@@ -71,26 +71,26 @@ OF_A_SERVICE = re.compile(r"NIGHTSHELF(_\w+)?_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_
 
 
 def setting_now(name: str) -> str:
-    """The dotted name a setting has today; the same where it was never renamed."""
+    """The current dotted name of a setting."""
     group, dot, field = name.partition(".")
     return SETTINGS.get(name) or f"{SETTINGS.get(group, group)}{dot}{field}"
 
 
 def artifact_then(name: str) -> str:
-    """The name of an artifact's folder, `<kind>-<id>`, as earlier versions wrote it."""
+    """The retired name of an artifact's folder, `<kind>-<id>`."""
     kind, dash, identity = name.partition("-")
     return f"{next((then for then, now in KINDS.items() if now == kind), kind)}{dash}{identity}"
 
 
 def existing_file(path: Path, name: str) -> Path:
-    """The file of this name in an artifact's folder, or the one of the retired name if only that is there."""
+    """The file of this name in an artifact's folder, or of its retired name if only that exists."""
     file = path / name
     retired = path / FILES.get(name, name)
     return retired if retired.exists() and not file.exists() else file
 
 
 def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The same values under the names of today."""
+    """The same values under current names."""
     return {names.get(name, name): value for name, value in values.items()}
 
 
@@ -101,7 +101,7 @@ def artifact_now(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def generation_now(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a generation's manifest as they are written today."""
+    """The fields of a generation's manifest under current names."""
     fields = renamed(raw, FIELDS)
     for name, names in (
         ("artifacts", KINDS),
@@ -114,7 +114,7 @@ def generation_now(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tuning_now(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A tuning record, or one of its trials, with the settings' names of today."""
+    """A tuning record, or one of its trials, with current setting names."""
     fields = dict(raw)
     for name in ("settings", "present", "found", "chosen"):
         if isinstance(fields.get(name), dict):

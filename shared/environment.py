@@ -1,4 +1,4 @@
-"""The environment variables of the settings: which there are, and what is said of one that is not among them."""
+"""The environment variables of the settings, and the error for unknown ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PREFIX = "NIGHTSHELF_"
 
 
 def variable_names(model: type[BaseModel], prefix: str = _PREFIX) -> Iterator[str]:
-    """The environment variables of all settings of a model, and of the groups they are in."""
+    """The environment variables of a model's settings and groups."""
     for name, field in model.model_fields.items():
         variable = f"{prefix}{name.upper()}"
         yield variable
@@ -24,15 +24,15 @@ def variable_names(model: type[BaseModel], prefix: str = _PREFIX) -> Iterator[st
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a setting, given by its dotted name."""
+    """The environment variable of a dotted setting name."""
     return f"{_PREFIX}{name.replace('.', '__').upper()}"
 
 
 def refuse_unknown_variables(model: type[BaseModel]) -> None:
-    """Look at every variable of Nightshelf that is set and not empty, in upper or lower case.
+    """Check every `NIGHTSHELF_` variable that is set and not empty, in any case.
 
     Raises:
-        NightshelfError: some are no setting; names each with its successor or the closest name.
+        NightshelfError: some are not settings; names each with its successor or the closest name.
     """
     present = {name.upper() for name, value in os.environ.items() if value and name.upper().startswith(_PREFIX)}
     unknown = sorted(
@@ -40,7 +40,7 @@ def refuse_unknown_variables(model: type[BaseModel]) -> None:
     )
     if unknown:
         raise NightshelfError(
-            f"{'This variable is' if len(unknown) == 1 else 'These variables are'} no setting of Nightshelf: "
+            f"{'This variable is not a setting' if len(unknown) == 1 else 'These variables are not settings'}: "
             f"{'; '.join(successor(name, model) for name in unknown)}.",
             where="environment",
             hint="Rename or unset it." if len(unknown) == 1 else "Rename or unset them.",
@@ -48,7 +48,7 @@ def refuse_unknown_variables(model: type[BaseModel]) -> None:
 
 
 def successor(variable: str, model: type[BaseModel]) -> str:
-    """A variable that is not known, with its name of today or the closest one there is."""
+    """An unknown variable with its current name or the closest one."""
     now = variable_of(setting_now(variable.removeprefix(_PREFIX).lower().replace("__", ".")))
     if now != variable:
         return f"{variable} is now {now}"

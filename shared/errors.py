@@ -1,15 +1,15 @@
-"""Every error Nightshelf raises on purpose. The core knows no HTTP status; the API translates in one place."""
+"""All errors that Nightshelf raises. `services.api.problems` maps them to HTTP statuses."""
 
 from __future__ import annotations
 
 
 class NightshelfError(Exception):
-    """The root: what went wrong, where, and what to do about it.
+    """The base class: what is wrong, where, and what to do.
 
     Args:
         what: one sentence that names what is wrong.
-        where: the file, row, key, setting or field it was found in; `None` when `what` says it.
-        hint: what to do next; `None` when there is nothing to do.
+        where: the file, row, key, setting or field; `None` if `what` names it.
+        hint: what to do next; `None` if there is nothing to do.
     """
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
@@ -25,11 +25,11 @@ class NightshelfError(Exception):
 
 
 class SourceError(NightshelfError):
-    """A source folder, file or column that ingest cannot use at all."""
+    """A source folder, file or column that ingest cannot use."""
 
 
 class ArtifactError(NightshelfError):
-    """An artifact or a generation that is missing, damaged or inconsistent: never served, never published."""
+    """A missing, damaged or inconsistent artifact or generation. It cannot be served."""
 
 
 class PublishConflictError(NightshelfError):
@@ -45,7 +45,7 @@ class GateRefusedError(NightshelfError):
 
 
 class ModelError(NightshelfError):
-    """The embedding model is missing or is not the one it claims to be."""
+    """A model or its library is missing or wrong."""
 
 
 class StoreUnavailableError(NightshelfError):
@@ -57,7 +57,7 @@ class UnknownBookError(NightshelfError):
 
 
 class UnknownListError(NightshelfError):
-    """No popular list is kept for this genre or cluster."""
+    """This genre or cluster has no popular list."""
 
 
 class UnknownTitleError(NightshelfError):

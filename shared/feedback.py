@@ -1,6 +1,6 @@
-"""Which interactions count as *seen* and which as *positive*: the one rule, for one interaction.
+"""Which interactions count as *seen* and which as *positive*.
 
-`services.batch.ingest.feedback` holds the same rule for whole tables; a property test keeps the two equal.
+`services.batch.ingest.feedback` applies the same rule to whole tables; a property test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ def is_seen(kind: InteractionKind | str, settings: UserStateSettings) -> bool:
 def is_positive(kind: InteractionKind | str, value: float | None, settings: UserStateSettings) -> bool:
     """Whether the user liked the book.
 
-    The kind must count as seen and as positive. A rating must also reach `settings.positive_rating`; a rating without
-    a value does not. Values of other kinds have no meaning.
+    The kind must count as seen and as positive. A rating also needs a value of at least `settings.positive_rating`.
+    Values of other kinds are ignored.
     """
     if not is_seen(kind, settings) or kind not in settings.positive_kinds:
         return False

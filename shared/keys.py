@@ -1,4 +1,4 @@
-"""Every Redis key of Nightshelf, with its type, its owner and how long it lives.
+"""Every Redis key of Nightshelf, with its type, its writer and its lifetime.
 
 Keys of one user carry a `{user}` hash tag, so that they share a slot.
 """
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Key names under one prefix; two installations may share a server by differing in it."""
+    """Key names under one prefix. Installations that share a server need different prefixes."""
 
     prefix: str = "ns"
 
     @property
     def current(self) -> str:
-        """String: the id of the published generation. Written by publish; lives for ever."""
+        """String: the id of the published generation. Written by publish; never expires."""
         return f"{self.prefix}:current"
 
     @property
@@ -31,11 +31,11 @@ class Keys:
 
     @property
     def user_state_snapshot(self) -> str:
-        """String: the snapshot last merged into user state, and by which rules. Written by publish; lives for ever."""
+        """String: the snapshot last merged into user state, and the rules. Written by publish; never expires."""
         return f"{self.prefix}:state-snapshot"
 
     def event_id(self, event_id: str) -> str:
-        """String with a time to live: this event has been taken. Written by the API."""
+        """String with a time to live: this event was accepted. Written by the API."""
         return f"{self.prefix}:event:{event_id}"
 
     def collaborative_list(self, artifact_id: str, user_id: str) -> str:
@@ -43,17 +43,17 @@ class Keys:
         return f"{self.collaborative_prefix(artifact_id)}{{{user_id}}}"
 
     def collaborative_prefix(self, artifact_id: str) -> str:
-        """What every collaborative list of one artifact starts with."""
+        """The key prefix of one artifact's collaborative lists."""
         return f"{self.prefix}:cf:{artifact_id}:"
 
     def collaborative_complete(self, artifact_id: str) -> str:
-        """String: a hash of the lists written for this part; written last, so that it means they are all there."""
+        """String: a hash of this artifact's lists. Written last: it means that all lists are there."""
         return f"{self.prefix}:cf-complete:{artifact_id}"
 
     def seen(self, user_id: str) -> str:
-        """Set of book numbers never to recommend again. Written by the API and publish; bounded; lives for ever."""
+        """Set of item indexes not to recommend again. Written by the API and publish; bounded; never expires."""
         return f"{self.prefix}:seen:{{{user_id}}}"
 
     def recent(self, user_id: str) -> str:
-        """Sorted set, book number by time of its latest positive interaction in seconds; capped; lives for ever."""
+        """Sorted set: item index by time of its latest positive interaction in seconds; capped; never expires."""
         return f"{self.prefix}:recent:{{{user_id}}}"

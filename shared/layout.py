@@ -16,17 +16,17 @@ class DataFolder:
 
     @property
     def snapshots(self) -> Path:
-        """Validated tables, one folder a snapshot, and the file `current` that names the newest."""
+        """Validated tables, one folder per snapshot, and `current`, which names the newest."""
         return self.root / "snapshots"
 
     @property
     def events(self) -> Path:
-        """Events taken from the stream, one Parquet file a batch, named by first and last stream id."""
+        """Events taken from the stream, one Parquet file per batch, named by first and last stream id."""
         return self.root / "events"
 
     @property
     def embeddings(self) -> Path:
-        """The vector store, one folder a model."""
+        """The vector store, one folder per model."""
         return self.root / "embeddings"
 
     @property
@@ -36,22 +36,22 @@ class DataFolder:
 
     @property
     def retired_artifacts(self) -> Path:
-        """Artifacts of versions that called them parts: read, and collected, but never written."""
+        """Artifacts of earlier versions ("parts"): read and collected, never written."""
         return self.root / "parts"
 
     @property
     def staging(self) -> Path:
-        """Artifacts being written. When no run is active, everything here may be deleted."""
+        """Artifacts being written. All may be deleted while no run is active."""
         return self.root / "staging"
 
     @property
     def cache_salt(self) -> Path:
-        """A text that is part of every artifact's id, so that a rebuild reuses nothing; absent at first."""
+        """Text that is part of every artifact id, so that a rebuild reuses nothing; absent at first."""
         return self.root / "epoch"
 
     @property
     def lock(self) -> Path:
-        """The lock file of the process that works in the data folder; empty."""
+        """The empty lock file of the process that uses the data folder."""
         return self.root / "nightly.lock"
 
     @property
@@ -66,17 +66,17 @@ class DataFolder:
 
     @property
     def mirrors(self) -> Path:
-        """Copies of the tables of a database, and how far they go. Without them, everything is read again."""
+        """Copies of database tables and their positions. Without them, the next ingest reads it all."""
         return self.root / "mirrors"
 
     @property
     def generations(self) -> Path:
-        """One manifest a generation, and `current`: a copy of the pointer for when Redis does not answer."""
+        """One manifest per generation, and `current`: a copy of the pointer for use without Redis."""
         return self.root / "generations"
 
     @property
     def reports(self) -> Path:
-        """The report of each generation, as a page and as JSON, one folder a generation."""
+        """The report of each generation as a page and as JSON, one folder each."""
         return self.root / "reports"
 
     def report(self, generation_id: str, scope: Literal["night", "full"]) -> Path:
@@ -84,7 +84,7 @@ class DataFolder:
         return self.reports / generation_id / f"{scope}.html"
 
     def best_report(self, generation_id: str) -> Path | None:
-        """The full report of a generation, else that of its night, else `None`; its JSON lies beside it."""
+        """The full report of a generation, else that of its night, else `None`. Its JSON is beside it."""
         pages = (self.report(generation_id, "full"), self.report(generation_id, "night"))
         return next((page for page in pages if page.is_file()), None)
 
@@ -100,7 +100,7 @@ class DataFolder:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` so that a reader sees the old or the new bytes, also after a power cut."""
+    """Replace a file atomically: readers see the old or the new bytes, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

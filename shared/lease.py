@@ -2,9 +2,8 @@
 
 `services.batch.runtime.lease` takes both for a run. The API checks them before it moves the pointer.
 
-The lock is `flock` itself rather than `filelock`: steps of one run share it, and `filelock.FileLock` is exclusive only.
-Its `ReadWriteLock` needs an SQLite file that can be written to, which a read-only data folder does not have, and cannot
-be used after a fork.
+The lock is `flock`, not `filelock`: steps of one run share it, and `filelock.FileLock` is exclusive only. The
+`ReadWriteLock` of `filelock` needs a writable SQLite file and does not work after a fork.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES)
 
 
 def holder(folder: DataFolder) -> str | None:
-    """Name of the run that has the lease, however old the lease is."""
+    """Name of the run that has the lease, even an expired one."""
     try:
         return str(orjson.loads(folder.lease.read_bytes())["run"])
     except FileNotFoundError:
@@ -34,7 +33,7 @@ def holder(folder: DataFolder) -> str | None:
 
 @contextmanager
 def locked(folder: DataFolder, mode: int) -> Iterator[None]:
-    """Hold the data folder's lock, shared or exclusive (`fcntl.LOCK_SH`, `fcntl.LOCK_EX`), also of a read-only folder.
+    """Hold the data folder's lock, shared or exclusive (`fcntl.LOCK_SH`, `fcntl.LOCK_EX`). Works if it is read-only.
 
     Raises:
         RunActiveError: another process holds it in a mode that excludes this one.
@@ -58,7 +57,7 @@ def locked(folder: DataFolder, mode: int) -> Iterator[None]:
 
 
 def refuse_other_run(folder: DataFolder, lease_minutes: float) -> None:
-    """Refuse to work while a run of steps has the data folder.
+    """Fail if another run has the data folder.
 
     Raises:
         RunActiveError: a run has the lease and touched it within the last `lease_minutes`.
@@ -67,9 +66,9 @@ def refuse_other_run(folder: DataFolder, lease_minutes: float) -> None:
     if other is None:
         return
     seconds = time.time() - folder.lease.stat().st_mtime
-    if abs(seconds) < lease_minutes * 60:  # a lease from the far future: the clock was set back since
+    if abs(seconds) < lease_minutes * 60:  # abs: a lease from the future means that the clock was set back
         raise RunActiveError(
             f"The run {other} is active on this data folder; it was last seen {abs(seconds):.0f} s ago.",
             where=str(folder.lease),
-            hint=f"Wait for it to end. If it has died: `nightshelf step release --run '{other}'`.",
+            hint=f"Wait for it to end. If it crashed: `nightshelf step release --run '{other}'`.",
         )

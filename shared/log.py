@@ -1,4 +1,4 @@
-"""Logging: events with a name and fields, readable on a terminal, JSON lines for collectors."""
+"""Logging: named events with fields, as text or as JSON lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 def configure_logging(
     log_format: Literal["console", "json"] = "console", min_level: Literal["info", "warning"] = "info"
 ) -> None:
-    """Set up logging for a process, once, at its start. Everything goes to stderr; stdout belongs to the command."""
+    """Set up logging once, at process start. Logs go to stderr; stdout is for command output."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"

@@ -1,7 +1,6 @@
 """The published pointer and its history: read it, verify a generation, move the pointer.
 
-The night publishes and rolls back; the API rolls back for an operator. The pointer moves by compare-and-set, so neither
-undoes what the other did meanwhile.
+The night and the API both move the pointer. They use compare-and-set, so that neither overwrites the other's change.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _LIST_FILES = ("users.json", "lists.numbers.npy", "lists.scores.npy")
 _PROBES = 20
 _FLIP = """
 local current = redis.call('GET', KEYS[1]) or ''
-if current == ARGV[2] then return 1 end -- sent again because the first answer was lost
+if current == ARGV[2] then return 1 end -- a retry after a lost answer
 if current ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('LPUSH', KEYS[2], ARGV[2])
@@ -59,7 +58,7 @@ def lists_complete(client: redis.Redis, keys: Keys, artifact: ArtifactManifest) 
 
 
 def lists_fingerprint(artifact: ArtifactManifest) -> str:
-    """A hash of the lists: an artifact that was damaged and rebuilt may have other lists under the same id."""
+    """A hash of the lists. A rebuilt artifact may have other lists under the same id."""
     return content_id([artifact.files[name].sha256 for name in _LIST_FILES])
 
 
@@ -71,12 +70,12 @@ def generation_before(client: redis.Redis, keys: Keys, current: str | None) -> s
     """
     earlier = next((entry for entry in history(client, keys) if entry != current), None)
     if earlier is None:
-        raise ArtifactError("There is no earlier generation to go back to.")
+        raise ArtifactError("There is no earlier generation to roll back to.")
     return earlier
 
 
 def verify_generation(client: redis.Redis, keys: Keys, folder: DataFolder, generation_id: str) -> Generation:
-    """Open a generation as the API does and check the neighbours of some books and the lists of some users.
+    """Open a generation as the API does and check the neighbors of some books and the lists of some users.
 
     Raises:
         ArtifactError: it cannot be served; says why.
@@ -116,21 +115,21 @@ def manifests(folder: DataFolder) -> Iterator[GenerationManifest]:
 
 
 def flip(client: redis.Redis, keys: Keys, folder: DataFolder, *, expected: str | None, to: str) -> None:
-    """Serve `to` if `expected` is still served; write the pointer to disk too, for when Redis does not answer.
+    """Serve `to` if `expected` is still served. Also writes the pointer to disk, for use without Redis.
 
     Raises:
-        PublishConflictError: the pointer moved meanwhile; nothing was changed.
+        PublishConflictError: the pointer has moved; nothing changed.
     """
     flipped = client.eval(_FLIP, 2, keys.current, keys.history, expected or "", to)
     if not flipped:
         raise PublishConflictError(
             f"Generation {to} was not published: the current one is no longer {expected}.",
-            hint="Another run published meanwhile. Look at `nightshelf generations list` and run again if needed.",
+            hint="Another run published in the meantime. Check `nightshelf generations list` and run again if needed.",
         )
     write_pointer_file(folder, to)
 
 
 def write_pointer_file(folder: DataFolder, generation_id: str) -> None:
-    """Write the served generation's id to disk, for when Redis does not answer. Does nothing if it is there already."""
+    """Write the published generation's id to disk, for use without Redis, if it changed."""
     if read_pointer_file(folder) != generation_id:
         write_durably(folder.generations / "current", f"{generation_id}\n".encode())

@@ -1,1 +1,1 @@
-"""What the night writes and the API opens, one class an artifact."""
+"""The artifacts that the API opens, one class each."""

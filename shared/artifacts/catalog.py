@@ -1,7 +1,7 @@
-"""The catalog artifact, opened for serving: every book's record as ready JSON, memory-mapped.
+"""The catalog artifact, opened for serving: every book's record as JSON, memory-mapped.
 
 Files: `records.bin` + `records.offsets.npy` (the book as the API shows it, a JSON object), `ids.json`, `titles.json`,
-`authors.json` (lists in order of book number), `editions.npy` (int32, editions of one work share a value),
+`authors.json` (lists by item index), `editions.npy` (int32, editions of one work share a value),
 `active.npy` (bool; a book its source no longer has is kept, inactive), `same_series_author.numbers.npy` and
 `same_series_author.scores.npy` (a table of `shared.recommend.neighbor_table`).
 """
@@ -23,7 +23,7 @@ from shared.recommend.same_series_author import NAME, same_series_author_rows
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All books, by book number. Open it with `Catalog.open`; it is immutable and safe to share between threads."""
+    """All books by item index. Immutable; safe to share between threads."""
 
     ids: list[str]
     titles: list[str]
@@ -53,11 +53,11 @@ class Catalog:
 
     @property
     def n_books(self) -> int:
-        """Books ever numbered, inactive ones included: the length of every array over books."""
+        """Number of books, inactive ones included: the length of every array over books."""
         return len(self.ids)
 
     def item(self, number: int) -> tuple[orjson.Fragment, orjson.Fragment, orjson.Fragment]:
-        """Id, title and authors as JSON values. Kept for each book asked for: answers are made of these."""
+        """Id, title and authors as JSON values. Cached."""
         item = self._items.get(number)
         if item is None:
             values = self.ids[number], self.titles[number], self.authors[number]
@@ -66,7 +66,7 @@ class Catalog:
         return item
 
     def explanation(self, number: int) -> orjson.Fragment:
-        """`{"book_id":…,"title":…}` as JSON. Kept like `item`."""
+        """`{"book_id":…,"title":…}` as JSON. Cached."""
         explanation = self._explanations.get(number)
         if explanation is None:
             members = {"book_id": self.ids[number], "title": self.titles[number]}
@@ -74,12 +74,12 @@ class Catalog:
         return explanation
 
     def find(self, book_id: str) -> int | None:
-        """The book number of an id, `None` if no active book has it."""
+        """The item index of an id, `None` if no active book has it."""
         number = self._item_index.get(book_id)
         return number if number is not None and self.active[number] else None
 
     def number_of(self, book_id: str) -> int:
-        """The book number of an id.
+        """The item index of an id.
 
         Raises:
             UnknownBookError: no active book has it.
@@ -87,7 +87,7 @@ class Catalog:
         number = self.find(book_id)
         if number is None:
             raise UnknownBookError(
-                f"There is no book {book_id!r} in the catalogue being served.",
+                f"There is no book {book_id!r} in the served catalogue.",
                 where="book_id",
                 hint="Find ids with /api/books/search?q=…; a book added today is served after the next nightly run.",
             )
@@ -110,7 +110,7 @@ def open_same_series_author(path: Path, catalog: Catalog) -> NeighborTable:
 
 
 def _rows_of_an_older_artifact(catalog: Catalog) -> Rows:
-    """What the night writes now, computed from the records of an artifact written without it."""
+    """The rows, computed from the records of an older artifact."""
     records = [catalog.record(number) for number in range(catalog.n_books)]
     return same_series_author_rows(
         [record["series"] for record in records],

@@ -22,7 +22,7 @@ from shared.recommend.neighbor_table import NeighborTable, Rows, open_rows
 
 NAME = "content"
 N_NEIGHBORS = 100
-_MARGIN = 12  # fetched in addition, so that the book itself and its other editions can be left out
+_MARGIN = 12  # extra results, because the book and its other editions are left out
 _BLOCK = 1024  # books searched at once
 
 
@@ -52,7 +52,7 @@ def nearest_rows(
         index: a FAISS index whose labels are item indexes, inner product over unit vectors.
         vectors: float32, (n_books, dim), unit rows, zero where a book has none.
         work_id: int32, (n_books,); editions of one work share it.
-        n: neighbors of each book at most.
+        n: maximum number of neighbors of a book.
     """
     items = np.full((len(vectors), n), -1, np.int32)
     scores = np.zeros((len(vectors), n), np.float32)
@@ -74,8 +74,8 @@ class ContentNeighbors(NeighborTable):
 
     Args:
         rows: see `shared.recommend.neighbor_table`.
-        cluster_of: int32, (n_books,), -1 where a book is in no cluster.
-        clusters: by number.
+        cluster_of: int32, (n_books,), -1 if a book is in no cluster.
+        clusters: by cluster number.
     """
 
     def __init__(self, rows: Rows, cluster_of: NDArray[np.int32], clusters: list[Cluster]) -> None:
@@ -98,7 +98,7 @@ class ContentNeighbors(NeighborTable):
 
 
 def _rows_of_an_older_artifact(path: Path, work_id: NDArray[np.int32]) -> Rows:
-    """What the night writes now, computed from the vectors and the index of an artifact written without rows.
+    """The rows, computed from the vectors and the index of an older artifact.
 
     Raises:
         ArtifactError: vectors and index do not belong together.

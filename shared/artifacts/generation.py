@@ -2,7 +2,7 @@
 
 An *artifact* is an immutable folder `<kind>-<id>` with its files and `artifact.json` (sizes, SHA-256), written last. A
 *generation* is a small manifest that names one artifact of each kind. This module reads and verifies them;
-`services.batch.publish` writes them. Both are also read as earlier versions wrote them (`shared.deprecated`).
+`services.batch.publish` writes them. Formats of earlier versions are read too (`shared.deprecated`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shared.settings import BlendSettings
 
 ArtifactKind = Literal["catalog", "content", "collaborative", "popularity", "reranker"]
 ARTIFACT_KINDS: tuple[ArtifactKind, ...] = get_args(ArtifactKind)
-AnyArtifactKind = Literal[ArtifactKind, "factors", "evaluation"]  # the last two are of the batch half alone
+AnyArtifactKind = Literal[ArtifactKind, "factors", "evaluation"]  # the last two belong to the batch half only
 OPTIONAL_ARTIFACTS: frozenset[ArtifactKind] = frozenset({"reranker"})
 ARTIFACT_FORMAT = 1
 
@@ -45,7 +45,7 @@ class FileInfo(BaseModel):
 
 
 class ArtifactManifest(BaseModel):
-    """`artifact.json`: what an artifact is and what it must consist of."""
+    """`artifact.json`: the kind, id and files of an artifact."""
 
     model_config = ConfigDict(frozen=True)
     kind: AnyArtifactKind
@@ -61,10 +61,10 @@ class ArtifactManifest(BaseModel):
 
 
 class GateVerdict(BaseModel):
-    """The quality gate's verdict on a generation, compared with the one served then.
+    """The quality gate's verdict on a generation, compared with the one then served.
 
     `value` and `served_value` are means of `metric` over users; `low` and `high` bound their difference (95 %).
-    `accepted_because` is a person's reason to publish it in spite of the verdict.
+    `accepted_because` is the operator's reason to publish it despite the verdict.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,9 +82,9 @@ class GateVerdict(BaseModel):
 class GenerationManifest(BaseModel):
     """A generation: one artifact of each kind, where the data came from, and how lists are blended.
 
-    There is a reranker artifact only where the reranker is on.
+    There is a reranker artifact only if the reranker is on.
 
-    For people: `collaborative` and `item_transitions` are the settings of those models, and `tuned` names the settings
+    For information: `collaborative` and `item_transitions` are the settings of those models. `tuned` names the settings
     that a search found. `night` is the date of a scheduled run, `evaluation` the artifact with the metrics by user,
     and `gate` the verdict on them.
     """
@@ -114,7 +114,7 @@ class GenerationManifest(BaseModel):
     @field_validator("blend", mode="before")
     @classmethod
     def _as_it_was_measured(cls, blend: object) -> object:
-        """A weight that is younger than the generation is 0 in it."""
+        """A weight that an older manifest lacks is 0."""
         return {"few_books_trending_weight": 0.0} | blend if isinstance(blend, dict) else blend
 
 
@@ -125,7 +125,7 @@ def sha256_of(path: Path) -> str:
 
 
 def artifact_folder(folder: DataFolder, kind: AnyArtifactKind, artifact_id: str) -> Path:
-    """The folder of a finished artifact: under its name of today, or where an earlier version put it."""
+    """The folder of a finished artifact, under its current or its retired name."""
     path = folder.artifacts / f"{kind}-{artifact_id}"
     retired = folder.retired_artifacts / artifact_then(path.name)
     return retired if retired.is_dir() and not path.exists() else path
@@ -150,14 +150,12 @@ def verify_artifact(path: Path) -> ArtifactManifest:
         if not file.is_file() or file.stat().st_size != fact.n_bytes:
             raise ArtifactError(f"{name} of {path.name} is missing or cut short.", where=str(file))
         if sha256_of(file) != fact.sha256:
-            raise ArtifactError(
-                f"{name} of {path.name} does not have the checksum it was written with.", where=str(file)
-            )
+            raise ArtifactError(f"{name} of {path.name} does not match its recorded checksum.", where=str(file))
     return manifest
 
 
 def read_artifact(path: Path) -> ArtifactManifest:
-    """The manifest of an artifact that was verified before."""
+    """The manifest of a verified artifact."""
     return ArtifactManifest.model_validate_json(existing_file(path, "artifact.json").read_bytes())
 
 
@@ -177,7 +175,7 @@ def read_manifest(folder: DataFolder, generation_id: str) -> GenerationManifest:
 
 
 def read_pointer_file(folder: DataFolder) -> str | None:
-    """The published generation's id as last written to disk, for when Redis does not answer."""
+    """The published generation's id on disk, for use without Redis."""
     path = folder.generations / "current"
     return path.read_text().strip() or None if path.exists() else None
 
@@ -187,7 +185,7 @@ class Generation:
     """A generation opened for serving: everything a request needs besides Redis.
 
     The collaborative artifact (`item_transitions` and `fold_in`) and the reranker may be older than the catalogue, and
-    then know fewer books.
+    then cover fewer books.
     """
 
     manifest: GenerationManifest
@@ -207,7 +205,7 @@ class Generation:
 
     @property
     def candidate_generator(self) -> CandidateGenerator:
-        """What makes lists of recent books."""
+        """The generator of the other candidate lists."""
         return CandidateGenerator(
             self.content, self.item_transitions, self.same_series_author, self.trending, self.manifest.blend
         )
@@ -283,7 +281,7 @@ def _require_fitting(generation: Generation) -> None:
 
 
 def canonical_json(value: object) -> bytes:
-    """JSON with sorted keys, the same bytes for the same content: what ids are hashed from."""
+    """JSON with sorted keys: the same bytes for the same content. Ids are hashes of it."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 

@@ -1,6 +1,6 @@
 """Item transitions and trending books, opened for serving; both are in the collaborative artifact.
 
-`item_transitions` is a table of `shared.recommend.neighbor_table`: for each book, what its readers went on to read (see
+`item_transitions` is a table of `shared.recommend.neighbor_table`: for each book, what its readers read next (see
 `services.batch.models.item_transitions`). It has fewer rows than the catalogue if it is older. Trending books are the
 same for every user (`services.batch.models.trending`).
 """
@@ -21,7 +21,7 @@ _NO_ROWS = (np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
 
 
 def open_item_transitions(path: Path) -> NeighborTable:
-    """The table of a collaborative artifact's folder; empty where an older version wrote none.
+    """The table of a collaborative artifact's folder; empty if an older version wrote none.
 
     Raises:
         ArtifactError: the files do not belong together.
@@ -30,7 +30,7 @@ def open_item_transitions(path: Path) -> NeighborTable:
 
 
 def open_trending(path: Path) -> Candidates:
-    """Item indexes and scores, best first; empty where an older version wrote none."""
+    """Item indexes and scores, best first; empty if an older version wrote none."""
     if not existing_file(path, TRENDING_FILES[0]).exists():
         return NO_CANDIDATES
     item_index, scores = (np.load(existing_file(path, name)) for name in TRENDING_FILES)

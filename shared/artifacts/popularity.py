@@ -1,7 +1,7 @@
 """The popularity artifact, opened for serving: counts, averages and popular lists.
 
-Files: `n_ratings.npy` (int64), `average_rating.npy` (float32, NaN where nobody rated), `bayesian_average.npy`
-(float32), `popular.json` (`overall`, `genres`, `clusters`: book numbers, best first).
+Files: `n_ratings.npy` (int64), `average_rating.npy` (float32, NaN without ratings), `bayesian_average.npy`
+(float32), `popular.json` (`overall`, `genres`, `clusters`: item indexes, best first).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.deprecated import FIELDS, renamed
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
-    """Ratings of every book by number, and lists of book numbers, best first. Ratings are on the scale 1-5."""
+    """Ratings by item index, and lists of item indexes, best first. Ratings are on the scale 1-5."""
 
     n_ratings: NDArray[np.int64]
     average_rating: NDArray[np.float32]
@@ -48,6 +48,6 @@ class Popularity:
         return len(self.n_ratings)
 
     def rating_of(self, number: int) -> tuple[float | None, int]:
-        """Average rating on 1-5 (`None` where nobody rated) and number of ratings of one book."""
+        """Average rating on 1-5 (`None` without ratings) and number of ratings of one book."""
         average = float(self.average_rating[number])
         return (None if np.isnan(average) else round(average, 2)), int(self.n_ratings[number])

@@ -1,8 +1,7 @@
-"""How candidate lists become one: min-max scores, (s - min) / (max - min), weighted; seen books dropped.
+"""Blends candidate lists: weighted min-max scores, (s - min) / (max - min), without seen books.
 
-Serving and evaluation both call `blend`, so that what is measured is what is served. Users are packed into one array of
-integers and blended together: written plainly, user by user, the same rule takes 1.5 times as much processor time for
-one user and 5 times as much for 16 or 64 (`make bench-own-code`).
+Serving and evaluation both call `blend`. It packs all users into one array of integers. A plain loop over users takes
+1.5 times the processor time for one user and 5 times for 16 or 64 (`make bench-own-code`).
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ class Blended:
     """The best books, best first.
 
     Attributes:
-        item_index: int32, (n,), book numbers.
+        item_index: int32, (n,).
         scores: float32, (n,), in [0, 1].
-        own: float32, (n_lists, n), the min-max score in each list, NaN where the list lacks the book.
+        own: float32, (n_lists, n), the min-max score in each list, NaN if the list lacks the book.
     """
 
     item_index: NDArray[np.int32]
@@ -68,9 +67,9 @@ def blend(
 ) -> list[Blended]:
     """Blend the lists of several users: min-max each list, take the weighted mean, drop seen works, cut.
 
-    A book that a list lacks scores 0 there. Weights are relative to each other, among the lists that are not empty; if
-    those all weigh 0 they weigh the same. Scaling or shifting the scores of one list changes nothing. Ties go by item
-    index. Users do not influence each other: a batch is only faster.
+    A book missing from a list scores 0 there. Weights are relative among the non-empty lists; if all are 0, they count
+    as equal. Scaling or shifting the scores of one list changes nothing. Ties go by item index. Users do not affect
+    each other.
 
     Args:
         lists: one to eight candidate sources; each has, for every user, distinct item indexes and scores.
@@ -130,10 +129,10 @@ def _blend_together(
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """All candidates of all users, one row for each user and book, ordered by user, then book number.
+    """All candidates of all users, one row for each user and book, ordered by user, then item index.
 
-    `scaled` holds the min-max score of every entry of every list; `entries` says for each kind of list which of those
-    are its own and `rows` to which row each belongs. `has`, bool, (n_users, n_lists): whether the user has the list.
+    `scaled` has the min-max score of every entry of every list. For each kind of list, `entries` selects its scores and
+    `rows` their rows. `has`, bool, (n_users, n_lists): whether the user has the list.
     """
 
     user: NDArray[np.int64]
@@ -146,7 +145,7 @@ class _Pool:
 
 def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
     if not 1 <= len(lists) <= _MAX_LISTS:
-        raise ValueError(f"From one to {_MAX_LISTS} kinds of lists are blended, not {len(lists)}.")
+        raise ValueError(f"The number of candidate sources must be 1 to {_MAX_LISTS}, not {len(lists)}.")
     all_lists = [one for kind in lists for one in kind]
     lengths = np.array([len(item_index) for item_index, _ in all_lists])
     list_of = np.repeat(np.arange(len(all_lists)), lengths)
@@ -157,7 +156,7 @@ def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
         starts = (np.cumsum(lengths) - lengths)[filled]
         low[filled] = np.minimum.reduceat(scores, starts)
         span[filled] = np.maximum.reduceat(scores, starts) - low[filled]
-    flat = span[list_of] <= 0  # all scores of a list equal: all as good as its best
+    flat = span[list_of] <= 0  # all scores of a list are equal: each scales to 1
     scaled = np.divide(scores - low[list_of], span[list_of], out=np.ones(len(scores), np.float32), where=~flat)
     kind, user = np.divmod(list_of, n_users)
     key = (user << _NUMBER_BITS) | np.concatenate([item_index for item_index, _ in all_lists])
@@ -182,7 +181,7 @@ def _pool(lists: Sequence[Sequence[Candidates]], n_users: int) -> _Pool:
 
 
 def _relative(weights: NDArray[np.float32], has: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Weights of the lists each user has, together 1: float32, (n_users, n_lists)."""
+    """Weights of each user's lists, with sum 1: float32, (n_users, n_lists)."""
     relative = np.where(has, weights, np.float32(0))
     unweighted = ~relative.any(axis=1)
     relative[unweighted] = has[unweighted]
@@ -192,7 +191,7 @@ def _relative(weights: NDArray[np.float32], has: NDArray[np.bool_]) -> NDArray[n
 
 
 def _seen_work_id(seen: Sequence[NDArray[np.int32]], work_id: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Sorted (user, work) keys of all that must not come back."""
+    """Sorted (user, work) keys of the seen works."""
     books = np.concatenate(seen)
     users = np.repeat(np.arange(len(seen)), [len(own) for own in seen])
     known = (books >= 0) & (books < len(work_id))
@@ -208,9 +207,9 @@ def _is_among(keys: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np
 
 
 def _ranked(user: NDArray[np.int64], scores: NDArray[np.float32], allowed: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The allowed rows by user, then falling score, then position, which is the order of book numbers.
+    """The allowed rows by user, then descending score, then position, which is the order of item indexes.
 
-    Scores from 0 to 1 sort as the integers their bits are (30 bits).
+    The bits of scores from 0 to 1 sort as integers (30 bits).
     """
     falling = _ONE - (scores[allowed] + np.float32(0)).view(np.int32)
     keys = (((user[allowed] << _SCORE_BITS) | np.maximum(falling, 0)) << _POSITION_BITS) | allowed

@@ -1,4 +1,4 @@
-"""The weight of each candidate list for one user, and how the share of content in them is shifted."""
+"""The weight of each candidate list for one user, and the share of content."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _OF_READERS = ("collaborative_weight", "item_transitions_weight", "trending_weig
 def blend_weights(settings: BlendSettings, n_recent: int) -> tuple[float, ...]:
     """Weights for a user with `n_recent` recent books, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`.
 
-    A cold-start user sees mostly neighbors of the books named. Beyond that, trending books make up for what is not yet
-    known of the user: their extra weight falls with the number of recent books.
+    A cold-start user gets mostly content neighbors. For other users, trending books get an extra weight that falls with
+    the number of recent books.
     """
     is_cold_start = n_recent <= settings.cold_start_books
     return (
@@ -25,12 +25,12 @@ def blend_weights(settings: BlendSettings, n_recent: int) -> tuple[float, ...]:
 
 
 def max_recent_books(settings: BlendSettings) -> int:
-    """The most recent books that any of the lists looks at."""
+    """The maximum number of recent books that a list uses."""
     return max(settings.recent_books, settings.item_transitions_recent_books, settings.same_series_author_recent_books)
 
 
 def content_share(settings: BlendSettings) -> float:
-    """Share of the content and same-series-or-author lists in all weights, in [0, 1]; 0.5 where all weights are 0."""
+    """Share of the content and same-series-or-author lists in all weights, in [0, 1]; 0.5 if all weights are 0."""
     of_books = sum(getattr(settings, name) for name in _OF_BOOKS)
     total = of_books + sum(getattr(settings, name) for name in _OF_READERS)
     return of_books / total if total else 0.5
@@ -39,8 +39,8 @@ def content_share(settings: BlendSettings) -> float:
 def with_content_share(settings: BlendSettings, share: float | None) -> BlendSettings:
     """The settings with another `content_share`; `None` changes nothing.
 
-    The content list of a cold-start user then weighs what everyone's does, and the extra weight of trending books is
-    scaled with the lists made of other readers.
+    A cold-start user then gets the content weight of all users. The extra weight of trending books scales with the
+    lists made from other readers.
     """
     if share is None:
         return settings
@@ -55,7 +55,7 @@ def with_content_share(settings: BlendSettings, share: float | None) -> BlendSet
 
 
 def _scaled(settings: BlendSettings, total: float, names: tuple[str, ...]) -> dict[str, float]:
-    """These weights scaled to this sum; the first takes all of it where they are all 0."""
+    """These weights scaled to this sum; if all are 0, the first gets it all."""
     weights: dict[str, float] = {name: getattr(settings, name) for name in names}
     present = sum(weights.values())
     if not present:

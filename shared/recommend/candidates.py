@@ -1,6 +1,6 @@
-"""The candidate lists of a user, by source: what a request gathers, and what an evaluation does.
+"""The candidate lists of a user by source, for serving and evaluation.
 
-All but the collaborative list, which the night makes or fold-in does, follow from the recent books.
+The night or fold-in makes the collaborative list. The tables make lists from the recent books.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.settings import BlendSettings
 
 
 class _Source(NamedTuple):
-    """A table, and how candidates of recent books are made of it."""
+    """A table and the parameters of its candidates."""
 
     table: NeighborTable | None
     n_recent: int
@@ -59,7 +59,7 @@ class CandidateGenerator:
         Users without any other candidate get no trending books.
 
         Args:
-            collaborative: of each user.
+            collaborative: one list per user.
             recents: int32, the latest positive books of each user, newest first.
         """
         of_recents = [
@@ -70,9 +70,9 @@ class CandidateGenerator:
         return (collaborative, *of_recents, [self.trending if is_known else NO_CANDIDATES for is_known in known])
 
     def explanations(self, recent: NDArray[np.int32]) -> dict[int, int]:
-        """For each candidate of these recent books the one that adds most to its score.
+        """By candidate, the recent book that adds most to its score.
 
-        Item transitions explain before same series or author, and those before content.
+        Precedence: item transitions, same series or author, content.
         """
         return (
             self._content.explanations(recent)

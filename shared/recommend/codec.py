@@ -1,7 +1,7 @@
-"""The packed list: book numbers and their scores, best first, as Redis holds one user's candidates.
+"""The packed list: one user's candidates in Redis, item indexes and scores, best first.
 
-Layout, little-endian: one byte version (1), one byte zero, two bytes count `n`, then `n` int32 book numbers, then
-`n` float32 scores. 4 + 8n bytes. No JSON, no pickle: decoding is two views on the bytes received.
+Layout, little-endian: one byte version (1), one byte zero, two bytes count `n`, then `n` int32 item indexes, then
+`n` float32 scores. 4 + 8n bytes. Decoding makes two views on the bytes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def pack(item_index: NDArray[np.int32], scores: NDArray[np.float32]) -> bytes:
     """Pack one list.
 
     Args:
-        item_index: book numbers, shape (n,), int32, best first.
-        scores: their scores, shape (n,), float32.
+        item_index: shape (n,), int32, best first.
+        scores: shape (n,), float32.
 
     Raises:
         ArtifactError: the two differ in length, or n exceeds 65,535.
     """
     if item_index.shape != scores.shape or item_index.ndim != 1:
-        raise ArtifactError(f"A list of {item_index.shape} book numbers has {scores.shape} scores.")
+        raise ArtifactError(f"Item indexes of shape {item_index.shape} have scores of shape {scores.shape}.")
     if len(item_index) > MAX_LENGTH:
         raise ArtifactError(f"A list of {len(item_index)} books is too long to pack; the limit is {MAX_LENGTH}.")
     header = _HEADER.pack(VERSION, 0, len(item_index))
@@ -39,7 +39,7 @@ def pack(item_index: NDArray[np.int32], scores: NDArray[np.float32]) -> bytes:
 
 
 def unpack(packed: bytes) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Read a packed list back as two read-only views, int32 book numbers and float32 scores, best first.
+    """Read a packed list back as two read-only views, int32 item indexes and float32 scores, best first.
 
     Raises:
         ArtifactError: the bytes are not a packed list of this version, or are cut short.

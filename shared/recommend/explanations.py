@@ -1,4 +1,4 @@
-"""Which of a user's own books adds most to each recommended one: shown with an answer, and in the report."""
+"""The user's own book that adds most to each recommended one, for answers and reports."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.fold_in import FoldIn
 
 NO_EXPLANATION = np.int32(-1)
-_NEWEST = 20  # recent books looked at in the factor model; older ones have next to no weight there
+_NEWEST = 20  # recent books compared in the factor model; older ones have almost no weight
 
 
 def explain_all(
     fold_in: FoldIn, generator: CandidateGenerator, explained: Sequence[tuple[Blended, NDArray[np.int32]]]
 ) -> list[NDArray[np.int32]]:
-    """For each item of each user the recent book that adds most to it, int32, (n_items,); -1 where none does.
+    """The recent book that adds most to each item of each user: int32, (n_items,); -1 for none.
 
-    Where the collaborative list carried the item, that is the book which adds most to its score in the factor model,
-    `item_factors[item] . fold_in_factors[recent]`; without one, or else, the one of `CandidateGenerator.explanations`.
+    For an item of the collaborative list: the book with the largest positive
+    `item_factors[item] . fold_in_factors[recent]`. Otherwise: the one of `CandidateGenerator.explanations`.
 
     Args:
         fold_in: the factor model.
-        generator: made the other lists.
-        explained: of each user the items, and int32, the recent books, newest first.
+        generator: the generator of the other lists.
+        explained: each user's items, and recent books, int32, newest first.
     """
     n_items = max(len(items.item_index) for items, _ in explained)
     n_recent = min(max(len(recent) for _, recent in explained), _NEWEST)
@@ -54,12 +54,12 @@ def _most_alike(
     item_index: NDArray[np.int64],
     recents: NDArray[np.int32],
 ) -> NDArray[np.int32]:
-    """For each item (users, items) the recent book (users, recents; -1: none) of the largest positive dot product."""
+    """The recent book (users, recents; -1: none) of the largest positive dot product for each (users, items)."""
     known = (recents >= 0) & (recents < len(of_recents))
     left = of_items[np.minimum(item_index, len(of_items) - 1)]
     right = of_recents[np.where(known, recents, 0)]
     likeness = np.where(known[:, None, :], left @ right.swapaxes(1, 2), -np.inf)
-    # What ties up to rounding goes to the newest: rounding depends on who else is in the batch.
+    # Ties up to rounding go to the newest: rounding depends on the other users of the batch.
     best = (likeness >= likeness.max(axis=2, keepdims=True) * np.float32(1 - 1e-5)).argmax(axis=2)
     reason = np.take_along_axis(recents, best, axis=1)
     return np.where(np.take_along_axis(likeness, best[:, :, None], axis=2)[:, :, 0] > 0, reason, NO_EXPLANATION)

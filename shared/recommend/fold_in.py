@@ -1,7 +1,7 @@
-"""Fold-in: the list the night would have made for a history, made at once from the factors of the night.
+"""Fold-in: a collaborative list for any history, computed from the night's factors.
 
-A user's factor is the sum of the fold-in factors of the newest liked books, the r-th newest weighted decay^r; a book's
-score is its item factor times that. The night makes its lists by the same rule (`services.batch.models.factors`).
+A user factor is the sum of the fold-in factors of the newest liked books, the r-th newest weighted decay^r. A book's
+score is its item factor times the user factor. The night uses the same rule (`services.batch.models.factors`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FILES = ("item_factors.npy", "fold_in_factors.npy")
 
 @dataclass(frozen=True, slots=True)
 class FoldIn:
-    """The factors of a night, ready to take anyone in.
+    """The factors of a night.
 
     Attributes:
-        item_factors: float32, (n_books, rank), memory-mapped; rows of books that nobody liked are zeros.
-        fold_in_factors: float32, (n_books, rank), the same.
-        has_factors: bool, (n_books,): whether anyone liked the book; no other can be listed.
-        list_length: books in a nightly list, and so in one made here.
-        history_books: newest liked books that count.
-        history_decay: weight of each of them relative to the one newer.
-        newest_time: of the interactions the night knew, seconds since 1970; `None` where that is not known.
+        item_factors: float32, (n_books, rank), memory-mapped; zero rows for books that nobody liked.
+        fold_in_factors: float32, (n_books, rank), likewise.
+        has_factors: bool, (n_books,); books without factors are not listed.
+        list_length: books in a list.
+        history_books: number of newest liked books that count.
+        history_decay: weight of each book relative to the next newer one.
+        newest_time: time of the night's newest interaction, seconds since 1970; `None` if unknown.
     """
 
     item_factors: NDArray[np.float32]
@@ -43,7 +43,7 @@ class FoldIn:
 
     @classmethod
     def open(cls, path: Path, metadata: Mapping[str, str | float | bool | None]) -> FoldIn:
-        """Open a collaborative artifact's folder. Facts that an older artifact lacks are as they were then.
+        """Open a collaborative artifact's folder. Missing metadata gets the older version's values.
 
         Raises:
             ArtifactError: its files do not belong together.
@@ -64,11 +64,11 @@ class FoldIn:
 
     @property
     def n_books(self) -> int:
-        """Books known here."""
+        """Number of books."""
         return len(self.item_factors)
 
     def share_of_new(self, n_new: int, n_liked: int) -> float:
-        """What share of a user's weight the newest `n_new` of `n_liked` books have."""
+        """The share of the newest `n_new` of `n_liked` books in a user's weight."""
         weights = self.history_decay ** np.arange(min(n_liked, self.history_books))
         return float(weights[:n_new].sum() / weights.sum()) if len(weights) else 0.0
 
@@ -78,16 +78,15 @@ class FoldIn:
         seen: Sequence[NDArray[np.int32]],
         active: NDArray[np.bool_],
     ) -> list[Candidates]:
-        """The list that a night would make for each of several histories.
+        """The collaborative list of each of several histories.
 
         Args:
-            histories: int32 book numbers, newest first; numbers that are not known here are passed over but keep
-                their place.
-            seen: int32 book numbers never to list, for each history.
+            histories: int32 item indexes, newest first; unknown ones are ignored but keep their place.
+            seen: int32 item indexes to leave out, for each history.
             active: bool, at least (n_books,): books that may be listed.
 
         Returns:
-            Book numbers and scores, best first, ties by book number; nothing for a history without factors.
+            Item indexes and scores, best first, ties by item index; empty for a history without factors.
         """
         users = np.stack([self._user_factor(history) for history in histories])
         scores = users @ self.item_factors.T

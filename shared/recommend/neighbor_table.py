@@ -1,4 +1,4 @@
-"""Books next to a book, as two arrays that the night writes, and the candidates that follow from recent books.
+"""Neighbors of each book, as two arrays that the night writes, and the candidates made from them.
 
 Content, item transitions and same series or author are such tables. Files of a table in its artifact:
 `<name>.numbers.npy`, int32, (n_books, n), item indexes, best first, padded with -1, and `<name>.scores.npy`, float32,
@@ -46,7 +46,7 @@ def save_rows(folder: Path, name: str, rows: Rows) -> None:
 
 
 def open_rows(folder: Path, name: str) -> Rows | None:
-    """The two arrays of a table, memory-mapped; `None` where an older version wrote the artifact without them.
+    """The two arrays of a table, memory-mapped; `None` if an older version wrote the artifact without them.
 
     Raises:
         ArtifactError: the files do not belong together.
@@ -66,8 +66,8 @@ class NeighborTable:
     Args:
         rows: item indexes, int32, (n_books, n), best first, ties by item index, padded with -1; and scores, float32,
             the same shape. A book is not in its own row.
-        name: of the cache of candidates.
-        max_cached: lists of candidates kept.
+        name: name of the candidate cache.
+        max_cached: maximum number of cached candidate lists.
     """
 
     def __init__(self, rows: Rows, *, name: str, max_cached: int = 10_000) -> None:
@@ -79,7 +79,7 @@ class NeighborTable:
 
     @property
     def n_books(self) -> int:
-        """Books known here, inactive ones included."""
+        """Number of books, inactive ones included."""
         return len(self._lengths)
 
     def neighbors(self, item_index: int) -> Candidates:
@@ -96,8 +96,8 @@ class NeighborTable:
         among their neighbors.
 
         Args:
-            recent: int32, item indexes, newest first; unknown ones are passed over but count in r.
-            limit: candidates wanted.
+            recent: int32, item indexes, newest first; unknown ones are ignored but count in r.
+            limit: maximum number of candidates.
             decay: weight of each recent book relative to the one newer, in (0, 1].
 
         Returns:
@@ -106,7 +106,7 @@ class NeighborTable:
         return self._cached(recent, limit, decay)[0]
 
     def explanations(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> dict[int, int]:
-        """For each of `candidates` the recent book that adds most to its score."""
+        """By candidate, the recent book that adds most to its score."""
         return self._cached(recent, limit, decay)[1]
 
     def _cached(self, recent: NDArray[np.int32], limit: int, decay: float) -> tuple[Candidates, dict[int, int]]:
