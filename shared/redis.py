@@ -18,7 +18,7 @@ from shared.errors import NightshelfError, StoreUnavailableError
 from shared.settings import RedisSettings
 
 MINIMUM_VERSION = (7, 0)
-# Redis does not answer: the API degrades. Every other error of Redis is a bug.
+# Redis is unavailable: the API degrades. Any other Redis error is a bug.
 UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, redis.exceptions.BusyLoadingError, OSError)
 
 
@@ -26,8 +26,8 @@ def connect_for_batch(url: str, settings: RedisSettings) -> redis.Redis:
     """A synchronous client with long timeouts, for the batch half.
 
     Raises:
-        NightshelfError: the URL is not one.
-        StoreUnavailableError: no server answers there.
+        NightshelfError: the URL is not a Redis URL.
+        StoreUnavailableError: no server answers.
     """
     with _naming(url):
         client = redis.Redis.from_url(
@@ -53,7 +53,7 @@ def connect_for_serving(url: str, settings: RedisSettings) -> redis.asyncio.Redi
     """An asynchronous client with short timeouts for the request path; connects on first use, retries once.
 
     Raises:
-        NightshelfError: the URL is not one.
+        NightshelfError: the URL is not a Redis URL.
     """
     with _naming(url):
         return redis.asyncio.Redis.from_url(
@@ -69,7 +69,7 @@ def connect_for_serving(url: str, settings: RedisSettings) -> redis.asyncio.Redi
 
 @contextmanager
 def _naming(url: str) -> Iterator[None]:
-    """Name the URL that the library cannot parse."""
+    """Report a URL that the library cannot parse."""
     try:
         yield
     except ValueError as error:

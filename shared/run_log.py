@@ -1,7 +1,7 @@
-"""What each step of the last run did: written by the steps, read by the API for the page.
+"""The record of each step of the last run. Steps write it; the API reads it.
 
-One file a step, so that parallel steps do not wait for each other. Files of an earlier run stay until the same step
-runs again; the last run is the one whose step began last.
+One file per step, so that parallel steps do not wait for each other. A record stays until the same step runs again. The
+last run is the run whose step started last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Fact = str | int | float | bool | None
 class StepRecord(BaseModel):
     """One step of a run.
 
-    `seconds` and `error` are set when it has ended. A step that was killed stays `running`.
+    `seconds` and `error` are set when the step ends. A killed step stays `running`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,13 +33,13 @@ class StepRecord(BaseModel):
 
 
 def write_record(folder: DataFolder, record: StepRecord) -> None:
-    """Write the record of a step; it replaces the one before."""
+    """Write the record of a step. Replaces its previous one."""
     name = record.step.replace(" ", "-")
     write_durably(folder.last_run / f"{name}.json", record.model_dump_json(indent=2).encode())
 
 
 def read_last_run(folder: DataFolder) -> list[StepRecord]:
-    """The steps of the last run in the order they began; empty before the first. Unreadable files are skipped."""
+    """The steps of the last run in start order; empty before the first run. Skips unreadable files."""
     records = []
     for path in folder.last_run.glob("*.json"):
         try:

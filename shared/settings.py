@@ -31,113 +31,120 @@ class Group(BaseModel):
 
 
 class RedisSettings(Group):
-    """How Redis is reached. The request path has short times; the batch half uses `batch_timeout_seconds`."""
+    """Timeouts for Redis. The request path uses short ones; batch runs use `batch_timeout_seconds`."""
 
-    timeout_seconds: float = Field(0.5, gt=0, description="for one read or write on the request path")
-    connect_timeout_seconds: float = Field(0.5, gt=0)
-    batch_timeout_seconds: float = Field(30.0, gt=0, description="for bulk writes and the event stream at night")
-    retry_after_seconds: float = Field(0.5, gt=0, description="how long an outage is remembered before the next try")
+    timeout_seconds: float = Field(0.5, gt=0, description="seconds for one read or write on the request path")
+    connect_timeout_seconds: float = Field(0.5, gt=0, description="seconds for one attempt to connect")
+    batch_timeout_seconds: float = Field(30.0, gt=0, description="seconds for one read or write of a batch run")
+    retry_after_seconds: float = Field(
+        0.5, gt=0, description="seconds after a failure before the API tries Redis again"
+    )
 
 
 class UserStateSettings(Group):
-    """What Nightshelf remembers of a user between nights, and which interactions count for what."""
+    """What Redis keeps for each user, and how the kinds of interaction count."""
 
-    max_seen: int = Field(20_000, ge=100, description="books in one user's seen set; the newest are kept at seeding")
-    max_recent: int = Field(100, ge=1, le=1000, description="positive interactions in one user's recent list")
-    seen_kinds: frozenset[InteractionKind] = frozenset({"rating", "read", "purchase", "dismiss"})
-    positive_kinds: frozenset[InteractionKind] = frozenset({"rating", "read", "purchase"})
-    positive_rating: float = Field(4.0, ge=1, le=5, description="a rating from here on is positive, on the scale 1-5")
-    event_id_days: int = Field(7, ge=1, description="how long a repeated event_id is recognised at once")
+    max_seen: int = Field(20_000, ge=100, description="most books in one user's seen set; runs keep the newest")
+    max_recent: int = Field(100, ge=1, le=1000, description="most books in one user's list of recent books")
+    seen_kinds: frozenset[InteractionKind] = Field(
+        frozenset({"rating", "read", "purchase", "dismiss"}),
+        description="kinds after which a book is not recommended again",
+    )
+    positive_kinds: frozenset[InteractionKind] = Field(
+        frozenset({"rating", "read", "purchase"}), description="kinds that are positive, if also in seen_kinds"
+    )
+    positive_rating: float = Field(4.0, ge=1, le=5, description="lowest rating that is positive, on the scale 1-5")
+    event_id_days: int = Field(7, ge=1, description="days for which Redis remembers an event_id, to count it once")
 
 
 class ContentSettings(Group):
-    """The index over descriptions and the clusters."""
+    """The index over the book descriptions, and the clusters."""
 
-    exact_up_to: int = Field(50_000, ge=1, description="books up to which the index is exact (flat)")
-    clusters: int | None = Field(None, ge=2, description="number of clusters; by default sqrt(books), between 4 and 60")
-    seed: int = 7
+    exact_up_to: int = Field(50_000, ge=1, description="most books for which the index is exact (flat)")
+    clusters: int | None = Field(None, ge=2, description="number of clusters; unset: sqrt(books / 2), from 4 to 60")
+    seed: int = Field(7, description="random seed of the clusters and the index")
 
 
 class CollaborativeSettings(Group):
-    """The factor model. Ranges that made sense on real data are in `docs/architecture.md`."""
+    """The factor model. `docs/architecture.md` lists ranges that worked on real data."""
 
-    algorithm: Literal["svd", "als"] = "svd"
-    rank: int = Field(128, ge=2, le=4096)
-    user_exponent: Share = Field(0.3, description="a in D_u^-a A D_b^-b")
-    book_exponent: Share = Field(0.3, description="b in D_u^-a A D_b^-b")
-    history_books: int = Field(60, ge=1, le=1000, description="newest liked books a user's factor is made of")
-    history_decay: float = Field(0.82, gt=0, le=1, description="weight of each of those relative to the one newer")
+    algorithm: Literal["svd", "als"] = Field("svd", description="scaled SVD, or ALS (needs the extra `als`)")
+    rank: int = Field(128, ge=2, le=4096, description="number of factors of each user and each book")
+    user_exponent: Share = Field(0.3, description="a in D_u^-a A D_b^-b: dampens active users")
+    book_exponent: Share = Field(0.3, description="b in D_u^-a A D_b^-b: dampens popular books")
+    history_books: int = Field(60, ge=1, le=1000, description="newest liked books that make up a user's factors")
+    history_decay: float = Field(0.82, gt=0, le=1, description="weight of each of these relative to the next newer one")
     list_length: int = Field(100, ge=10, le=1000, description="books in each user's nightly list")
-    seed: int = 7
+    seed: int = Field(7, description="random seed of the factor model")
 
 
 class ItemTransitionSettings(Group):
-    """What readers of a book went on to read; the letters are those of `services.batch.models.item_transitions`."""
+    """What readers of a book read next. The letters are those of `services/batch/models/item_transitions.py`."""
 
-    n_neighbors: int = Field(100, ge=10, le=1000, description="item transitions kept of each book")
-    window: int = Field(100, ge=1, le=1000, description="books of one user further apart than this are no pair")
-    distance_exponent: float = Field(0.4, ge=0, le=3, description="e: how fast a pair loses weight with distance")
-    backward: Share = Field(0.0, description="how much a pair counts for the book that came before")
+    n_neighbors: int = Field(100, ge=10, le=1000, description="item transitions kept for each book")
+    window: int = Field(100, ge=1, le=1000, description="largest distance of a pair, in books of a user's history")
+    distance_exponent: float = Field(0.4, ge=0, le=3, description="e: how fast a pair's weight falls with distance")
+    backward: Share = Field(0.0, description="weight of a pair from the later book to the earlier one")
     half_life: float | None = Field(
-        0.1, gt=0, description="h: share of all likes after which a pair counts half; unset: age does not matter"
+        0.1, gt=0, description="h: age at which a pair counts half, as a share of all likes; unset: age does not matter"
     )
-    user_exponent: Share = Field(0.0, description="c: above 0, readers of much count less for each pair")
+    user_exponent: Share = Field(0.0, description="c: dampens users with many liked books")
     from_exponent: Share = Field(0.5, description="a: dampens popular books as starting points")
     to_exponent: Share = Field(0.2, description="b: dampens popular books as item transitions")
     trending_half_life: float = Field(
-        0.01, gt=0, description="share of all likes after which one counts half for trending books"
+        0.01, gt=0, description="age at which a like counts half for trending books, as a share of all likes"
     )
 
 
 class BlendSettings(Group):
-    """How the candidate lists are weighed against each other, and how those of recent books are made."""
+    """The weights of the candidate lists, and how lists are made from recent books. Only ratios of weights matter."""
 
-    collaborative_weight: float = Field(0.1, ge=0)
-    content_weight: float = Field(0.05, ge=0)
-    item_transitions_weight: float = Field(0.47, ge=0)
-    same_series_author_weight: float = Field(0.28, ge=0)
-    trending_weight: float = Field(0.1, ge=0)
+    collaborative_weight: float = Field(0.1, ge=0, description="weight of the collaborative list")
+    content_weight: float = Field(0.05, ge=0, description="weight of the content list")
+    item_transitions_weight: float = Field(0.47, ge=0, description="weight of the item transitions")
+    same_series_author_weight: float = Field(0.28, ge=0, description="weight of the list of same series or author")
+    trending_weight: float = Field(0.1, ge=0, description="weight of the trending books")
     cold_start_books: int = Field(
-        2, ge=0, le=100, description="a user with at most so many recent books is a cold-start user"
+        2, ge=0, le=100, description="a user with at most this many recent books is a cold-start user"
     )
-    cold_start_content_weight: float = Field(0.6, ge=0, description="the content list's weight for cold-start users")
+    cold_start_content_weight: float = Field(0.6, ge=0, description="weight of the content list for cold-start users")
     few_books_trending_weight: float = Field(
         0.9, ge=0, description="added to trending_weight for other users, divided by the number of recent books"
     )
-    content_candidates: int = Field(100, ge=10, le=1000)
-    item_transitions_candidates: int = Field(100, ge=10, le=1000)
-    recent_books: int = Field(10, ge=1, le=100, description="recent books whose neighbours become candidates")
-    recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the one newer")
+    content_candidates: int = Field(100, ge=10, le=1000, description="most candidates from the content list")
+    item_transitions_candidates: int = Field(100, ge=10, le=1000, description="most candidates from item transitions")
+    recent_books: int = Field(10, ge=1, le=100, description="recent books that the content list is made from")
+    recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the next newer")
     item_transitions_recent_books: int = Field(
-        60, ge=1, le=100, description="recent books whose item transitions give candidates"
+        60, ge=1, le=100, description="recent books that the list of item transitions is made from"
     )
     item_transitions_decay: float = Field(
-        0.95, gt=0, le=1, description="weight of each of those relative to the one newer"
+        0.95, gt=0, le=1, description="weight of each of these relative to the next newer one"
     )
-    same_series_author_candidates: int = Field(100, ge=10, le=1000)
+    same_series_author_candidates: int = Field(100, ge=10, le=1000, description="most candidates by series or author")
     same_series_author_recent_books: int = Field(
-        30, ge=1, le=100, description="recent books whose series and authors give candidates"
+        30, ge=1, le=100, description="recent books that the list of same series or author is made from"
     )
     same_series_author_decay: float = Field(
-        0.9, gt=0, le=1, description="weight of each of those relative to the one newer"
+        0.9, gt=0, le=1, description="weight of each of these relative to the next newer one"
     )
     fold_in_share: Share = Field(
-        0.25, description="a live list replaces the nightly one when books liked since have this share of the weight"
+        0.25, description="share of the history's weight that new likes need before fold-in replaces the nightly list"
     )
 
 
 class RerankerSettings(Group):
-    """The optional reranker behind the blend. The night and the API both need the extra `reranker`."""
+    """The optional reranker of the blend. Nightly runs and the API both need the extra `reranker`."""
 
-    enabled: bool = False
-    books: int = Field(100, ge=20, le=1000, description="first books of the blend that are put into order")
-    windows: int = Field(6, ge=1, le=20, description="stretches of time it learns from")
-    window_share: float = Field(0.05, gt=0, le=0.5, description="share of all interactions in each")
-    max_users: int = Field(5_000, ge=1, description="readers it learns from in each")
-    trees: int = Field(100, ge=1, le=2000)
-    leaves: int = Field(15, ge=2, le=255, description="of each tree")
-    learning_rate: float = Field(0.05, gt=0, le=1)
-    seed: int = 7
+    enabled: bool = Field(False, description="train a reranker each night; the API uses it if its generation has one")
+    books: int = Field(100, ge=20, le=1000, description="first books of the blend that are reordered")
+    windows: int = Field(6, ge=1, le=20, description="number of time windows to train on")
+    window_share: float = Field(0.05, gt=0, le=0.5, description="share of all interactions in each window")
+    max_users: int = Field(5_000, ge=1, description="most users to train on in each window")
+    trees: int = Field(100, ge=1, le=2000, description="number of boosted trees")
+    leaves: int = Field(15, ge=2, le=255, description="most leaves of each tree")
+    learning_rate: float = Field(0.05, gt=0, le=1, description="learning rate of the boosted trees")
+    seed: int = Field(7, description="random seed of the trees and of the samples of users")
 
     @model_validator(mode="after")
     def _leaves_a_past(self) -> RerankerSettings:
@@ -147,38 +154,36 @@ class RerankerSettings(Group):
 
 
 class EvaluationSettings(Group):
-    """The evaluation of each night, on a split of its own data by time."""
+    """The evaluation of each night: its data is split by time."""
 
-    test_share: float = Field(
-        0.1, gt=0, lt=1, description="share of the interactions, the newest, that the test part holds"
-    )
-    max_users: int = Field(5_000, ge=1, description="test users scored; more make the intervals narrower")
-    min_users: int = Field(50, ge=2, description="with fewer test users the figures are not compared")
-    seed: int = 7
+    test_share: float = Field(0.1, gt=0, lt=1, description="share of the interactions in the test part: the newest")
+    max_users: int = Field(5_000, ge=1, description="most test users; more users give narrower intervals")
+    min_users: int = Field(50, ge=2, description="fewest test users for the gate; a search needs twice as many")
+    seed: int = Field(7, description="random seed of the samples of users and of the bootstrap intervals")
 
 
 class GateSettings(Group):
-    """When a generation is too much worse than the served one to be published."""
+    """The check that refuses to publish a generation that is worse than the served one."""
 
-    enabled: bool = True
-    tolerance: Share = Field(0.05, description="share of the served NDCG@10 that a night may lose")
-    max_loss: Share = Field(0.3, description="share of the interactions, users or books that one night may lose")
+    enabled: bool = Field(True, description="false: a nightly run publishes its generation without this check")
+    tolerance: Share = Field(0.05, description="largest allowed loss of NDCG@10, as a share of the served value")
+    max_loss: Share = Field(0.3, description="largest allowed loss of interactions, users or books, as a share")
 
 
 class ServeSettings(Group):
-    """The online process."""
+    """The API process."""
 
-    poll_seconds: float = Field(1.0, gt=0, le=5, description="time between two looks at the published pointer")
-    faiss_threads: int = Field(1, ge=1)
+    poll_seconds: float = Field(1.0, gt=0, le=5, description="seconds between two checks for a new generation")
+    faiss_threads: int = Field(1, ge=1, description="FAISS threads of each process")
 
 
 class PageSettings(Group):
-    """The page that the online process serves at `/`."""
+    """The web page that the API serves at `/`."""
 
     operator_key: SecretStr | None = Field(
-        None, min_length=16, description="needed to roll back from the page; unset: the page cannot roll back"
+        None, min_length=16, description="key to roll back from the page; unset: the page cannot roll back"
     )
-    cover_urls: bool = Field(False, description="show covers from the addresses in the catalogue, on any host")
+    cover_urls: bool = Field(False, description="load cover images from the addresses in the catalogue, on any host")
 
     @field_validator("operator_key")
     @classmethod
@@ -189,37 +194,39 @@ class PageSettings(Group):
 
 
 class BatchSettings(Group):
-    """The offline process."""
+    """Nightly runs and other batch commands."""
 
-    threads: int | None = Field(None, ge=1, description="BLAS, FAISS and OpenMP threads; by default all cores")
-    collect_grace_hours: float = Field(48.0, ge=0, description="generations younger than this are never collected")
+    threads: int | None = Field(None, ge=1, description="BLAS, FAISS and OpenMP threads; unset: all cores")
+    collect_grace_hours: float = Field(48.0, ge=0, description="hours for which `collect` keeps every generation")
     lease_minutes: float = Field(
-        60.0, gt=0, description="time without a heartbeat after which another run may take the data folder"
+        60.0, gt=0, description="minutes without a heartbeat after which another run may take the data folder"
     )
 
 
 class KafkaSettings(Group):
-    """The optional intake of events from Kafka. Keys and certificates are PEM files."""
+    """The optional consumer of events from Kafka. Keys and certificates are PEM files."""
 
-    brokers: str | None = Field(None, description="host:port of one broker or, joined by commas, of several")
-    topic: str = Field("nightshelf.events", pattern=_TOPIC)
-    group: str = Field("nightshelf", min_length=1, description="consumers of one group share the topic's partitions")
-    dead_letter_topic: str | None = Field(None, pattern=_TOPIC, description="where refused events go; unset: log only")
-    batch_messages: int = Field(500, ge=1, le=10_000, description="messages handed to Redis between two commits")
+    brokers: str | None = Field(None, description="host:port of each broker, joined by commas")
+    topic: str = Field("nightshelf.events", pattern=_TOPIC, description="topic to read events from")
+    group: str = Field("nightshelf", min_length=1, description="consumer group; its members share the partitions")
+    dead_letter_topic: str | None = Field(None, pattern=_TOPIC, description="topic for refused events; unset: log only")
+    batch_messages: int = Field(500, ge=1, le=10_000, description="most messages between two commits")
     session_timeout_seconds: float = Field(
-        10.0, ge=1, description="after this silence a consumer loses its partitions to the others of its group"
+        10.0, ge=1, description="seconds without a heartbeat after which a consumer loses its partitions"
     )
-    progress_seconds: float = Field(30.0, gt=0, description="how often counts are logged")
-    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ca_file: Path | None = Field(
-        None, description="authorities that sign the brokers' certificates; by default the system's list"
+    progress_seconds: float = Field(30.0, gt=0, description="seconds between two progress logs")
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="protocol to the brokers: SSL encrypts, SASL needs a user name and a password"
     )
+    ca_file: Path | None = Field(None, description="certificate authorities of the brokers; unset: the system's list")
     certificate_file: Path | None = Field(None, description="this client's certificate, for mutual TLS")
-    key_file: Path | None = None
-    key_password: SecretStr | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    username: str | None = None
-    password: SecretStr | None = None
+    key_file: Path | None = Field(None, description="private key of this client's certificate")
+    key_password: SecretStr | None = Field(None, description="password of the private key, if it is encrypted")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how the client proves its password, with SASL"
+    )
+    username: str | None = Field(None, description="user name, required with SASL")
+    password: SecretStr | None = Field(None, description="password, required with SASL")
 
     @field_validator("brokers")
     @classmethod
@@ -230,18 +237,18 @@ class KafkaSettings(Group):
 
 
 class Settings(BaseSettings):
-    """All settings, with their defaults."""
+    """All settings. The variable of a setting in a group contains the name of the group."""
 
     model_config = SettingsConfigDict(
         env_prefix="NIGHTSHELF_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
     )
 
-    data_dir: Path = Path("data")
-    redis_url: str | None = Field(None, description="redis://, rediss:// or unix://; unset means the embedded server")
-    source: str | None = Field(None, description="folder that runs take in by default, or `demo`")
-    redis_prefix: str = Field("ns", pattern=r"^[A-Za-z0-9_.-]+$")
-    embedder: str = Field("all-MiniLM-L6-v2", description="a sentence-transformers name or folder")
-    log_format: Literal["console", "json"] = "console"
+    data_dir: Path = Field(Path("data"), description="folder of snapshots, artifacts, generations and events")
+    redis_url: str | None = Field(None, description="redis://, rediss:// or unix://; unset: the embedded server")
+    source: str | None = Field(None, description="folder that runs read books and ratings from by default, or `demo`")
+    redis_prefix: str = Field("ns", pattern=r"^[A-Za-z0-9_.-]+$", description="start of every Redis key")
+    embedder: str = Field("all-MiniLM-L6-v2", description="sentence-transformers model: a name or a folder")
+    log_format: Literal["console", "json"] = Field("console", description="log lines as text, or as JSON objects")
     redis: RedisSettings = RedisSettings()
     user_state: UserStateSettings = UserStateSettings()
     content: ContentSettings = ContentSettings()

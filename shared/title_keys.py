@@ -1,8 +1,7 @@
-"""How titles and names are spelled for comparison: the same key for whatever a person may type for the same title.
+"""Normalizes titles and names, so that spelling variants of one title have the same key.
 
-A title is taken apart once (`parse_title`) into the forms it is compared by. Scripts other than Latin are kept; marks
-that people leave out when typing (accents, niqqud, tashkil) are not. Pure text functions: nothing is read or written,
-and no text makes them raise.
+`parse_title` splits a title into the forms to compare. Non-Latin scripts are kept; marks that people omit when typing
+(accents, niqqud, tashkil) are removed. The functions are pure and accept any text.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-# Letters that decomposition leaves alone although people type them plain.
+# Letters that decomposition keeps but people type without marks.
 _PLAIN_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i", "ŧ": "t", "ŋ": "n"}  # noqa: RUF001
 )
@@ -46,17 +45,16 @@ _NUMBER_SIGN = re.compile(r"# ?[0-9]")
 _NUMBER_AT_END = re.compile(r",? (?:(?:book|vol|volume|part|level|no)\.? )?([0-9]{1,3})$")
 _LEADING_ARTICLES = re.compile(r"(?:(?:the|an?) )+(?=.)")
 _TRAILING_ARTICLE = re.compile(r", ?(?:the|an?)(?=$|[:;(\[]| [-(\[])")
-_MAX_CUTS = 8  # breaks of a title at which it is cut
+_MAX_CUTS = 8  # maximum number of cuts of a title
 _NAME_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md", "esq"})
 
 
 class ParsedTitle(NamedTuple):
-    """A title in the forms it is compared by; every form but `series` is lower-case words with single spaces.
+    """The forms of a title. All but `series` are lower-case words with single spaces.
 
-    `full` is the whole title without a series suffix; `heads` are the title cut at each break, shortest first (plain
-    title, title with volume, …), without `full` itself, which begins with each of them; `volume` is like `"vol 2"`, or
-    empty; `series` are the insides of series suffixes (see `series_positions`); `searchable` holds all words of the
-    title, series included.
+    `full` is the whole title without a series suffix. `heads` are the prefixes of `full` that end at a break, shortest
+    first (plain title, title with volume, …), without `full` itself. `volume` is like `"vol 2"`, or empty. `series` are
+    the contents of series suffixes (see `series_positions`). `searchable` has all words of the title, series included.
     """
 
     full: str
@@ -106,7 +104,7 @@ def words_of(folded: str) -> str:
 
 
 def search_words(folded: str) -> str:
-    """Words to be searched one by one: as `words_of`, and each ideograph a word, for they are written unspaced."""
+    """Like `words_of`, but each ideograph is a word, because they are written unspaced."""
     words = words_of(folded)
     return words if words.isascii() else _by_ideograph(words)
 
@@ -122,7 +120,7 @@ def name_words(name: str) -> str:
 
 
 def last_name(name: str) -> str:
-    """What a name is filed under: `"J.R.R. Tolkien"` and `"Tolkien, J. R. R."` give `"tolkien"`; empty for none."""
+    """The last name: `"J.R.R. Tolkien"` and `"Tolkien, J. R. R."` give `"tolkien"`; empty for none."""
     folded = fold(name)
     before, comma, after = folded.partition(",")
     if comma and words_of(after).replace(" ", "") not in _NAME_SUFFIXES:
@@ -147,7 +145,7 @@ def _key_of_words(words: str) -> str:
 
 
 def _mentions(text: str, hints: tuple[str, ...]) -> bool:
-    """Whether an expression is worth trying: most titles have no mark at all, and a plain look is cheaper."""
+    """Whether to try a regular expression: most titles have no hint, and this check is cheaper."""
     return any([hint in text for hint in hints])  # noqa: C419 - a list is twice as fast as a generator here
 
 
@@ -157,7 +155,7 @@ def _plain_volume(found: re.Match[str]) -> str:
 
 
 def _without_series(folded: str) -> tuple[str, tuple[str, ...]]:
-    """The text without series suffixes, and what was inside them."""
+    """The text without series suffixes, and their contents."""
     series: list[str] = []
     rest = folded
     for found in _PARENTHESIS.finditer(folded):
@@ -169,7 +167,7 @@ def _without_series(folded: str) -> tuple[str, tuple[str, ...]]:
 
 
 def series_positions(series: tuple[str, ...]) -> dict[str, str]:
-    """Position by series name, of the insides of series suffixes: `"Death, #1; Discworld, #4"` names two."""
+    """Position by series name, from series suffixes: `"Death, #1; Discworld, #4"` has two."""
     positions: dict[str, str] = {}
     for inside in series:
         if "#" not in inside:
@@ -185,11 +183,11 @@ def series_positions(series: tuple[str, ...]) -> dict[str, str]:
 
 
 def parse_title(title: str) -> ParsedTitle:
-    """Take a title apart; see `ParsedTitle`."""
+    """Split a title into its forms."""
     folded = fold(title)
     words = words_of(folded)
     searchable = words if words.isascii() else _by_ideograph(words)
-    if words == folded and "vol" not in words:  # no punctuation: nothing to take apart
+    if words == folded and "vol" not in words:  # no punctuation: nothing to split
         return ParsedTitle(_key_of_words(words), (), "", (), searchable)
 
     text, series = _without_series(folded) if "(" in folded or "[" in folded else (folded, ())
@@ -197,9 +195,9 @@ def parse_title(title: str) -> ParsedTitle:
         text = _TRAILING_ARTICLE.sub("", text)
     full = _key(text)
     if not full:
-        text = folded  # the series suffix was all there is
+        text = folded  # the title is only a series suffix
         full = _key_of_words(words)
-    if not full:  # nothing but punctuation: that is the title, then
+    if not full:  # only punctuation: use it as the title
         full = " ".join("".join(c for c in text if c.isprintable() and unicodedata.category(c)[0] != "M").split())
         return ParsedTitle(full, (), "", series, "")
 
@@ -218,10 +216,10 @@ def parse_title(title: str) -> ParsedTitle:
 
 
 def title_key(title: str) -> str:
-    """The key by which titles are compared.
+    """The comparison key of a title.
 
-    Case, accents, punctuation, a leading or trailing article and a series suffix do not count; subtitle and volume do
-    (`ParsedTitle.heads` serves users who type less). Idempotent. Text without a single letter or digit is its own
-    key; only text without a visible character has the key `""`.
+    Case, accents, punctuation, a leading or trailing article and a series suffix do not count. Subtitle and volume do
+    (`ParsedTitle.heads` has shorter forms). Idempotent. Text without letters or digits is its own key; only text
+    without visible characters has the key `""`.
     """
     return parse_title(title).full

@@ -1,4 +1,4 @@
-"""Popular books, spread over clusters: they fill a list that is too short, and make the list of an unknown user."""
+"""Popular books, spread over clusters, for short lists and unknown users."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from shared.recommend.blend import Blended
 
 
 def first_of_each_work(item_index: NDArray[np.int32], work_id: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Leave out of a list, best first, what is another edition of a book before it.
+    """Keep only the first edition of each work in a list.
 
     Args:
-        item_index: int32, (n,), book numbers.
-        work_id: int32, (n_books,), the work of each book number.
+        item_index: int32, (n,), best first.
+        work_id: int32, (n_books,), the work of each book.
     """
     return item_index[np.sort(np.unique(work_id[item_index], return_index=True)[1])]
 
 
 def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Reorder a popular list so that each round holds one book of each cluster, more popular ones first in a round."""
+    """Reorder a popular list in rounds of one book per cluster, most popular first in each round."""
     met: dict[int, int] = {}
     rounds = []
     for cluster in cluster_of[overall].tolist():
@@ -31,16 +31,16 @@ def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]
 def popularity_backfill(
     items: Blended, spread: NDArray[np.int32], work_id: NDArray[np.int32], seen: NDArray[np.int32], limit: int
 ) -> Blended:
-    """Fill a list that is too short with popular books, spread over clusters.
+    """Fill a short list with popular books, spread over clusters.
 
-    With nothing to go by, a popular book's score falls linearly with its rank; behind blended ones it is 0.
+    In an empty list, scores fall linearly with the rank. After blended books, they are 0.
 
     Args:
-        items: what is there, best first.
-        spread: int32, popular books, one of each work, as `popular_by_cluster` orders them.
-        work_id: int32, (n_books,), the work of each book number.
-        seen: int32, books never to return, nor other editions of them.
-        limit: how many books there should be.
+        items: the list so far, best first.
+        spread: int32, popular books, one per work, ordered by `popular_by_cluster`.
+        work_id: int32, (n_books,), the work of each book.
+        seen: int32, books to leave out with all their editions.
+        limit: number of books wanted.
     """
     taken = np.concatenate((seen[seen < len(work_id)], items.item_index))
     fresh = spread[~np.isin(work_id[spread], work_id[taken])][: limit - len(items.item_index)]

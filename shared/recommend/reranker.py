@@ -1,11 +1,11 @@
 """The optional reranker: a learned order of the first books of a blended list.
 
 Boosted trees (LightGBM; Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NIPS 2017) predict
-how likely a user is to like a book, from its score in each list, its popularity and age, and what the user has of its
-author and series. A book without a like keeps its place in the blend. `services.batch.pipeline.train_reranker` trains
-them; evaluation and serving rank here.
+how likely a user is to like a book. Features: its score in each list, its popularity and age, and the user's books of
+its author and series. A book without positive interactions keeps its place in the blend.
+`services.batch.pipeline.train_reranker` trains the trees.
 
-Files, in the reranker artifact: `model.txt`, as LightGBM writes it, absent if there was too little data;
+Files, in the reranker artifact: `model.txt`, as LightGBM writes it, absent after too little data;
 `metadata.npy`, float32, (n_books, 6), see `BOOK_METADATA`; `groups.npy`, int32, (n_books, 2), the first author and the
 series as numbers, -1 for none. The artifact may be older than the catalogue and then lacks its newest books.
 """
@@ -24,7 +24,7 @@ from shared.deprecated import existing_file
 from shared.errors import ModelError
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
 
-HALF_LIVES = (0.1, 0.02, 0.005)  # shares of all likes after which one counts half
+HALF_LIVES = (0.1, 0.02, 0.005)  # half-lives of a positive interaction, as shares of all of them
 BOOK_METADATA = ("likes", *(f"likes_of_late_{half_life:g}" for half_life in HALF_LIVES), "age", "volume")
 FEATURES = (
     *CANDIDATE_SOURCES,
@@ -42,11 +42,11 @@ _NAN = np.float32("nan")
 
 @dataclass(frozen=True, slots=True)
 class BookMetadata:
-    """What the reranker knows of books apart from any reader.
+    """Features of books that do not depend on the user.
 
     Attributes:
-        facts: float32, (n_books, 6), columns as in `BOOK_METADATA`; NaN where there is nothing to say.
-        groups: int32, (n_books, 2), books of one first author and of one series share a value; -1 for none.
+        metadata: float32, (n_books, 6), columns as in `BOOK_METADATA`; NaN if unknown.
+        groups: int32, (n_books, 2), first author and series; equal values mean the same one; -1 for none.
     """
 
     metadata: NDArray[np.float32]
@@ -54,15 +54,15 @@ class BookMetadata:
 
     @property
     def n_books(self) -> int:
-        """Books known here."""
+        """Number of books."""
         return len(self.metadata)
 
     def features(self, books: Blended, recent: NDArray[np.int32]) -> NDArray[np.float32]:
-        """What is known of a reader's blended books: float32, (n, n_features), columns as in `FEATURES`.
+        """Features of a user's blended books: float32, (n, n_features), columns as in `FEATURES`.
 
         Args:
             books: a blended list.
-            recent: int32, the reader's recent books, newest first; numbers that are not known here are passed over.
+            recent: int32, the user's recent books, newest first; unknown item indexes are ignored.
         """
         n_known = len(self.metadata)
         known = books.item_index < n_known
@@ -85,13 +85,13 @@ class BookMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Reranker:
-    """A learned order. Safe to share between threads.
+    """A trained reranker. Safe to share between threads.
 
     Attributes:
-        books: what it knows of books.
+        books: the book metadata.
         model: a `lightgbm.Booster`.
-        n_ranked: how many books of a blended list are put into order.
-        n_recent: how many recent books of a reader it looks at.
+        n_ranked: how many books of a blended list it ranks.
+        n_recent: how many recent books of a user it uses.
     """
 
     books: BookMetadata
@@ -101,7 +101,7 @@ class Reranker:
 
     @classmethod
     def open(cls, path: Path, metadata: Mapping[str, str | float | bool | None]) -> Reranker | None:
-        """Open a reranker artifact's folder, whose facts these are; `None` where there was too little to learn from.
+        """Open a reranker artifact's folder; `None` if there was too little data to train on.
 
         Raises:
             ModelError: LightGBM is not installed.
@@ -115,15 +115,15 @@ class Reranker:
         )
 
     def rank(self, lists: Sequence[Blended], recents: Sequence[NDArray[np.int32]]) -> list[Blended]:
-        """Put the first `n_ranked` books of the blended lists of several readers into order, best first.
+        """Rank the first `n_ranked` books of several blended lists, best first.
 
-        A score is then how likely the reader is to like the book, in [0, 1]; a book that keeps its place has the score
-        of the one behind it. Ties stay in the order of the blend. What comes behind the last of them stays there, with
-        the score of the blend or that of the last of them, whichever is lower.
+        The new score is the probability that the user likes the book, in [0, 1]. A book that keeps its place gets the
+        score of the next book. Ties keep the order of the blend. Books after the last ranked one keep their place;
+        their score is that of the blend, at most the last ranked score.
 
         Args:
-            lists: of each reader, best first.
-            recents: int32, of each reader the recent books, newest first.
+            lists: one per user, best first.
+            recents: int32, each user's recent books, newest first.
         """
         features = [
             self.books.features(books.first(self.n_ranked), recent[: self.n_recent])
@@ -141,36 +141,36 @@ class Reranker:
 
 
 def lightgbm() -> Any:
-    """The library.
+    """The LightGBM library.
 
     Raises:
-        ModelError: it is not installed, or lacks the OpenMP library of the system.
+        ModelError: it is not installed, or the system lacks OpenMP.
     """
     try:
         import lightgbm as library  # noqa: PLC0415  # needs the extra `reranker`
     except (ImportError, OSError) as error:
         raise ModelError(
             f"The reranker needs LightGBM, which cannot be loaded: {error}.",
-            hint="For the night and for the API alike: pip install 'nightshelf[reranker]', and libgomp1 of the system.",
+            hint="Install 'nightshelf[reranker]' and the system package libgomp1, for the night and for the API.",
         ) from error
     return library
 
 
 def is_liked(features: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Of rows of features those of books that somebody has liked: bool, (n,)."""
+    """Which rows belong to books with positive interactions: bool, (n,)."""
     liked: NDArray[np.bool_] = features[:, FEATURES.index("likes")] > 0
     return liked
 
 
 def _in_order(books: Blended, of_first: NDArray[np.float32]) -> Blended:
-    """The first books by falling score, the rest behind them; a book whose score is NaN keeps its place."""
+    """The first books by descending score, then the rest. A book with a NaN score keeps its place."""
     if np.isnan(of_first).all():
         return books
     order, free = np.arange(len(books.item_index)), np.flatnonzero(~np.isnan(of_first))
     order[free] = free[np.argsort(-of_first[free], kind="stable")]
     scores = books.scores.copy()
     scores[: len(of_first)] = of_first[order[: len(of_first)]]
-    last = free[-1] + 1  # from here on nothing is known: as in the blend, but not above what stands before
+    last = free[-1] + 1  # unranked from here on: the blend's score, at most the last ranked one
     scores[:last] = np.fmax.accumulate(scores[:last][::-1])[::-1]
     scores[last:] = np.minimum(books.scores[last:], scores[last - 1])
     return Blended(books.item_index[order], scores, books.own[:, order])

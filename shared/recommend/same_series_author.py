@@ -1,7 +1,7 @@
 """Same series or author: the other volumes of a book's series and the other books of its authors.
 
-The only table that has a row for a book on the day it arrives, described or not. A later volume of the series scores
-one over its distance, an earlier one 0.2, another book of an author 0.1.
+It covers new books at once, even without a description. A later volume of the series scores 1 / distance, an earlier
+one 0.2, another book of an author 0.1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def same_series_author_rows(
 
     Args:
         series: the name of each book's series, `None` for none.
-        positions: each book's place in its series; NaN or `None` where it has none.
+        positions: each book's place in its series; NaN or `None` if it has none.
         authors: of each book.
         active: bool, (n_books,): books that may be listed.
     """
