@@ -1,8 +1,7 @@
-"""Which books are editions of one work: told from titles and authors alone.
+"""Groups the editions of one work, derived from titles and authors.
 
-Two mistakes are possible and not equally bad: two works taken for one are hidden behind each other, an edition taken
-for a work of its own is merely shown beside the other. So whatever looks like another volume, a companion volume or an
-adaptation stays apart.
+Merging two works hides one of them; missing an edition only shows it twice. So likely volumes, guides and adaptations
+stay separate.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from shared.title_keys import ParsedTitle, last_name, parse_title, series_positions
 
-# A subtitle made of these words alone, one of them from the second set, describes a printing and not a work.
+# A subtitle of only these words, at least one of them in _PRINTING_NOUNS, describes a printing.
 _PRINTING_WORDS = re.compile(
     r"(?:\b(?:a|an|the|of|and|in|with|new|first|second|third|fourth|fifth|original|complete|revised|updated|expanded|"
     r"enlarged|special|deluxe|limited|collectors|anniversary|mass|market|large|movie|film|tv|media|tie|international|"
@@ -28,7 +27,7 @@ _PRINTING_NOUNS = re.compile(
     r"\b(?:novel|novella|memoir|editions?|print|printing|paperback|hardcover|hardback|unabridged|abridged|annotated|"
     r"illustrated|reissue|reprint|uncut|version|kindle|ebook|audiobook|audio|cd|tie|classics|text)\b"
 )
-# A subtitle with one of these names something made from the work, or more or less than the work.
+# A subtitle with one of these names another work: a derived work, a collection or a part.
 _OTHER_WORK = re.compile(
     r"\b(?:activity|adaptation|anthology|art|audio drama|book|books|box|boxed|boxset|bundle|chronicles|coloring|"
     r"colouring|collection|comic|comics|companion|compendium|complete series|cookbook|diary|dramatization|dvd|"
@@ -38,16 +37,15 @@ _OTHER_WORK = re.compile(
     r"vol|volumes|workbook|world of|[0-9]+)\b"
 )
 _MIN_WORDS_OF_SHARED_SUBTITLE = 3
-_MAX_COMPARED = 300  # books of one title and author compared in pairs; of more, only equal positions are one work
+_MAX_COMPARED = 300  # books of one title and author compared in pairs; larger groups need equal positions
 
 
 def edition_key(title: str, authors: Sequence[str]) -> str:
-    """A key that editions of one work share, as far as one book alone can tell.
+    """A key that editions of one work share, derived from one book alone.
 
     The title without series suffix and without a subtitle that describes a printing ("A Novel", "Deluxe Edition"), and
-    the first author's last name. Other subtitles stay, for "Batman: Year One" is not "Batman: The Killing Joke";
-    `edition_groups` sees the whole catalogue and can tell "Sapiens" and "Sapiens: A Brief History of Humankind" to be
-    one.
+    the first author's last name. Other subtitles stay: "Batman: Year One" is not "Batman: The Killing Joke".
+    `edition_groups` also groups "Sapiens" with "Sapiens: A Brief History of Humankind".
     """
     parsed = parse_title(title)
     name = last_name(authors[0]) if authors else ""
@@ -55,22 +53,22 @@ def edition_key(title: str, authors: Sequence[str]) -> str:
 
 
 def edition_groups(titles: Sequence[str], authors: Sequence[Sequence[str]]) -> NDArray[np.int32]:
-    """For each book of a catalogue the lowest number among the editions of its work: int32, (n_books,).
+    """The lowest item index among the editions of each book's work: int32, (n_books,).
 
     Two books are editions of one work if they share the first author's last name and the title up to the first break,
-    are not different volumes (in the title or of one series), and their subtitles say nothing else: equal, one the
-    beginning of the other, describing a printing, or only one of them in the catalogue with a subtitle that does not
-    speak of a companion, a part or an adaptation. A book without an author is grouped by its whole title.
+    are not different volumes (in the title or in a series), and have compatible subtitles: equal, one a prefix of the
+    other, describing a printing, or a single subtitle that names no guide, part or adaptation. A book without an
+    author is grouped by its whole title.
 
     Args:
-        titles: by book number.
-        authors: the authors of each book, the first one counts; may be empty.
+        titles: by item index.
+        authors: of each book; only the first counts; may be empty.
     """
     return groups_of_parsed([parse_title(title) for title in titles], authors)
 
 
 def groups_of_parsed(parsed: Sequence[ParsedTitle], authors: Sequence[Sequence[str]]) -> NDArray[np.int32]:
-    """`edition_groups` of titles that have been taken apart already."""
+    """`edition_groups` of parsed titles."""
     last_names: dict[str, str] = {}
     by_plain: dict[tuple[str, str, str], list[int]] = {}
     for number, (title, names) in enumerate(zip(parsed, authors, strict=True)):
@@ -93,13 +91,13 @@ def groups_of_parsed(parsed: Sequence[ParsedTitle], authors: Sequence[Sequence[s
 
 
 def _without_printing(title: ParsedTitle) -> str:
-    """The whole title, less a subtitle that describes a printing."""
+    """The title without a subtitle that describes a printing."""
     plain, volume, subtitle = _cut(title)
     return f"{plain} {volume}".rstrip() if _is_printing(subtitle) else title.full
 
 
 def _cut(title: ParsedTitle) -> tuple[str, str, str]:
-    """Plain title, volume and subtitle; what comes before a volume is all title: "Attack on Titan: No Regrets"."""
+    """Plain title, volume and subtitle. All before a volume is title: "Attack on Titan: No Regrets"."""
     for head in title.heads if title.volume else ():
         with_volume = f"{head} {title.volume}"
         if title.full == with_volume or title.full.startswith(with_volume + " "):
@@ -112,7 +110,7 @@ def _is_printing(subtitle: str) -> bool:
 
 
 def _by_subtitle(numbers: list[int], parsed: Sequence[ParsedTitle]) -> dict[str, list[int]]:
-    """Books of one plain title, author and volume, parted by what their subtitles name."""
+    """Books of one plain title, author and volume, grouped by subtitle."""
     subtitles = {number: _cut(parsed[number])[2] for number in numbers}
     bare = [number for number in numbers if not subtitles[number] or _is_printing(subtitles[number])]
     parts: dict[str, list[int]] = {}
@@ -135,9 +133,9 @@ class _Work(NamedTuple):
 
 
 def _by_series(numbers: list[int], parsed: Sequence[ParsedTitle]) -> list[list[int]]:
-    """Books of one title and author, parted where a series gives them different positions.
+    """Books of one title and author, split by their positions in a series.
 
-    A book of no series joins the earliest position: "Captive Prince" is the first of the books of that name.
+    A book without a series joins the earliest position: "Captive Prince" is the first book of its series.
     """
     positions_of = {number: series_positions(parsed[number].series) for number in numbers}
     if len(numbers) > _MAX_COMPARED:
@@ -159,13 +157,13 @@ def _by_series(numbers: list[int], parsed: Sequence[ParsedTitle]) -> list[list[i
 
 
 def _order(positions: dict[str, str]) -> tuple[bool, int, str]:
-    """By the earliest position ("2" before "10" before "1 3"), books of no series last."""
+    """By earliest position ("2" before "10" before "1 3"), books without a series last."""
     first = min(positions.values(), key=lambda position: (" " in position, len(position), position), default="")
     return not positions, len(first), first
 
 
 def _agree(positions: dict[str, str], others: dict[str, str]) -> bool:
-    """Whether two books may have these positions and be one work."""
+    """Whether books at these positions can be one work."""
     if not positions or not others:
         return True
     shared = [(name, other) for name in positions for other in others if _one_series(name, other)]
@@ -173,6 +171,6 @@ def _agree(positions: dict[str, str], others: dict[str, str]) -> bool:
 
 
 def _one_series(name: str, other: str) -> bool:
-    """Whether one name says no more than the other: "Legend of Drizzt" and "The Legend of Drizzt, Omnibus"."""
+    """Whether one name contains the other's words: "Legend of Drizzt" and "The Legend of Drizzt, Omnibus"."""
     words, other_words = set(name.split()), set(other.split())
     return words <= other_words or other_words <= words
