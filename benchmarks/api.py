@@ -1,7 +1,7 @@
-"""The recommendation endpoint against a bare FastAPI route and against a direct version, in one run.
+"""Compares the recommendation endpoint with a bare FastAPI route and a direct version in one run.
 
 10,000 books, 2,000 users with a history of 100 books each, 100 candidates from each list, one uvicorn worker each,
-16 connections, rounds alternating; medians over rounds. Made-up vectors and lists: what they hold does not matter.
+16 connections, rounds alternating; medians over rounds. Vectors and lists are random.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FACTORIES = {
 
 @dataclass
 class World:
-    """Made-up readers: their books, oldest first, and the night's list of each."""
+    """Random users: their books, oldest first, and their nightly lists."""
 
     users: list[str]
     history: NDArray[np.int64]
@@ -145,7 +145,7 @@ def save_collaborative(
 
 
 def write_user_state(client: redis.Redis, keys: Keys, world: World) -> None:
-    """What either version reads of a user."""
+    """Write the user state for both versions."""
     pipeline = client.pipeline(transaction=False)
     rows = zip(world.users, world.history.tolist(), world.lists.tolist(), world.scores.tolist(), strict=True)
     for user, own, listed, listed_scores in rows:
@@ -171,7 +171,7 @@ def publish(folder: DataFolder, client: redis.Redis, settings: Settings) -> None
 
 
 def free_port() -> int:
-    """A port nobody listens on: what is measured is never somebody else's server."""
+    """A port that no other server uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -212,7 +212,7 @@ def main() -> None:
             }
             servers, ports = [], {}
             try:
-                for name in FACTORIES:  # one after the other: a port is free until its server has it
+                for name in FACTORIES:  # one at a time: a port is free until its server binds it
                     ports[name] = free_port()
                     servers.append(start(name, ports[name], environment))
                 rounds = measure(console, ports)
@@ -224,7 +224,7 @@ def main() -> None:
 
 
 def measure(console: Console, ports: dict[str, int]) -> dict[str, list[Load]]:
-    """Alternating rounds after one to warm up."""
+    """Alternating rounds after a warm-up."""
     paths = [f"/api/recommendations/user/user-{user}" for user in range(N_USERS)]
     rounds: dict[str, list[Load]] = {name: [] for name in ports}
     for name, port in ports.items():  # every user once, so that all are equally warm
@@ -253,8 +253,8 @@ def report(console: Console, rounds: dict[str, list[Load]]) -> None:
         failed = sum(load.n_failed for load in loads)
         table.add_row(name, f"{rate[name]:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{p99 / p50:.1f}", str(failed))
     console.print(table)
-    console.print(f"nightshelf / bare route:     {rate['nightshelf'] / rate['bare']:.2f} (wanted: at least 0.35)")
-    console.print(f"nightshelf / direct version: {rate['nightshelf'] / rate['direct']:.1f} (wanted: at least 5)")
+    console.print(f"nightshelf / bare route:     {rate['nightshelf'] / rate['bare']:.2f} (target: at least 0.35)")
+    console.print(f"nightshelf / direct version: {rate['nightshelf'] / rate['direct']:.1f} (target: at least 5)")
 
 
 if __name__ == "__main__":

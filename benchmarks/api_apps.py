@@ -1,4 +1,4 @@
-"""What the endpoint is measured against: a bare route, and the whole request written the direct way."""
+"""Baselines for the endpoint: a bare route, and a direct version of the request."""
 
 from __future__ import annotations
 

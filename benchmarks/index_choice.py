@@ -1,8 +1,8 @@
-"""The index over descriptions beyond the exact size, against an exact one and a graph: recall, and time of one search.
+"""Compares the index for many descriptions with an exact index and a graph: recall, and time of one search.
 
     python benchmarks/index_choice.py [BOOKS …]
 
-Unit vectors of 384 dimensions in clouds, as descriptions are; 500 queries, one at a time on one thread. Recall is of
+Clustered unit vectors of 384 dimensions, like descriptions; 500 queries, one at a time on one thread. Recall is over
 the 100 nearest. Times are medians relative to the exact index of the same run.
 """
 

@@ -1,10 +1,9 @@
-"""What someone the night did not know costs: a list folded in live, and the reranker behind the blend.
+"""The cost of a user unknown to the night: fold-in, and the reranker after the blend.
 
     python benchmarks/live_parts.py
 
-10,000 books, rank 128, histories of 60 books, 100 books to rank, all of it random; one thread. Each is held against
-what it cannot do without: the fold-in against the bare product of factors and a full sort of its scores, the reranker
-against the blend before it.
+10,000 books, rank 128, histories of 60 books, 100 books to rank, all random; one thread. Fold-in is compared with the
+bare product of factors and a full sort, the reranker with the blend before it.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def main() -> None:
 
 
 def folding(chance: np.random.Generator) -> tuple[float, float]:
-    """Milliseconds of a list folded in, and of a product and a sort."""
+    """Milliseconds of a fold-in, and of a product and a sort."""
     items = chance.standard_normal((N_BOOKS, RANK), np.float32)
     known = FoldIn(items, items * 0.1, np.ones(N_BOOKS, np.bool_), N_LISTED, N_HISTORY, 0.82, None)
     active = np.ones(N_BOOKS, np.bool_)
@@ -80,7 +79,7 @@ def ranking(chance: np.random.Generator) -> tuple[float, float]:
 
 
 def median_ms(call: Callable[[int], object]) -> float:
-    """The median over the rounds, in milliseconds; the first twenty are not counted."""
+    """The median over the rounds in milliseconds, without the first twenty."""
     took = []
     for n in range(ROUNDS):
         started = time.perf_counter()

@@ -71,7 +71,7 @@ class _Connection(asyncio.Protocol):
 
 
 def run_load(host: str, port: int, paths: list[str], *, n_connections: int, seconds: float) -> Load:
-    """Ask for these paths in turn over so many connections for so long."""
+    """Request these paths in turn over `n_connections` for `seconds`."""
     requests = [f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() for path in paths]
 
     async def main() -> Load:

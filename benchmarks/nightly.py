@@ -1,6 +1,6 @@
-"""A second night on unchanged data against the first, each as a whole command: start-up, reading, everything.
+"""Compares a second night on unchanged data with the first. Times whole commands, start-up included.
 
-Runs over synthetic data of 2,000 books and 5,000 readers, or over a folder named on the command line.
+Uses synthetic data of 2,000 books and 5,000 readers, or a folder named on the command line.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> None:
         first_seconds, first_embedded = night(source, f"{folder}/data")
         console.print(f"first night:  {first_seconds:6.1f} s, {first_embedded:,} books embedded")
         second_seconds, second_embedded = night(source, f"{folder}/data")
-        console.print(f"second night: {second_seconds:6.1f} s, {second_embedded:,} books embedded (wanted: 0)")
-    console.print(f"second / first: {second_seconds / first_seconds:.3f} (wanted: at most 0.2)")
+        console.print(f"second night: {second_seconds:6.1f} s, {second_embedded:,} books embedded (target: 0)")
+    console.print(f"second / first: {second_seconds / first_seconds:.3f} (target: at most 0.2)")
 
 
 if __name__ == "__main__":

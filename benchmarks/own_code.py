@@ -1,11 +1,11 @@
-"""What the own SVD and the packed blend save over the usual way; the figures in their docstrings come from here.
+"""Compares our SVD and packed blend with other implementations. Their docstrings quote these figures.
 
     python benchmarks/own_code.py [--users 50000] [--books 10000] [--rank 128] [--repetitions 3]
 
-`services.batch.models.svd.right_singular_vectors` runs in turns with `sklearn.utils.extmath.randomized_svd` (as many
+`services.batch.models.svd.right_singular_vectors` runs in turn with `sklearn.utils.extmath.randomized_svd` (as many
 columns and iterations) and `scipy.sparse.linalg.svds` (exact), in one process on the same matrix. It prints medians of
-processor time, and the share of the matrix that the vectors capture. `shared.recommend.blend.blend` runs in turns with
-the same rule written plainly, user by user; both must give the same books.
+processor time, and the share of the matrix that the vectors capture. `shared.recommend.blend.blend` runs in turn with
+a plain loop over users; both must return the same books.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from shared.recommend.neighbor_table import Candidates
 
 
 def made_up_positive_interactions(n_users: int, n_books: int) -> csr_matrix:
-    """Long-tailed popularity over 40 tastes, about 50 books a user, scaled as the nightly model scales them."""
+    """Long-tailed popularity over 40 tastes, about 50 books per user, scaled like the nightly model."""
     chance = np.random.default_rng(7)
     tastes = chance.integers(0, 40, n_users)
     popularity = 1 / (np.arange(n_books) + 20.0)
@@ -52,7 +52,7 @@ def made_up_positive_interactions(n_users: int, n_books: int) -> csr_matrix:
 
 
 def measured(runs: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
-    """Median processor seconds of each, run in turns."""
+    """Median processor seconds of each, run in turn."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repetitions):
         for name, run in runs.items():
@@ -63,7 +63,7 @@ def measured(runs: dict[str, Callable[[], object]], repetitions: int) -> dict[st
 
 
 def tell(title: str, medians: dict[str, float]) -> None:
-    """Each library's time as a multiple of our own, which comes first."""
+    """Each time as a multiple of our own, which comes first."""
     own = next(iter(medians.values()))
     print(title)
     for name, seconds in medians.items():
@@ -102,7 +102,7 @@ def compare_svd(matrix: csr_matrix, rank: int, repetitions: int) -> None:
 def plain_blend(
     lists: list[list[Candidates]], weights: list[float], seen: list[np.ndarray], work_id: np.ndarray, limit: int
 ) -> list[list[int]]:
-    """`shared.recommend.blend.blend` written plainly: item indexes for each user, best first."""
+    """`shared.recommend.blend.blend` as a plain loop: item indexes for each user, best first."""
     answers = []
     for user, books in enumerate(seen):
         own = [source[user] for source in lists]

@@ -1,13 +1,13 @@
-"""The figures of docs/quality.md: what is served, reranked, beside all baselines, some tuned as it was.
+"""The figures of docs/quality.md: the served pipeline, reranked, and all baselines.
 
     python benchmarks/quality.py goodbooks              on the test split
     python benchmarks/quality.py goodbooks --validate   on the split that everything was tuned on
-    python benchmarks/quality.py goodbooks --search     there, under many settings of each single system
-    python benchmarks/quality.py goodbooks --steps      there, from a bare factor model to what is served
+    python benchmarks/quality.py goodbooks --search     there, with many settings of each single system
+    python benchmarks/quality.py goodbooks --steps      there, from a bare factor model to the served pipeline
     python benchmarks/quality.py amazon --steps         the same for Amazon-Book, under benchmarks/amazon-book.env
 
-The last tenth of the rows is the test split. For validation it is left out altogether, and the tenth before it is
-predicted. Data comes from NIGHTSHELF_DATASETS. `--no-content` does without descriptions, which take minutes to embed.
+The last tenth of the rows is the test split. Validation drops it and predicts the tenth before it. Data comes from
+NIGHTSHELF_DATASETS. `--no-content` skips descriptions, which take minutes to embed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def report(
     *,
     max_users: int,
 ) -> None:
-    """Compare, and print what came of it, how long it took and how much memory."""
+    """Compare, and print the figures, the time and the peak memory."""
     started = time.perf_counter()
     found = compare("time", split, systems, metadata, RunContext(settings), max_users=max_users)
     tell(found, shown)
@@ -111,21 +111,21 @@ def taken_in(settings: Settings) -> Snapshot:
     folder = DataFolder(settings.data_dir)
     source = open_source(settings, str(DATASETS / "goodbooks-10k"))
     if source is None:
-        raise SystemExit("There is nothing to take in.")
+        raise SystemExit("There is nothing to ingest.")
     ingest(RunContext(settings), source)
     snapshot = current_snapshot(folder)
     if snapshot is None:
-        raise SystemExit("Nothing was taken in.")
+        raise SystemExit("Nothing was ingested.")
     return snapshot
 
 
 def content_artifact(snapshot: Snapshot, settings: Settings) -> Path:
-    """Its content artifact; descriptions are embedded the first time."""
+    """The content artifact. The first call embeds the descriptions."""
     return ArtifactBuilder(RunContext(settings), snapshot).folder_of("content")
 
 
 def split_of(books: pd.DataFrame, interactions: Interactions, settings: Settings, *, validate: bool) -> Split:
-    """The test split, or the same of what comes before it."""
+    """The test split, or the split before it."""
     if not validate:
         return split_by_time(books, interactions, settings.user_state, test_share=TEST_SHARE)
     before = interactions.take(slice(int(len(interactions) * (1 - TEST_SHARE))))
@@ -133,7 +133,7 @@ def split_of(books: pd.DataFrame, interactions: Interactions, settings: Settings
 
 
 def tuned_alike() -> list[Recommender]:
-    """Single systems with the history weighed by recency, as the served lists weigh it: the best of `searched`."""
+    """Single systems with recency-weighted histories, like the served lists: the best of `searched`."""
     return [
         replace(Ease(history_decay=0.82), name="ease, recent books"),
         replace(ItemKnn(200, 0.82), name="item-knn, recent books"),
@@ -142,7 +142,7 @@ def tuned_alike() -> list[Recommender]:
 
 
 def searched() -> list[Recommender]:
-    """Single systems under all settings among which those of `tuned_alike` are the best on validation."""
+    """Single systems under all settings that `--search` compares on validation."""
     decays = (0.7, 0.82, 0.9, 0.95, 1.0)
     return [
         *(
@@ -169,7 +169,7 @@ def _svd(rank: int, exponent: float, decay: float) -> FactorModel:
 
 
 def steps(settings: Settings, content: Path | None) -> list[Recommender]:
-    """What is served, the first system, and what came before it, step by step."""
+    """The served pipeline first, then its predecessors step by step."""
     ageless = settings.item_transitions.model_copy(update={"half_life": None})
     short = settings.blend.model_copy(update={"item_transitions_recent_books": 20, "item_transitions_decay": 0.85})
     return [
@@ -193,7 +193,7 @@ def _with(settings: Settings, **groups: Group) -> Settings:
 
 
 def amazon_split(settings: Settings) -> Split:
-    """A fifth of each line of the training file, drawn at random, is predicted from the rest."""
+    """Hold out a random fifth of each line of the training file."""
     chance = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "four fifths", Path(folder) / "a fifth"
@@ -209,7 +209,7 @@ def amazon_split(settings: Settings) -> Split:
 
 
 def amazon_steps(settings: Settings) -> list[Recommender]:
-    """What is served there, and its halves."""
+    """The served pipeline and its parts."""
     off = _with(settings, reranker=RerankerSettings())
     return [
         Served("served", off, None),

@@ -1,9 +1,9 @@
-"""How long `top_n` takes, as a share of `implicit`'s `recommend` on the same factors, seen books and threads.
+"""Compares the time of `top_n` with `implicit`'s `recommend` on the same factors, seen books and threads.
 
     python benchmarks/top_n.py [--users 53424] [--books 10000] [--rank 64] [--n 100] [--repetitions 5]
 
-The two run in turns within one process, and medians are compared. A sample of users is checked against brute force:
-all scores, sorted. Exits with 1 if a list differs or if the share is above a half.
+Both run in turn in one process; medians are compared. A sample of users is checked against brute force: all scores,
+sorted. Exits with 1 if a list differs or if the ratio is above 0.5.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from services.batch.models.top_n import top_n
 
 TARGET = 0.5
-SEEN_ON_AVERAGE = 111  # readers of the full goodbooks-10k have rated as many
+SEEN_ON_AVERAGE = 111  # as in the full goodbooks-10k
 
 
 class Recommender(MatrixFactorizationBase):  # type: ignore[misc]  # it carries no types
-    """`implicit`'s ranking over factors that are given instead of learned."""
+    """`implicit`'s ranking over given factors."""
 
     def __init__(self, user_factors: NDArray[np.float32], item_factors: NDArray[np.float32], threads: int) -> None:
         super().__init__(num_threads=threads)
         self.user_factors, self.item_factors = user_factors, item_factors
 
     def fit(self, user_items: csr_matrix, show_progress: bool = True, callback: object = None) -> None:  # noqa: FBT001, FBT002
-        """Nothing is learned here."""
+        """Do nothing."""
 
     def save(self, fileobj_or_path: object) -> None:
-        """Nothing is saved here."""
+        """Do nothing."""
 
 
 def made_up(
@@ -66,7 +66,7 @@ def differing_lists(
     seen: csr_matrix,
     rows: NDArray[np.int64],
 ) -> int:
-    """How many of these users' lists are not what sorting all scores gives, but for books whose scores all but tie."""
+    """How many of these users' lists differ from a sort of all scores, except for near-ties."""
     n_wrong = 0
     for row in rows.tolist():
         scores = factors[0][row] @ factors[1].T
@@ -90,7 +90,7 @@ def main() -> int:
             item_index[block.first_user : block.first_user + len(block.item_index)] = block.item_index
 
     def theirs() -> None:
-        with threadpool_limits(limits=1, user_api="blas"):  # as `implicit` asks for: it brings its own threads
+        with threadpool_limits(limits=1, user_api="blas"):  # as `implicit` recommends: it has its own threads
             recommender.recommend(users, seen, N=wanted.n, filter_already_liked_items=True)
 
     print(
@@ -110,7 +110,7 @@ def main() -> int:
 
 
 def options() -> argparse.Namespace:
-    """The sizes asked for on the command line."""
+    """The sizes from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = {"users": 53_424, "books": 10_000, "rank": 64, "n": 100, "threads": 2, "repetitions": 5}
     for name, default in sizes.items():
@@ -135,7 +135,7 @@ def compare_times(runs: dict[str, Callable[[], None]], repetitions: int) -> floa
     print(f"medians: top_n {medians['top_n']:.2f} s, implicit {medians['implicit']:.2f} s")
     print(f"ratio: {ratio:.3f} (target: at most {TARGET})")
     print(
-        f"processor time, for when others use the machine: top_n {of_processor['top_n']:.2f} s, "
+        f"processor time, for a busy machine: top_n {of_processor['top_n']:.2f} s, "
         f"implicit {of_processor['implicit']:.2f} s, ratio {of_processor['top_n'] / of_processor['implicit']:.3f}"
     )
     return ratio

@@ -1,9 +1,9 @@
-"""Peak memory of `top_n` for 1,000,000 users and 100,000 books, and how long all of them would take.
+"""Peak memory of `top_n` for 1,000,000 users and 100,000 books, and the projected time for all users.
 
     python benchmarks/top_n_memory.py [--users 1000000] [--books 100000] [--rank 64] [--n 100] [--slice 20000]
 
-Factors, seen books and lists are held in full and every page of them is touched; only the listing stops after a slice
-of the users, and its time is projected to all. Exits with 1 if the peak is at or above 3 GiB.
+Factors, seen books and lists are held in full and every page is touched. Listing stops after a slice of the users; its
+time is projected to all. Exits with 1 if the peak is at or above 3 GiB.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GIB = 2**30
 
 
 def made_up_seen(n_users: int, n_books: int, random: np.random.Generator) -> csr_matrix:
-    """Seen books in the types that the nightly run uses: int32 indices, int8 values; 111 a user on average."""
+    """Seen books in the types that the nightly run uses: int32 indices, int8 values; 111 per user on average."""
     lengths = random.integers(1, 2 * SEEN_ON_AVERAGE, n_users)
     starts = np.zeros(n_users + 1, np.int32)
     np.cumsum(lengths, out=starts[1:])

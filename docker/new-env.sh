@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints docker/example.env with a fresh random value for every secret.
+# Prints docker/example.env with a new random value for every secret.
 set -eu
 secrets=no
 while IFS= read -r line; do

@@ -1,9 +1,9 @@
 # ruff: noqa: INP001 - a script, run by its path
 """Exit code 0 if Airflow's API server says that the component named on the command line is healthy.
 
-`python health.py scheduler` (or `dag_processor`, `triggerer`, `metadatabase`); every component is asked for where the
-API server is, NIGHTSHELF_AIRFLOW_URL. Asking it costs a hundredth of `airflow jobs check`, which
-starts Airflow each time.
+Run `python health.py scheduler` (or `dag_processor`, `triggerer`, `metadatabase`). NIGHTSHELF_AIRFLOW_URL is the
+address of the API server, which knows the state of every component. This takes a hundredth of the time of
+`airflow jobs check`, which starts Airflow each time.
 """
 
 from __future__ import annotations

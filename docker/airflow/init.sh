@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings Airflow's database up to date and makes the pool and the administrator. Safe to repeat.
+# Updates the database of Airflow, and makes the pool and the administrator. Safe to repeat.
 set -eu
 airflow db migrate
 airflow pools set nightshelf "${NIGHTSHELF_STEPS_AT_ONCE}" 'Steps of a night that may work beside each other'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run by the image once, on an empty volume: a role and a database for Airflow, and for the example shop.
+# The image runs this once, on an empty volume. It makes a role and a database each for Airflow and the example shop.
 set -eu
 for name in airflow shop; do
     case $name in

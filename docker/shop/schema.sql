@@ -1,5 +1,5 @@
--- The example shop: what a bookseller's database might look like. Loading it again changes nothing.
--- Nightshelf only reads it, through the mapping in nightshelf.toml beside this file.
+-- The example shop: a possible database of a bookseller. Loading this file again changes nothing.
+-- Nightshelf only reads the tables. The mapping is in nightshelf.toml in this folder.
 
 CREATE SCHEMA IF NOT EXISTS shop;
 
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS shop.books (
     deleted_at      timestamptz
 );
 
--- One row a reader and book; taken back by deleting the row.
+-- One row per reader and book. To take a rating back, delete the row.
 CREATE TABLE IF NOT EXISTS shop.ratings (
     reader_id  text NOT NULL,
     book_id    text NOT NULL REFERENCES shop.books,
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS shop.ratings (
     PRIMARY KEY (reader_id, book_id)
 );
 
--- Everything else a reader did; taken back by setting deleted_at.
+-- All other interactions. To take one back, set deleted_at.
 CREATE TABLE IF NOT EXISTS shop.interactions (
     interaction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     reader_id      text NOT NULL,
@@ -42,8 +42,8 @@ CREATE INDEX IF NOT EXISTS books_updated_at ON shop.books (updated_at);
 CREATE INDEX IF NOT EXISTS ratings_updated_at ON shop.ratings (updated_at);
 CREATE INDEX IF NOT EXISTS interactions_updated_at ON shop.interactions (updated_at);
 
--- What Nightshelf reads by night is found by updated_at, so that no change may forget to set it. The clock, and not
--- now(): now() is when the transaction began, and a long one would be dated long before others can see it.
+-- Nightshelf finds changed rows by updated_at, so every change must set it. Use clock_timestamp(), not now(): now() is
+-- the start of the transaction. A long transaction would get a date long before others can see its rows.
 CREATE OR REPLACE FUNCTION shop.set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.updated_at := clock_timestamp();

@@ -1,9 +1,9 @@
 """Fill the example shop with the demo catalogue and its simulated readers: `python docker/shop/seed.py --url URL`.
 
-Makes the tables of `schema.sql` where they are missing, and fills them in one transaction if the shop has no books yet.
-A shop that has any is left as it is, so that running this again never undoes what was changed since.
+Makes the tables of `schema.sql` if they are missing. If the shop has no books yet, fills them in one transaction. If it
+has books, changes nothing, so that running this again never overwrites later changes.
 """
-# ruff: noqa: INP001, T201 - a command beside its schema
+# ruff: noqa: INP001, T201 - a command in the folder of its schema
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def seed(url: str) -> dict[str, int]:
     """Make the shop's tables, and fill them if they are empty.
 
     Args:
-        url: of the database, as libpq or SQLAlchemy write it.
+        url: address of the database, in the form of libpq or SQLAlchemy.
 
     Returns:
         How many rows each table has now.
 
     Raises:
-        psycopg.Error: the database cannot be reached, or the user may not do this. Nothing is half done then.
+        psycopg.Error: the database cannot be reached, or the user has no permission. Then nothing is changed.
     """
     with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1), connect_timeout=10) as connection:
-        # Two seeds at once wait for each other here, before either looks.
+        # If two processes seed at the same time, the second one waits here.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('nightshelf.shop.seed'))")
         connection.execute(cast("LiteralString", SCHEMA_FILE.read_text(encoding="utf-8")))
         if not _count(connection, "SELECT count(*) FROM shop.books"):
@@ -110,7 +110,7 @@ def _count(connection: psycopg.Connection[Any], statement: LiteralString) -> int
 
 
 def main() -> int:
-    """Seed the shop named on the command line or in SHOP_DATABASE_URL; wait a while for a server that is starting."""
+    """Seed the shop named on the command line or in SHOP_DATABASE_URL. Wait for a server that is still starting."""
     parser = argparse.ArgumentParser(description="Fill the example shop, once.")
     parser.add_argument("--url", default=os.environ.get("SHOP_DATABASE_URL"), help="default: SHOP_DATABASE_URL")
     parser.add_argument("--wait-seconds", type=float, default=30.0, help="for a server that is still starting")

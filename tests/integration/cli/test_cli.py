@@ -152,7 +152,7 @@ def test_a_title_nobody_has_brings_suggestions(nightshelf, demo):
     assert 1 < len(lines) <= 8
     nothing = nightshelf("similar", "[/qqqqzzzzxxxx]", "--data-dir", demo)
     assert nothing.code == 1
-    assert "Nothing like it was found" in nothing.out
+    assert "No similar title was found" in nothing.out
 
 
 def test_generations_are_listed_shown_rolled_back_and_collected(nightshelf, demo, tmp_path, monkeypatch):

@@ -37,10 +37,10 @@ def refusal(said, code=1):
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (("nightly",), "nothing to ingest from"),
-        (("ingest",), "nothing to ingest from"),
+        (("nightly",), "nothing to ingest: no source"),
+        (("ingest",), "nothing to ingest: no source"),
         (("ingest", "--source", "{tmp}/nowhere"), "There is no folder"),
-        (("nightly", "--source", "{tmp}"), "in no format Nightshelf knows"),
+        (("nightly", "--source", "{tmp}"), "has no format that Nightshelf knows"),
         (("recommend", "u"), "Nothing has been published yet"),
         (("similar", "x"), "Nothing has been published yet"),
         (("serve",), "No Redis is configured"),
@@ -82,7 +82,7 @@ def test_recommend_without_redis_is_popular_and_says_so(nightshelf, demo, tmp_pa
     monkeypatch.setenv("NIGHTSHELF_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
     said = nightshelf("recommend", READER, "--data-dir", demo)
     assert said.code == 0
-    assert "popular, Redis away" in said.out
+    assert "popular, Redis unavailable" in said.out
 
 
 def test_two_runs_do_not_meet(nightshelf, tmp_path):
@@ -99,7 +99,7 @@ def test_a_setting_that_is_not_allowed_is_named(nightshelf, tmp_path, monkeypatc
 
 def test_a_data_folder_that_is_a_file_is_told(nightshelf, tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    assert "data folder cannot be made" in refusal(nightshelf("ingest", "--data-dir", tmp_path / "file"))
+    assert "data folder cannot be created" in refusal(nightshelf("ingest", "--data-dir", tmp_path / "file"))
 
 
 def test_a_failing_disk_is_told_without_a_traceback(nightshelf, demo, tmp_path):

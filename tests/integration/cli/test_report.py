@@ -48,7 +48,7 @@ def test_a_night_leaves_a_report_and_it_is_served(api, odd_world, night_page):
         "served", "served-collaborative", "served-content", "served-item_transitions", "popularity",
     ]  # fmt: skip
     assert len(report.readers) == 20
-    assert "better than the best usual method beside it, Popularity" in answer.text
+    assert "better than the best baseline, Popularity" in answer.text
     manifest = read_manifest(DataFolder(odd_world.settings.data_dir), odd_world.generation_id)
     assert sum(tribe.n_books for tribe in report.tribes) == manifest.counts["books"]
 

@@ -200,13 +200,13 @@ def test_what_is_set_explicitly_is_not_searched(pairs):
     record = tuned(pairs, settings_of(pairs.root), space=space, max_trials=2)
     assert record.left_out == ["blend.content_weight"]
     assert list(record.found) == ["blend.recent_books"]
-    with pytest.raises(NightshelfError, match="Everything that could be tuned is set explicitly"):
+    with pytest.raises(NightshelfError, match="All tunable settings are set explicitly"):
         tuned(pairs, settings_of(pairs.root, recent_books=3))
 
 
 def test_with_too_few_readers_it_says_so(pairs):
     settings = settings_of(pairs.root).model_copy(update={"evaluation": EvaluationSettings(min_users=500)})
-    with pytest.raises(ArtifactError, match="Only 240 readers"):
+    with pytest.raises(ArtifactError, match="Only 240 users"):
         tuned(pairs, settings)
 
 
@@ -257,7 +257,7 @@ def test_the_command_and_the_night_after_it(mixed_up, monkeypatch):
     assert (library.manifest.collaborative["rank"], library.manifest.blend.recent_books) == (16, 3)
     assert library.manifest.tuned == ["blend.recent_books"]
 
-    assert "Forgotten" in run("--reset")
+    assert "Deleted" in run("--reset")
     assert not library.folder.tuned.exists()
     assert "Nothing was tuned" in run("--reset")
     library.night()

@@ -52,7 +52,7 @@ def test_what_is_missing_is_named_with_what_is_there(shop) -> None:
             r"no column 'Stars'; its columns are reader, book, stars, at, changed\.",
         ),
         ('updated_at = "changed"', 'updated_at = "id"', "'id' of Odd Shop.Books is not a time but INTEGER"),
-        ('deleted_at = "gone"', 'key = ["shelf"]', "Rows of Odd Shop.Books share one key, Crime|Love"),
+        ('deleted_at = "gone"', 'key = ["shelf"]', "Rows of Odd Shop.Books share the key Crime|Love"),
     ]:
         assert old in MAPPING
         shop.map(MAPPING.replace(old, new, 1))

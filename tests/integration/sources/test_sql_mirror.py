@@ -71,7 +71,7 @@ def test_a_server_that_dies_while_rows_stream_costs_nothing(shop, postgres, monk
     with monkeypatch.context() as patched:
         patched.setattr(DatabaseTable, "changes", changes)
         try:
-            with pytest.raises(SourceError, match=r"Nothing that was read before is lost; try again\."):
+            with pytest.raises(SourceError, match=r"Data already read is kept; try again\."):
                 shop.ingest()
         finally:
             postgres.start()
