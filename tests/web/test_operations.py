@@ -55,7 +55,7 @@ def test_the_report_is_linked_where_there_is_one(visitor, shop, api):
     away.rename(reports)
     page.get_by_role("button", name="Refresh").click()
     page.get_by_role("link", name="Quality report").click()
-    expect(page.get_by_role("heading", name=re.compile("What is served finds"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("The served pipeline finds"))).to_be_visible()
 
 
 class TestRollback:
@@ -119,7 +119,7 @@ class TestRollback:
         whole = manifest.read_bytes()
         manifest.write_text("{}")
         try:
-            assert self.ask(api, to=first, expected=second).json()["title"] == "Not fit to be served"
+            assert self.ask(api, to=first, expected=second).json()["title"] == "Cannot be served"
         finally:
             manifest.write_bytes(whole)
         assert api.ok("/readyz")["generation"] == second

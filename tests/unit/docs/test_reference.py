@@ -57,6 +57,16 @@ def test_every_setting_has_a_row():
     assert sum(len(fields_of(group)) for _, group in groups()) == len(expected)
 
 
+def test_every_setting_has_a_description():
+    missing = [
+        prefix + name.upper()
+        for prefix, group in groups()
+        for name, field in fields_of(group).items()
+        if not (field.description or "").strip()
+    ]
+    assert missing == [], "give each a description in shared/settings.py"
+
+
 def test_every_variable_that_docs_name_is_a_setting():
     """But for those of the containers and of the tests."""
     known = variables(Settings, "NIGHTSHELF_")

@@ -93,7 +93,7 @@ def test_all_unknown_variables_are_in_one_error(monkeypatch):
     with pytest.raises(NightshelfError) as refused:
         load_settings()
     assert refused.value.what == (
-        "These variables are no setting of Nightshelf: "
+        "These variables are not settings: "
         "NIGHTSHELF_BLEND__KIN_WEIGHT is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_WEIGHT; "
         "NIGHTSHELF_COMPANIONS__WINDOW is now NIGHTSHELF_ITEM_TRANSITIONS__WINDOW; NIGHTSHELF_XYLOPHONE."
     )

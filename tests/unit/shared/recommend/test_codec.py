@@ -57,7 +57,7 @@ def test_the_longest_list_is_packed_and_a_longer_one_refused():
 
 @pytest.mark.parametrize(("numbers", "scores"), [((2,), (1,)), ((2, 1), (2, 1)), ((), ())])
 def test_what_is_no_list_with_a_score_for_each_book_is_refused(numbers, scores):
-    with pytest.raises(ArtifactError, match="book numbers has"):
+    with pytest.raises(ArtifactError, match="have scores of shape"):
         pack(np.zeros(numbers, np.int32), np.zeros(scores, np.float32))
 
 
