@@ -155,7 +155,7 @@ def test_evaluate_writes_the_page_beside_its_figures_and_for_the_api(library, tm
     run("--no-report")
     assert not figures.with_suffix(".html").exists()
     run()
-    assert b"drawn by lot" not in figures.with_suffix(".html").read_bytes(), "there is no generation to draw from"
+    assert b"random readers" not in figures.with_suffix(".html").read_bytes(), "there is no generation to draw from"
     assert not library.folder.report(library.pointer, "full").exists()
     run("--generation", library.pointer)
     full = library.folder.report(library.pointer, "full")

@@ -166,7 +166,7 @@ def test_without_test_users_there_is_a_page():
 
 def test_a_search_that_found_nothing_says_so(report):
     unchanged = report.model_copy(update={"tuning": tuning_record(better=False)})
-    assert "the settings stay as they were" in Parsed(page(unchanged).decode()).text
+    assert "the settings stay the same" in Parsed(page(unchanged).decode()).text
     assert isinstance(TuningRecord.model_validate_json(unchanged.tuning.model_dump_json()), TuningRecord)
 
 
