@@ -119,7 +119,7 @@ class TestRollback:
         whole = manifest.read_bytes()
         manifest.write_text("{}")
         try:
-            assert self.ask(api, to=first, expected=second).json()["title"] == "Cannot be served"
+            assert self.ask(api, to=first, expected=second).json()["title"] == "Not fit to be served"
         finally:
             manifest.write_bytes(whole)
         assert api.ok("/readyz")["generation"] == second
