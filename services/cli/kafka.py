@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli.options import DataDir, redis_url
-from shared.errors import NightshelfError
+from shared.errors import NightshelfError, install_hint
 from shared.log import configure_logging
 from shared.settings import load_settings
 
@@ -33,7 +33,7 @@ def consume_kafka(
         from services.api.events.consume import consume
     except ModuleNotFoundError as error:
         raise NightshelfError(
-            f"Reading from Kafka needs {error.name}, which is not installed.", hint="Install `nightshelf[api,kafka]`."
+            f"Reading from Kafka needs {error.name}, which is not installed.", hint=install_hint("api", "kafka")
         ) from error
     options = {"brokers": brokers, "topic": topic, "group": group, "dead_letter_topic": dead_letter_topic}
     given = {name: value for name, value in options.items() if value is not None}

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.deprecated import existing_file
-from shared.errors import ModelError
+from shared.errors import ModelError, install_hint
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
 
 HALF_LIVES = (0.1, 0.02, 0.005)  # half-lives of a positive interaction, as shares of all of them
@@ -151,7 +151,7 @@ def lightgbm() -> Any:
     except (ImportError, OSError) as error:
         raise ModelError(
             f"The reranker needs LightGBM, which cannot be loaded: {error}.",
-            hint="Install 'nightshelf[reranker]' and the system package libgomp1, for the night and for the API.",
+            hint=f"{install_hint('reranker')}, for the night and for the API, and the system package libgomp1.",
         ) from error
     return library
 

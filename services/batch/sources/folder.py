@@ -9,7 +9,7 @@ from services.batch.sources.files.generic import open_generic
 from services.batch.sources.files.layouts import NEEDED_SHARE, describe_tables
 from services.batch.sources.files.tables import SUFFIXES, list_tables, open_table
 from services.batch.sources.mapping import MAPPING_FILE, read_toml
-from shared.errors import SourceError
+from shared.errors import SourceError, install_hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def _open_database(path: Path, mirrors: Path | None, *, fresh: bool) -> Source:
         raise SourceError(
             f"Reading from a database needs {error.name}, which is not installed.",
             where=str(path / MAPPING_FILE),
-            hint="pip install 'nightshelf[sql]'",
+            hint=install_hint("sql"),
         ) from error
     if mirrors is None:
         raise SourceError("Reading tables from a database needs a data folder.", where=str(path))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from services.batch.metrics.bootstrap import paired_difference
 from services.batch.tune.record import Trial, Value
 from services.batch.tune.space import FACTOR_SETTINGS, Range
-from shared.errors import ModelError
+from shared.errors import ModelError, install_hint
 
 if TYPE_CHECKING:
     import optuna
@@ -194,7 +194,7 @@ def _optuna() -> Any:
     except ImportError as error:
         raise ModelError(
             "The search for better settings needs the library optuna, which is not installed.",
-            hint="pip install 'nightshelf[tune]'",
+            hint=install_hint("tune"),
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

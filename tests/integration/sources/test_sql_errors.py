@@ -89,5 +89,5 @@ open_folder(Path(sys.argv[1]), Path(sys.argv[1]))
 """
     folder = str(shop.folder / "mapping")
     done = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True, check=False)
-    assert "pip install 'nightshelf[sql]'" in done.stderr
+    assert "-e '.[sql]'" in done.stderr
     assert "SourceError: Reading from a database needs sqlalchemy" in done.stderr

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from services.batch.sources.sql.mapping import place_of, secrets_of
-from shared.errors import SourceError
+from shared.errors import SourceError, install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def one_moment(database: Database) -> Iterator[Connection]:
         raise SourceError(
             f"Reading {url.get_backend_name()} needs {error.name}, which is not installed.",
             where=place_of(url),
-            hint="pip install 'nightshelf[sql]'",
+            hint=install_hint("sql"),
         ) from error
     try:
         with engine.connect() as connection:

@@ -164,4 +164,4 @@ class TestOpen:
         monkeypatch.setitem(sys.modules, "lightgbm", None)
         with pytest.raises(ModelError, match="LightGBM") as refused:
             Reranker.open(artifact, METADATA)
-        assert "nightshelf[reranker]" in refused.value.hint
+        assert ".[reranker]" in refused.value.hint
