@@ -13,7 +13,7 @@ from services.cli.main import app
 HEAD = """\
 # Commands
 
-`nightshelf COMMAND --help` says the same. Exit code 0 means done, 1 that something is wrong, 3 that the quality gate
+`nightshelf COMMAND --help` says the same. Exit code 0 means done, 1 that something is wrong, 2 that the command line is wrong, 3 that the quality gate
 refused, 75 that another run holds the data folder. `make docs` writes this page from the commands.
 """
 

@@ -61,7 +61,7 @@ class RecommendationQuery(BaseModel):
         ge=0,
         le=1,
         validation_alias=AliasChoices("content_share", *former_names("content_share")),
-        description="Share of the content list in the blend; by default the share of the generation",
+        description="Share of the content and same-series-or-author lists in the blend; by default the generation's",
     )
 
     @classmethod

@@ -89,8 +89,8 @@ class Recommender:
     ) -> Recommended:
         """Recommend to one user; without Redis, popular books from memory.
 
-        `content_share` is the share of the content list in the blend, in [0, 1]; the other lists keep their
-        proportions. `None` uses the generation's share.
+        `content_share` is the share of the content and same-series-or-author lists in the blend, in [0, 1]. The
+        proportions on each side stay. `None` uses the generation's share.
 
         Raises:
             NoGenerationError: nothing has been published yet.

@@ -92,7 +92,7 @@ def _compared(new: Path, served: Path, metric: str, tolerance: float) -> GateVer
         reason=(
             f"{metric} is {value:.4f} against {served_value:.4f} of the served generation: {interval.value:+.4f}, "
             f"95 % interval {interval.low:+.4f} to {interval.high:+.4f}, {users}. "
-            f"Worse would be all of it below {least:+.4f}."
+            f"It would be worse if the whole interval were below {least:+.4f}."
         ),
         value=value,
         served_value=served_value,
