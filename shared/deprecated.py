@@ -6,7 +6,6 @@ the current one, so that a data folder of an earlier version stays usable.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,14 @@ SETTINGS = {
     "blend.newcomer_content_weight": "blend.cold_start_content_weight",
 }
 """Dotted names. A group covers its settings without a line of their own."""
+
+REMOVED_SETTINGS = {
+    "blend.newcomer_trend_weight": "NIGHTSHELF_BLEND__FEW_BOOKS_TRENDING_WEIGHT is for users with few books, "
+    "and cold-start users get none of it",
+    "content.min_recall": "the number of books alone decides the kind of index, see NIGHTSHELF_CONTENT__EXACT_UP_TO",
+    "content.neighbours": "100 similar books are kept for each book",
+}
+"""Settings without a successor, with the reason and what to use now."""
 
 FILES = {
     "artifact.json": "part.json",
@@ -57,17 +64,6 @@ RECOMMENDERS = {
     "served-companions": "served-item_transitions",
     "served-kin": "served-same_series_author",
 }
-
-# Variables of the containers, the DAGs, the benchmarks and the tests. They are not settings.
-OTHER_VARIABLES = frozenset(
-    f"NIGHTSHELF_{name}"
-    for name in (
-        "AIRFLOW_METRICS", "AIRFLOW_URL", "ALERT_WEBHOOK", "API_MEMORY", "BIN", "BIND", "DATASETS", "NIGHTLY_CRON",
-        "NIGHT_CPUS", "NIGHT_MEMORY", "PIP_EXTRA", "PORT", "SETTINGS_FILE", "STEPS_AT_ONCE", "TIMEZONE", "VERSION",
-    )
-)  # fmt: skip
-# Kubernetes sets these for a service whose name starts with `nightshelf`.
-OF_A_SERVICE = re.compile(r"NIGHTSHELF(_\w+)?_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
 
 def setting_now(name: str) -> str:

@@ -12,9 +12,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.environment import refuse_unknown_variables, successor, variable_of
+from shared.environment import (
+    PREFIX,
+    advice_on,
+    refuse_unknown_variables,
+    refuse_unreadable_variables,
+    variable_of,
+)
 from shared.errors import NightshelfError
 
 InteractionKind = Literal["view", "click", "rating", "read", "purchase", "dismiss"]
@@ -240,7 +246,7 @@ class Settings(BaseSettings):
     """All settings. The variable of a setting in a group contains the name of the group."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NIGHTSHELF_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
     )
 
     data_dir: Path = Field(Path("data"), description="folder of snapshots, artifacts, generations and events")
@@ -271,20 +277,21 @@ def load_settings(**overrides: object) -> Settings:
         NightshelfError: a variable is no setting (names its successor or the closest name), or a value is not allowed.
     """
     refuse_unknown_variables(Settings)
+    refuse_unreadable_variables(Settings)
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(map(_problem, error.errors()))
         raise NightshelfError(f"A setting is not allowed: {problems}.", hint="Correct or unset it.") from error
-    except SettingsError as error:  # a group that is not JSON
-        raise NightshelfError(f"A setting is not readable: {error}.", hint="Correct or unset it.") from error
 
 
 def _problem(item: ErrorDetails) -> str:
     """One setting that is not allowed, with what it holds and why not."""
-    variable = variable_of(".".join(map(str, item["loc"])))
-    unknown = f" {successor(variable, Settings)}." if item["type"] == "extra_forbidden" else ""
-    return f"{variable} = {_shown(item)}: {item['msg']}{unknown}"
+    variable = variable_of(".".join(part for part in item["loc"] if isinstance(part, str)))
+    if item["type"] == "extra_forbidden":
+        advice = advice_on(variable, Settings)
+        return f"{variable} is not a setting" if advice == variable else advice
+    return f"{variable} = {_shown(item)}: {item['msg']}"
 
 
 def _shown(item: ErrorDetails) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.reference.markdown import Schema, code, name_of, table, words_of
+from shared.environment import PREFIX, is_group, variable_of
 from shared.settings import Settings
 
 HEAD = """\
@@ -22,19 +23,15 @@ not allowed. A list is JSON: `["read", "purchase"]`. `make docs` writes this pag
 
 def groups() -> Iterator[tuple[str, type[BaseModel]]]:
     """Each group of settings with the prefix of its variables; those of no group come first."""
-    yield "NIGHTSHELF_", Settings
+    yield PREFIX, Settings
     for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield f"NIGHTSHELF_{name.upper()}__", field.annotation
+        if is_group(field):
+            yield f"{variable_of(name)}__", type(field.default)
 
 
 def fields_of(group: type[BaseModel]) -> dict[str, FieldInfo]:
     """The group's own settings, without groups inside it."""
-    return {
-        name: field
-        for name, field in group.model_fields.items()
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
-    }
+    return {name: field for name, field in group.model_fields.items() if not is_group(field)}
 
 
 def settings_page() -> str:
@@ -46,7 +43,7 @@ def settings_page() -> str:
             [code(prefix + name.upper()), _default(field), words_of(_resolved(schema, name)), field.description or ""]
             for name, field in fields_of(group).items()
         ]
-        title = "General" if group is Settings else prefix.removeprefix("NIGHTSHELF_").rstrip("_").capitalize()
+        title = "General" if group is Settings else prefix.removeprefix(PREFIX).rstrip("_").capitalize()
         said = (group.__doc__ or "").replace("\n", " ").strip()
         shown = table(("Variable", "Default", "Allowed", "Meaning"), rows)
         sections.append(f"## {title.replace('_', ' ')}\n\n{said}\n\n{shown}\n")

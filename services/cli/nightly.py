@@ -48,6 +48,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
 ) -> None:
     """Generate synthetic books and readers for load tests."""
+    settings_for(None)  # refuses unknown variables, as every command does
     from services.batch.runtime.progress import ConsoleProgress
     from services.batch.synthetic.generate import generate as generate_data
     from services.cli.tables import generate_table

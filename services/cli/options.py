@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from shared.environment import variable_of
 from shared.errors import NightshelfError
 from shared.layout import DataFolder
 from shared.log import configure_logging
@@ -27,7 +28,7 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         help="The data folder; ./data by default.",
-        envvar="NIGHTSHELF_DATA_DIR",
+        envvar=variable_of("data_dir"),
         show_default=False,
     ),
 ]

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from docs.reference.commands_page import commands
 from services.batch.runtime.lease import only_run
 from shared.layout import DataFolder
 from tests.servers.server import READER, copy_of
@@ -95,6 +96,18 @@ def test_a_setting_that_is_not_allowed_is_named(nightshelf, tmp_path, monkeypatc
     monkeypatch.setenv("NIGHTSHELF_COLLABORATIVE__RANK", "1")
     said = nightshelf("generations", "list", "--data-dir", tmp_path)
     assert "NIGHTSHELF_COLLABORATIVE__RANK = '1'" in refusal(said)
+
+
+@pytest.mark.parametrize("name", dict(commands()))
+def test_every_command_refuses_a_variable_that_is_no_setting(nightshelf, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NIGHTSHELF_CONTENT__TRIBES", "8")
+    needed = [parameter for parameter in dict(commands())[name].params if parameter.required]
+    options = [
+        word for one in needed for word in (*one.opts[:1], "x") if one.param_type_name == "option" or word == "x"
+    ]
+    assert "NIGHTSHELF_CONTENT__TRIBES is now" in refusal(nightshelf(*name.split()[1:], *options))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_data_folder_that_is_a_file_is_told(nightshelf, tmp_path):

@@ -1,10 +1,12 @@
 """Names of earlier versions: refused in the environment, translated where they are on disk."""
 
+import re
+
 import pytest
 
 from shared import deprecated
 from shared.deprecated import artifact_now, artifact_then, existing_file, generation_now, setting_now, tuning_now
-from shared.environment import variable_names
+from shared.environment import advice_on, variable_names, variable_of
 from shared.errors import NightshelfError
 from shared.settings import Settings, load_settings
 from tests.paths import ROOT
@@ -103,8 +105,10 @@ def test_a_retired_name_inside_a_group_given_as_json_is_refused_with_its_success
     monkeypatch.setenv("NIGHTSHELF_BLEND", '{"newcomer_books": 1, "kin_decay": 0.5}')
     with pytest.raises(NightshelfError) as refused:
         load_settings()
-    assert "NIGHTSHELF_BLEND__NEWCOMER_BOOKS is now NIGHTSHELF_BLEND__COLD_START_BOOKS" in str(refused.value)
-    assert "NIGHTSHELF_BLEND__KIN_DECAY is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_DECAY" in str(refused.value)
+    assert refused.value.what == (
+        "A setting is not allowed: NIGHTSHELF_BLEND__NEWCOMER_BOOKS is now NIGHTSHELF_BLEND__COLD_START_BOOKS; "
+        "NIGHTSHELF_BLEND__KIN_DECAY is now NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_DECAY."
+    )
 
 
 @pytest.mark.parametrize("retired", deprecated.SETTINGS)
@@ -112,3 +116,34 @@ def test_every_retired_setting_has_a_successor_that_is_a_setting(retired):
     known = set(variable_names(Settings))
     assert f"NIGHTSHELF_{setting_now(retired).replace('.', '__').upper()}" in known
     assert f"NIGHTSHELF_{retired.replace('.', '__').upper()}" not in known
+
+
+@pytest.mark.parametrize("removed", deprecated.REMOVED_SETTINGS)
+def test_a_removed_setting_is_refused_with_the_reason(monkeypatch, removed):
+    variable = variable_of(removed)
+    assert variable not in set(variable_names(Settings))
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(NightshelfError, match=f"{variable} was removed: ") as refused:
+        load_settings()
+    named = set(re.findall(r"NIGHTSHELF_\w+", refused.value.what)) - {variable}
+    assert named <= set(variable_names(Settings))
+
+
+@pytest.mark.parametrize(
+    ("variable", "advice"),
+    [
+        ("BLEND_KIN_WEIGHT", " (did you mean NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_WEIGHT?)"),
+        ("BLEND__KIN_WEIGT", " (did you mean NIGHTSHELF_BLEND__SAME_SERIES_AUTHOR_WEIGHT?)"),
+        ("COMPANIONS_WINDOW", " (did you mean NIGHTSHELF_ITEM_TRANSITIONS__WINDOW?)"),
+        ("CONTENT_MIN_RECALL", " (did you mean NIGHTSHELF_CONTENT__MIN_RECALL, which was removed?)"),
+        ("DATA__DIR", " (did you mean NIGHTSHELF_DATA_DIR?)"),
+        ("SORUCE", " (did you mean NIGHTSHELF_SOURCE?)"),
+        ("COMPANIONS__BOGUS", " (the group is now NIGHTSHELF_ITEM_TRANSITIONS, and has no BOGUS)"),
+        ("BLEND__FOO_WEIGHT", ""),
+        ("EPOCH", ""),
+        ("FOO", ""),
+        ("", ""),
+    ],
+)
+def test_the_advice_on_an_unknown_variable(variable, advice):
+    assert advice_on(f"NIGHTSHELF_{variable}", Settings) == f"NIGHTSHELF_{variable}{advice}"

@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from shared.deprecated import OTHER_VARIABLES
-from shared.environment import variable_names
+from shared.environment import COMPOSE_VARIABLES, OTHER_VARIABLES, variable_names
 from shared.errors import NightshelfError
 from shared.settings import Settings, load_settings
 from tests.paths import ROOT
@@ -30,25 +29,64 @@ def test_a_misspelt_variable_is_refused_with_the_closest_name(monkeypatch):
         load_settings()
 
 
-def test_a_group_that_is_not_json_is_named(monkeypatch):
-    monkeypatch.setenv("NIGHTSHELF_BLEND", "{")
-    with pytest.raises(NightshelfError, match='"blend"'):
+@pytest.mark.parametrize(
+    ("variable", "written", "hint"),
+    [
+        ("NIGHTSHELF_BLEND", "{", "JSON object, for instance '{\"collaborative_weight\": 0.1}'"),
+        ("NIGHTSHELF_KAFKA", "foo", 'JSON object, for instance \'{"topic": "nightshelf.events"}\''),
+        ("NIGHTSHELF_USER_STATE__POSITIVE_KINDS", "read", 'JSON list, for instance \'["purchase", "rating", "read"]\''),
+    ],
+)
+def test_what_is_not_json_is_named_with_an_example(monkeypatch, variable, written, hint):
+    monkeypatch.setenv(variable, written)
+    with pytest.raises(NightshelfError) as refused:
+        load_settings()
+    assert refused.value.what == f"{variable} is not JSON."
+    assert hint in refused.value.hint
+
+
+def test_a_list_with_a_word_that_is_not_allowed_is_named(monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_USER_STATE__SEEN_KINDS", '["foo"]')
+    with pytest.raises(NightshelfError, match="NIGHTSHELF_USER_STATE__SEEN_KINDS = 'foo'"):
         load_settings()
 
 
 @pytest.mark.parametrize(
-    "variable",
+    ("variable", "value"),
     [
-        *sorted(OTHER_VARIABLES),
-        "NIGHTSHELF_SERVICE_HOST",
-        "NIGHTSHELF_API_SERVICE_PORT_HTTP",
-        "NIGHTSHELF_PORT_8000_TCP_ADDR",
-        "NIGHTSHELF_API_PORT",
+        *((name, "anything") for name in sorted(OTHER_VARIABLES)),
+        ("NIGHTSHELF_SERVICE_HOST", "10.96.0.1"),
+        ("NIGHTSHELF_SERVICE_HOST", "fd00::1"),
+        ("NIGHTSHELF_SERVICE_PORT", "8000"),
+        ("NIGHTSHELF_API_SERVICE_PORT_HTTP", "8000"),
+        ("NIGHTSHELF_PORT", "tcp://10.96.0.1:8000"),
+        ("NIGHTSHELF_API_PORT", "tcp://10.96.0.1:8000"),
+        ("NIGHTSHELF_PORT_8000_TCP", "tcp://10.96.0.1:8000"),
+        ("NIGHTSHELF_PORT_8000_TCP_PROTO", "tcp"),
+        ("NIGHTSHELF_PORT_8000_TCP_PORT", "8000"),
+        ("NIGHTSHELF_PORT_8000_TCP_ADDR", "10.96.0.1"),
     ],
 )
-def test_variables_of_containers_and_of_kubernetes_are_no_mistake(monkeypatch, variable):
-    monkeypatch.setenv(variable, "anything")
+def test_variables_of_containers_and_of_kubernetes_are_no_mistake(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
     load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "hint"),
+    [
+        ("NIGHTSHELF_PORT", "9000", "--port"),
+        ("NIGHTSHELF_BIND", "0.0.0.0", "--host"),  # noqa: S104  # refused
+        ("NIGHTSHELF_API_PORT", "9000", "NIGHTSHELF_API_PORT"),
+        ("NIGHTSHELF_SERVICE_HOST", "my host", "NIGHTSHELF_SERVICE_HOST"),
+        ("NIGHTSHELF_PORT_8000_TCP", "yes", "NIGHTSHELF_PORT_8000_TCP"),
+    ],
+)
+def test_a_variable_of_a_service_with_a_value_that_no_platform_writes_is_refused(monkeypatch, variable, value, hint):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(NightshelfError) as refused:
+        load_settings()
+    assert hint in refused.value.what
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch):
@@ -63,7 +101,7 @@ def test_variables_that_are_no_setting_are_exactly_those_in_use():
         files += [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".env", ".sh", ".Dockerfile"}]
     text = "\n".join(path.read_text() for path in files)
     named = set(re.findall(r"NIGHTSHELF_[A-Z0-9_]*[A-Z0-9]", text))
-    assert named - set(variable_names(Settings)) == OTHER_VARIABLES
+    assert named - set(variable_names(Settings)) == OTHER_VARIABLES | set(COMPOSE_VARIABLES)
 
 
 def test_settings_are_frozen():
