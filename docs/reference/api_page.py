@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from docs.reference.markdown import Schema, code, name_of, table, words_of
+from docs.reference.markdown import Schema, code, name_of, table, without_null, words_of
 from services.api.app import create_app
 from shared.settings import load_settings
 
@@ -41,8 +41,8 @@ def _operation(method: str, path: str, operation: Schema) -> str:
         parts.append(operation["description"])
     if parameters := operation.get("parameters"):
         rows = [
-            [code(one["name"]), one["in"], words_of(one["schema"]), _default(one["schema"], required=one["required"]),
-             one.get("description", "")]
+            [code(one["name"]), one["in"], words_of(without_null(one["schema"])),
+             _default(one["schema"], required=one["required"]), one.get("description", "")]
             for one in parameters
         ]  # fmt: skip
         parts.append(table(("Parameter", "In", "Allowed", "Default", "Meaning"), rows))

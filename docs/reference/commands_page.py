@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
 
 import typer
 
 from docs.reference.markdown import code, table
+from services.batch.evaluate.baselines.registry import all_recommenders
 from services.cli.main import app
+from shared.settings import load_settings
 
 HEAD = """\
 # Commands
 
-`nightshelf COMMAND --help` says the same. Exit code 0 means done, 1 that something is wrong, 2 that the command line is wrong, 3 that the quality gate
-refused, 75 that another run holds the data folder. `make docs` writes this page from the commands.
+`nightshelf COMMAND --help` says the same. Exit code 0 means done, 1 that something is wrong, 2 that the command line is
+wrong, 3 that the quality gate refused, 75 that another run holds the data folder. `make docs` writes this page from the
+commands.
 """
 
 
@@ -36,7 +41,7 @@ def commands_page() -> str:
     """The page's text."""
     sections = [HEAD]
     for name, command in sorted(commands()):
-        rows = [[_spelt(one), _default(one), getattr(one, "help", None) or ""] for one in command.params]
+        rows = [[_spelt(one), _default(one), _meaning(one)] for one in command.params]
         parts = [f"## {code(name)}", (command.help or "").strip()]
         if rows:
             parts.append(table(("Option", "Default", "Meaning"), rows))
@@ -48,6 +53,22 @@ def _spelt(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return code(parameter.name.upper())
     return code(", ".join((*parameter.opts, *parameter.secondary_opts)))
+
+
+def _meaning(parameter: Any) -> str:
+    meaning = getattr(parameter, "help", None) or ""
+    choices = choices_of(parameter)
+    return f"{meaning} One of {', '.join(map(code, choices))}.".strip() if choices else meaning
+
+
+def choices_of(parameter: Any) -> list[str]:
+    """The values that an option allows, if they are names."""
+    if "--system" in parameter.opts:
+        settings = load_settings(reranker={"enabled": True})  # has all of them
+        return [recommender.name for recommender in all_recommenders(settings, Path())]
+    annotation = parameter.type_descriptor.annotation
+    allowed = (get_args(annotation) or (annotation,))[0]
+    return [one.value for one in allowed] if isinstance(allowed, type) and issubclass(allowed, Enum) else []
 
 
 def _default(parameter: Any) -> str:

@@ -25,12 +25,19 @@ def name_of(reference: str) -> str:
     return reference.rpartition("/")[2]
 
 
+def without_null(schema: Schema) -> Schema:
+    """For what text can only set or leave out: variables and query parameters."""
+    if "anyOf" not in schema:
+        return schema
+    return schema | {"anyOf": [one for one in schema["anyOf"] if one.get("type") != "null"]}
+
+
 def words_of(schema: Schema) -> str:
     """What a value may be: its type, choices and bounds."""
     if "$ref" in schema:
         return code(name_of(schema["$ref"]))
     if "anyOf" in schema:
-        return " or ".join(words_of(one) for one in schema["anyOf"] if one.get("type") != "null")
+        return " or ".join(words_of(one) for one in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(code(choice) for choice in schema["enum"])
     if "const" in schema:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from docs.reference.markdown import Schema, code, name_of, table, words_of
+from docs.reference.markdown import Schema, code, name_of, table, without_null, words_of
 from shared.environment import PREFIX, is_group, variable_of
 from shared.settings import Settings
 
@@ -52,7 +52,7 @@ def settings_page() -> str:
 
 def _resolved(schema: Schema, name: str) -> Schema:
     found: Schema = schema["properties"][name]
-    return schema["$defs"][name_of(found["$ref"])] if "$ref" in found else found
+    return schema["$defs"][name_of(found["$ref"])] if "$ref" in found else without_null(found)
 
 
 def _default(field: FieldInfo) -> str:

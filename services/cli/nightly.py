@@ -93,7 +93,7 @@ def nightly(
         ),
     ] = None,
 ) -> None:
-    """Run a whole night: ingest, embed, factor, list, evaluate, verify, publish."""
+    """Run a whole night, from ingesting to publishing."""
     settings = settings_for(data_dir)
     opened = open_source(settings, source)
     with batch_run(settings) as (context, _url):

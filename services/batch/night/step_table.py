@@ -96,7 +96,7 @@ _PIPELINE = (
 )
 
 STEPS = (
-    Step("ingest", "Take books, ratings and events in, and begin the run.", hourly=True),
+    Step("ingest", "Ingest books, interactions and events, and begin the run.", hourly=True),
     Step(
         "embed",
         "Embed new and changed descriptions.",
@@ -135,7 +135,7 @@ STEPS = (
     ),
     Step(
         "index",
-        "Build catalogue, index, tribes and popular lists.",
+        "Build catalogue, index, clusters and popular lists.",
         after=("embed", "top-n"),
         artifacts=(
             Artifact("catalog", ("books",), builders.catalog),
@@ -163,7 +163,7 @@ STEPS = (
         parts=("lists", "user state", "verify", "report", "publish"),
         hourly=True,
     ),
-    Step("collect", "Delete what nothing needs any more.", after=("publish",), timeout_minutes=60, scheduled_only=True),
+    Step("collect", "Delete unused artifacts.", after=("publish",), timeout_minutes=60, scheduled_only=True),
 )
 """All steps of a run, in order; a scheduler may run steps in parallel if `after` allows it."""
 

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 import services.api.metrics
 from docs.reference.api_page import document
 from docs.reference.commands_page import commands
-from docs.reference.markdown import table, words_of
+from docs.reference.markdown import table, without_null, words_of
 from docs.reference.settings_page import fields_of, groups
 from docs.reference.write import PAGES
+from services.cli.evaluate import SplitName
 from shared.settings import Settings
 from tests.paths import ROOT
 from tests.unit.docs.log_events import log_events
@@ -110,6 +111,13 @@ def test_every_command_has_a_section_with_its_options():
             assert f"| `{spelt}" in sections[name]
 
 
+def test_options_that_allow_names_only_have_them_in_their_row():
+    rows = rows_of("commands.md", "`nightshelf evaluate`")
+    assert all(f"`{split.value}`" in rows["--split"][1] for split in SplitName)
+    assert all(f"`{name}`" in rows["--system"][1] for name in ("served", "served-content", "popularity", "tf-idf"))
+    assert "One of" not in "".join(rows["--source"])
+
+
 def test_every_metric_has_a_row_with_its_type_labels_and_help():
     metrics = {
         metric._name: [metric._type, ", ".join(f"`{label}`" for label in metric._labelnames), metric._documentation]
@@ -146,7 +154,9 @@ def tell(x, what):
 
 def test_a_schema_is_said_in_words():
     assert words_of({"type": "integer", "minimum": 1, "exclusiveMaximum": 9}) == "whole number, ≥ 1, < 9"
-    assert words_of({"anyOf": [{"type": "number"}, {"type": "null"}]}) == "number"
+    nullable = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+    assert words_of(nullable) == "number or null"
+    assert words_of(without_null(nullable)) == "number"
     assert words_of({"type": "array", "items": {"enum": ["a", "b"]}}) == "list of `a`, `b`"
     assert words_of({"$ref": "#/components/schemas/Event"}) == "`Event`"
     assert table(("A",), [["x | y\nz"]]) == "| A |\n|---|\n| x \\| y z |"

@@ -70,3 +70,9 @@ def test_reading_the_table_imports_nothing_heavy(module):
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     heavy = {"pandas", "faiss", "sklearn", "torch", "scipy", "pyarrow", "fastapi"}
     assert heavy.isdisjoint(json.loads(found.stdout))
+
+
+def test_the_help_of_a_step_has_the_words_of_the_code():
+    does = {step.name: step.does for step in STEPS}
+    assert "clusters" in does["index"]
+    assert not any("tribe" in line for line in does.values())
