@@ -32,10 +32,10 @@ def recommend(
 
     async def ask(url: str) -> Recommended:
         store = Store(settings, url)
-        live = GenerationManager(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
+        generation_manager = GenerationManager(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
         try:
-            await live.refresh()
-            return await Recommender(live, store).recommend(user, limit, explain=True)
+            await generation_manager.refresh()
+            return await Recommender(generation_manager, store).recommend(user, limit, explain=True)
         finally:
             await store.close()
 

@@ -123,10 +123,10 @@ class Library:
 
         async def ask() -> list[Blended]:
             store = Store(self.settings, self.settings.redis_url)
-            live = GenerationManager(self.folder, store, self.settings.serve.poll_seconds)
+            generation_manager = GenerationManager(self.folder, store, self.settings.serve.poll_seconds)
             try:
-                await live.refresh()
-                recommender = Recommender(live, store)
+                await generation_manager.refresh()
+                recommender = Recommender(generation_manager, store)
                 asked = [
                     recommender.recommend(reader, limit, explain=True, content_share=content_share)
                     for reader in readers

@@ -64,19 +64,21 @@ async def consume(settings: Settings, redis_url: str) -> Counts:
     security = security_options(kafka)
     ClientLog().install()
     store = Store(settings, redis_url)
-    live = GenerationManager(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
-    await live.start()
+    generation_manager = GenerationManager(DataFolder(settings.data_dir), store, settings.serve.poll_seconds)
+    await generation_manager.start()
     try:
-        return await _Consumption(settings, security, store, live).run()
+        return await _Consumption(settings, security, store, generation_manager).run()
     finally:
-        await live.stop()
+        await generation_manager.stop()
         await store.close()
 
 
 class _Consumption:
-    def __init__(self, settings: Settings, security: dict[str, Any], store: Store, live: GenerationManager) -> None:
+    def __init__(
+        self, settings: Settings, security: dict[str, Any], store: Store, generation_manager: GenerationManager
+    ) -> None:
         self._settings, self._kafka, self._security = settings, settings.kafka, security
-        self._store, self._live = store, live
+        self._store, self._generation_manager = store, generation_manager
         self._counts = Counts()
         self._stopping = asyncio.Event()
         self._wait_seconds = _FIRST_WAIT_SECONDS
@@ -142,7 +144,7 @@ class _Consumption:
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> list[Refused]:
         """Store the valid events in Redis; returns the refused ones."""
-        catalog = self._live.current().generation.catalog
+        catalog = self._generation_manager.current().generation.catalog
         accepted: list[AcceptedEvent] = []
         refused: list[Refused] = []
         for record in records:

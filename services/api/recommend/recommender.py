@@ -71,12 +71,12 @@ class Recommender:
     """Recommends from the served generation. Concurrent requests are answered together.
 
     Args:
-        live: the generation being served.
+        generation_manager: the generation being served.
         store: Redis.
     """
 
-    def __init__(self, live: GenerationManager, store: Store) -> None:
-        self._live = live
+    def __init__(self, generation_manager: GenerationManager, store: Store) -> None:
+        self._generation_manager = generation_manager
         self._store = store
         self._batcher = Batcher(self._recommend_all)
         self._cache: Cache[tuple[str, int, bool, float | None], _CachedAnswer] = Cache(
@@ -111,7 +111,7 @@ class Recommender:
     async def _recommend_group(
         self, questions: Sequence[tuple[str, int, bool]], content_share: float | None
     ) -> list[Recommended]:
-        served = self._live.current()
+        served = self._generation_manager.current()
         generation = served.generation
         if self._cached_generation != generation.id:
             self._cache.clear()

@@ -40,6 +40,7 @@ class TrialScores:
         self._threads = threads
         self._content = ContentNeighbors.open(content_artifact, split.training.work_id)
         self._spread = popular_spread(split.training, self._content.cluster_of)
+        # Not `shared.cache.Cache`, which drops the oldest: most trials reuse the factors of the best one, however old.
         self._factors: LRUCache[str, Factors] = LRUCache(_KEPT_FACTORS)
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None
         self.n_factored = 0

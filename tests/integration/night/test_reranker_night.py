@@ -164,13 +164,13 @@ def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ra
 
     async def follow():
         store = Store(ranked.settings, ranked.settings.redis_url)
-        live = GenerationManager(ranked.folder, store, ranked.settings.serve.poll_seconds)
+        generation_manager = GenerationManager(ranked.folder, store, ranked.settings.serve.poll_seconds)
         try:
-            await live.refresh()
+            await generation_manager.refresh()
             monkeypatch.setitem(sys.modules, "lightgbm", None)
             flip(ranked.client, ranked.keys, ranked.folder, expected=without, to=with_reranker)
-            await live.refresh()
-            return live.current().generation.id
+            await generation_manager.refresh()
+            return generation_manager.current().generation.id
         finally:
             await store.close()
 
