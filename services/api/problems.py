@@ -155,7 +155,7 @@ def what_of(item: Mapping[str, Any]) -> str:
     if item["type"] == "string_pattern_mismatch":
         return "Text must not be blank or contain control characters or bytes that are not UTF-8"
     message: str = item["msg"]
-    return message
+    return message.removeprefix("Value error, ")
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -80,6 +80,7 @@ class TestTaking:
             (1, "book_id"), (2, "event"), (3, "event"), (4, "value"), (6, "kind"), (7, "book_id"), (8, "event"),
         ]  # fmt: skip
         assert all(bad["what"] and bad["hint"] for bad in answer["rejected"])
+        assert answer["rejected"][1]["what"] == "a rating needs a value from 1 to 5, and no other kind has one"
         assert {item["because"]["book_id"] for item in api.recommend(user)["items"]} == {"dune", "foundation"}
 
     def test_a_rejected_event_may_be_sent_again_under_its_id(self, api, user):
