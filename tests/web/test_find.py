@@ -79,6 +79,15 @@ class TestBook:
             assert all(note.inner_text().strip() for note in tiles.locator(".tile-note").all())
         expect(page.locator("[data-list='readers']")).to_contain_text("simulated readers")
 
+    def test_a_prequel_has_no_position_in_its_series(self, visitor):
+        head = visitor.go("#/book/the-hobbit").locator(".book-head")
+        expect(head.get_by_text("1937 · Middle-earth", exact=True)).to_be_visible()
+
+    def test_without_an_id_books_are_looked_for(self, visitor):
+        page = visitor.go("#/book/")
+        expect(search_box(page)).to_be_visible()
+        expect(page.locator(".empty")).to_have_count(0)
+
     def test_an_unknown_book_is_told(self, visitor):
         page = visitor.go("#/book/no-such-book")
         expect(page.locator(".empty")).to_contain_text("Unknown book")

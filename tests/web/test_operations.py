@@ -23,8 +23,20 @@ def test_it_says_what_is_served_how_good_it_is_and_what_the_gate_made_of_it(visi
     expect(visitor.page.locator(".lead")).to_contain_text(short(served["id"]))
     expect(panel).to_contain_text("simulated readers")
     expect(panel).to_contain_text(f"{served['metrics']['served']['ndcg_at_10']['value']:.3f}")
-    expect(panel.locator(".verdict")).to_contain_text(served["gate"]["reason"])
+    reason = re.sub(r"[-+](0\.0+)(?!\d)", r"\1", served["gate"]["reason"])
+    expect(panel.locator(".verdict")).to_contain_text(reason)
     expect(panel).to_contain_text(re.compile(r"ago|now"))
+
+
+def test_a_difference_of_nothing_has_no_sign(visitor):
+    def with_nothing(route):
+        told = route.fetch().json()
+        told["served"]["gate"] = told["served"]["gate"] | {"reason": "Changed by -0.0000, from -0.0012 to +0.0000."}
+        route.fulfill(json=told)
+
+    visitor.page.route("**/api/operations", with_nothing)
+    verdict = visitor.go("#/operations").locator("[data-panel='served'] .verdict")
+    expect(verdict).to_contain_text("Changed by 0.0000, from -0.0012 to 0.0000.")
 
 
 def test_it_tells_the_last_run_step_by_step(visitor):

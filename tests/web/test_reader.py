@@ -145,6 +145,21 @@ class TestDemoReader:
         expect(slider).to_have_attribute("aria-valuetext", "100 % readers, 0 % descriptions")
         assert chosen.changes_by(lambda: chosen.page.get_by_role("button", name="Reset").click()) == usual
 
+    def test_the_line_above_names_the_lists_that_the_books_come_from(self, chosen):
+        books_of = {}
+        for name in chosen.rows.locator(".source-name").all_inner_texts():
+            books_of[name.lower()] = books_of.get(name.lower(), 0) + 1
+        line = chosen.page.locator(".strategy").inner_text()
+        named = re.split(", | and ", line.removeprefix("From the lists "))
+        assert set(named) == set(books_of)
+        assert [books_of[name] for name in named] == sorted(books_of.values(), reverse=True)
+
+    def test_a_reader_the_server_does_not_list_is_not_called_simulated(self, visitor):
+        page = visitor.go("#/reader/zz%20top")
+        expect(page.get_by_role("heading", level=1)).to_have_text("zz top\N{RIGHT SINGLE QUOTATION MARK}s shelf")
+        expect(page.locator(".recommendation")).to_have_count(10)
+        expect(page.get_by_role("heading", name="Recently liked")).to_have_count(0)
+
     def test_a_list_unknown_to_the_page_still_has_a_name(self, visitor, api):
         def with_another(route):
             answer = route.fetch().json()

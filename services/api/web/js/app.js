@@ -40,7 +40,8 @@ function address() {
       return part;
     }
   });
-  return { name: name in VIEWS ? name : "find", path, query: new URLSearchParams(search ?? "") };
+  const known = name in VIEWS && (name !== "book" || path[0]);
+  return { name: known ? name : "find", path, query: new URLSearchParams(search ?? "") };
 }
 
 async function show() {

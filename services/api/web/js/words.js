@@ -50,6 +50,19 @@ export function whyListed(item) {
 }
 
 /**
+ * The lists that a reader's recommendations come from, the one with most of their books first.
+ * @param {{sources?: Record<string, number | null> | null}[]} items
+ */
+export function basedOn(items) {
+  /** @type {Map<string, number>} */
+  const books = new Map();
+  for (const [source] of items.flatMap((item) => carriers(item.sources))) books.set(source, (books.get(source) ?? 0) + 1);
+  const names = [...books].sort((one, other) => other[1] - one[1]).map(([source]) => sourceName(source).toLowerCase());
+  if (!names.length) return "";
+  return `From the ${names.length === 1 ? "list" : "lists"} ${listed(names)}`;
+}
+
+/**
  * What two books have in common.
  * @param {{similarity: number, same_series: string | null, same_authors: string[], same_genres: string[], same_tribe: string | null}} book
  */
@@ -93,12 +106,9 @@ export function duration(seconds) {
   return seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
 }
 
-/** Whether a reader is a visitor of the page. @param {string} id */
-export const isVisitor = (id) => id.startsWith("you-");
-
 /** A reader's id as a name. @param {string} id */
 export function readerName(id) {
   const numbered = /^reader-0*(\d+)$/.exec(id);
   if (numbered) return `Reader ${numbered[1]}`;
-  return isVisitor(id) ? "Visitor" : id;
+  return id.startsWith("you-") ? "Visitor" : id;
 }

@@ -39,7 +39,7 @@ export async function book({ path, facts, signal }) {
 
 /** @param {any} record @param {any} facts */
 function header(record, facts) {
-  const series = record.series && [record.series, record.series_position].filter((part) => part !== null).join(" ");
+  const series = record.series && [record.series, record.series_position].filter(Boolean).join(" "); // position 0 is a prequel
   const facts_ = [record.year && (record.year < 0 ? `${-record.year} BC` : String(record.year)), series].filter(Boolean);
   return el(
     "header.book-head",

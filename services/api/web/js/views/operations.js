@@ -47,10 +47,13 @@ function serving(served, report) {
 /** @param {string} name @param {import("../dom.js").Child | import("../dom.js").Child[]} value */
 const fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
 
+/** A difference that rounds to nothing has no sign. @param {string} reason */
+const withoutMinusZero = (reason) => reason.replace(/[-+](0\.0+)(?!\d)/g, "$1");
+
 /** @param {any} gate */
 function verdict(gate) {
   if (!gate) return el("p.verdict", {}, "Not checked by the quality gate.");
-  return el("p.verdict", { "data-verdict": gate.verdict }, el("strong", {}, VERDICTS[gate.verdict] ?? gate.verdict), ` ${gate.reason}`,
+  return el("p.verdict", { "data-verdict": gate.verdict }, el("strong", {}, VERDICTS[gate.verdict] ?? gate.verdict), ` ${withoutMinusZero(gate.reason)}`,
     gate.accepted_because && ` Accepted because: ${gate.accepted_because}`);
 }
 

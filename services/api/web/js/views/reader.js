@@ -12,18 +12,14 @@ import { records } from "../data/records.js";
 import { bookLink, shelf } from "../parts/shelf.js";
 import { suggestBox } from "../parts/suggest.js";
 import { weightSlider } from "../parts/weight_slider.js";
-import { counted, listed, isVisitor, people, readerName } from "../words.js";
+import { basedOn, counted, listed, people, readerName } from "../words.js";
 
 const LISTED = 10;
 const TO_RATE = 6;
 const READERS = 8;
 const SLIDE_MILLISECONDS = 40;
-const STRATEGIES = {
-  hybrid: "Based on similar readers and on similar descriptions",
-  collaborative: "Based on similar readers",
-  content: "Based on similar descriptions",
-  popular: "Popular books from all tribes, because this reader has no ratings yet",
-};
+const MOST_READERS = 24;
+const POPULAR = "Popular books from all tribes, because this reader has no ratings yet";
 
 /** @param {import("../app.js").Visit} visit @returns {Promise<HTMLElement>} */
 export async function reader(visit) {
@@ -70,6 +66,7 @@ function readerCard(one, known) {
 /** One reader's list and the controls that change it. @param {string} id @param {import("../app.js").Visit} visit */
 async function oneReader(id, { facts, signal }) {
   const isMe = id === me().id;
+  const demo = isMe ? undefined : await listedReader(id, signal);
   let weight = null;
   let asked = 0;
   const strategy = el("p.strategy", {});
@@ -87,7 +84,7 @@ async function oneReader(id, { facts, signal }) {
     const answer = await get(`api/recommendations/user/${encodeURIComponent(id)}?limit=${LISTED}${shift}`, signal);
     if (mine !== asked) return;
     if (answer.degraded) document.dispatchEvent(new Event("nightshelf:look"));
-    strategy.textContent = answer.degraded ? "Popular books, because Redis is unavailable" : STRATEGIES[answer.strategy] ?? answer.strategy;
+    strategy.textContent = answer.degraded ? "Popular books, because Redis is unavailable" : answer.strategy === "popular" ? POPULAR : basedOn(answer.items);
     list.element.dataset.strategy = answer.strategy;
     const { entered, moved } = await list.show(answer.items, signal);
     list.element.dataset.shown = String(mine);
@@ -108,16 +105,15 @@ async function oneReader(id, { facts, signal }) {
   };
 
   /** This reader's ratings, and more books to rate. */
-  const own = async () => panel.replaceChildren(...(isMe ? await yours(act, facts, signal) : await theirs(id, signal)));
+  const own = async () => panel.replaceChildren(...(isMe ? await yours(act, facts, signal) : await theirs(demo, signal)));
 
   const slide = debounced(() => refresh("Weights changed.").catch((error) => { if (!signal.aborted) notice("event", error.message, "alert"); }), SLIDE_MILLISECONDS);
   await Promise.all([refresh(), own()]);
-  const simulated = facts.simulated_readers && !isVisitor(id);
   return el(
     "div.view.view-reader",
     { "data-reader": id },
     el("header.reader-head", {}, el("p.crumb", {}, el("a", { href: "#/reader" }, "All readers")),
-      el("h1", { tabindex: "-1" }, isMe ? "Your shelf" : `${readerName(id)}’s shelf`, simulated && [" ", el("span.tag", {}, "simulated reader")])),
+      el("h1", { tabindex: "-1" }, isMe ? "Your shelf" : `${readerName(id)}’s shelf`, demo && [" ", el("span.tag", {}, "simulated reader")])),
     el("div.reader-columns", {},
       el("div.reader-side", {}, weightSlider(facts.content_weight, (share) => { weight = share; slide(); }), panel),
       el("section.reader-list", { "aria-labelledby": "list-heading" }, el("h2", { id: "list-heading" }, "Recommendations"), strategy, list.element)),
@@ -152,15 +148,19 @@ function picker(act) {
   return el("div", {}, box, picked);
 }
 
-/** What a demo reader liked recently. @param {string} id @param {AbortSignal} signal */
-async function theirs(id, signal) {
-  let readers = [];
+/** A demo reader, if the server lists this id as one: any other may be a visitor, or nobody. @param {string} id @param {AbortSignal} signal */
+async function listedReader(id, signal) {
   try {
-    ({ readers } = await get("api/readers?limit=24", signal));
+    const { readers } = await get(`api/readers?limit=${MOST_READERS}`, signal);
+    return readers.find((one) => one.user_id === id);
   } catch (error) {
     if (signal.aborted) throw error;
+    return undefined;
   }
-  const recent = readers.find((one) => one.user_id === id)?.recent ?? [];
-  if (!recent.length) return [];
-  return [el("section", {}, el("h2", {}, "Recently liked ", el("span.tag", {}, "simulated")), await shelf(recent, { signal }))];
+}
+
+/** What a demo reader liked recently. @param {any} demo @param {AbortSignal} signal */
+async function theirs(demo, signal) {
+  if (!demo?.recent.length) return [];
+  return [el("section", {}, el("h2", {}, "Recently liked ", el("span.tag", {}, "simulated")), await shelf(demo.recent, { signal }))];
 }
