@@ -79,13 +79,13 @@ class CollaborativeSettings(Group):
     user_exponent: Share = Field(0.3, description="a in D_u^-a A D_b^-b: dampens active users")
     book_exponent: Share = Field(0.3, description="b in D_u^-a A D_b^-b: dampens popular books")
     history_books: int = Field(60, ge=1, le=1000, description="newest liked books that make up a user's factors")
-    history_decay: float = Field(0.82, gt=0, le=1, description="weight of each of these relative to the next newer one")
+    history_decay: float = Field(0.82, gt=0, le=1, description="weight of a book relative to the book read after it")
     list_length: int = Field(100, ge=10, le=1000, description="books in each user's nightly list")
     seed: int = Field(7, description="random seed of the factor model")
 
 
 class ItemTransitionSettings(Group):
-    """What readers of a book read next. The letters are those of `services/batch/models/item_transitions.py`."""
+    """What readers of a book read next. `services/batch/models/item_transitions.py` has the formula."""
 
     n_neighbors: int = Field(100, ge=10, le=1000, description="item transitions kept for each book")
     window: int = Field(100, ge=1, le=1000, description="largest distance of a pair, in books of a user's history")
@@ -125,14 +125,14 @@ class BlendSettings(Group):
         60, ge=1, le=100, description="recent books that the list of item transitions is made from"
     )
     item_transitions_decay: float = Field(
-        0.95, gt=0, le=1, description="weight of each of these relative to the next newer one"
+        0.95, gt=0, le=1, description="weight of a recent book relative to the book read after it"
     )
     same_series_author_candidates: int = Field(100, ge=10, le=1000, description="most candidates by series or author")
     same_series_author_recent_books: int = Field(
         30, ge=1, le=100, description="recent books that the list of same series or author is made from"
     )
     same_series_author_decay: float = Field(
-        0.9, gt=0, le=1, description="weight of each of these relative to the next newer one"
+        0.9, gt=0, le=1, description="weight of a recent book relative to the book read after it"
     )
     fold_in_share: Share = Field(
         0.25, description="share of the history's weight that new likes need before fold-in replaces the nightly list"
