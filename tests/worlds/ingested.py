@@ -41,7 +41,10 @@ class ListSource:
         columns |= {
             name: pd.Series([math.nan] * n) for name in ("year", "series_position", "average_rating", "n_ratings")
         }
-        columns |= {name: pd.Series([[] for _ in range(n)], dtype=object) for name in ("authors", "genres")}
+        columns |= {
+            name: pd.Series([[] for _ in range(n)], dtype=object)
+            for name in ("authors", "genres", "isbns", "other_titles")
+        }
         titles = [f"Title of {book_id}" for book_id in self.book_ids]
         return pd.DataFrame({"book_id": self.book_ids, "title": titles, **columns})[list(BOOK_COLUMNS)]
 

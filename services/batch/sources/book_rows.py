@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from services.batch.sources.source import BOOK_COLUMNS, LIST_SEPARATOR
+from shared.isbn import isbns_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from services.batch.sources.rejects import RejectLog
 
 MAX_ID_CHARACTERS = 200
+TEXT_COLUMNS = (*BOOK_COLUMNS[:-2], "isbn", "isbn13", "original_title")
+"""The text columns a source may give; the last three become `isbns` and `other_titles`."""
 EARLIEST_YEAR = -5000
 _MAX_URL_CHARACTERS = 2_000
 _MAX_SERIES_TITLE_CHARACTERS = 500  # the pattern takes quadratic time on a malicious title
+_SHORTEST_ISBN = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TAG = re.compile(r"<!--[^<>]*-->|</?[a-zA-Z][^<>]*>")
 _YEAR = re.compile(r"([+-]?\d{1,4})(?:\.0*|-\d\d?(?:-\d\d?.*)?)?")
@@ -60,7 +64,7 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     """Clean rows of text.
 
     Args:
-        raw: `book_id`, `title` and `row`, and any other of `BOOK_COLUMNS` that the source has; all but `row` are text,
+        raw: `book_id`, `title` and `row`, and any other of `TEXT_COLUMNS` that the source has; all but `row` are text,
             `""` if missing.
         form: the format of the source.
         rejects: receives rows without a valid id or title.
@@ -68,7 +72,7 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     Returns:
         A frame with `BOOK_COLUMNS`, in file order. An id may occur more than once.
     """
-    texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in BOOK_COLUMNS}
+    texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in TEXT_COLUMNS}
     years = [parse_year(year) for year in texts["year"]]
     kept = _usable(texts, years, raw["row"].tolist(), form, rejects)
     texts = {name: [column[i] for i in kept] for name, column in texts.items()}
@@ -90,6 +94,8 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
             "image_url": _objects(_image_url(text) for text in texts["image_url"]),
             "average_rating": averages,
             "n_ratings": np.where((n_ratings >= 0) & (n_ratings < 2**53), np.floor(n_ratings), np.nan),
+            "isbns": _objects(map(_isbns, texts["isbn"], texts["isbn13"], texts["book_id"])),
+            "other_titles": _objects(map(_other_titles, texts["original_title"], titles)),
         }
     )
 
@@ -144,6 +150,15 @@ def split_list(text: str, separator: str | None) -> list[str]:
     if separator is not None:
         parts = [piece for part in parts for piece in part.split(separator.strip() or separator)]
     return list(dict.fromkeys(line for part in parts if (line := clean_line(part))))
+
+
+def _isbns(isbn: str, isbn13: str, book_id: str) -> list[str]:
+    """The ISBNs of a row. An id counts if it is written as an ISBN, not if it might be one that lost its zeros."""
+    return isbns_in(isbn, isbn13, book_id if len(book_id) >= _SHORTEST_ISBN else "")
+
+
+def _other_titles(text: str, title: str) -> list[str]:
+    return [other for other in split_list(text, None) if other != title]
 
 
 def split_series(title: str) -> tuple[str, str | None, float]:

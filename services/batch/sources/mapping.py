@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAPPING_FILE = "nightshelf.toml"
 BookColumn = Literal[
     "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
-    "average_rating", "n_ratings",
+    "average_rating", "n_ratings", "isbn", "isbn13", "original_title",
 ]  # fmt: skip
 InteractionColumn = Literal["user_id", "book_id", "value", "kind", "time"]
 Separator = Annotated[str, Field(min_length=1)]

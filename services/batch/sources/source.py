@@ -4,7 +4,8 @@ Frames of a source use the ids of the source. Columns of `books`, one row per bo
 
 `book_id` str, `title` str, `authors` list of str, `year` float (whole; NaN: unknown), `genres` list of str (lower
 case), `series` str or None, `series_position` float or NaN, `description` str or None, `image_url` str or None,
-`average_rating` float on 1-5 or NaN, `n_ratings` float (whole) or NaN.
+`average_rating` float on 1-5 or NaN, `n_ratings` float (whole) or NaN, `isbns` list of str (ISBN-13, distinct),
+`other_titles` list of str (such as the original title).
 
 Columns of `interactions`, in the order of the source: `user_id` str or categorical, `book_id` str or categorical,
 `kind` str or categorical (a kind of `shared.settings.InteractionKind`), `value` float (a rating on 1-5, else NaN),
@@ -33,6 +34,8 @@ BOOK_COLUMNS = (
     "image_url",
     "average_rating",
     "n_ratings",
+    "isbns",
+    "other_titles",
 )
 LIST_SEPARATOR = "\x1f"
 """Separator of the parts of a list, such as authors, in text rows; no part contains it."""

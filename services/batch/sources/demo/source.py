@@ -93,6 +93,8 @@ def read_catalogue() -> pd.DataFrame:
     books["image_url"] = pd.Series([None] * len(books), dtype=object)
     books["average_rating"] = np.nan
     books["n_ratings"] = np.nan
+    for column in ("isbns", "other_titles"):
+        books[column] = pd.Series([[] for _ in range(len(books))], dtype=object)
     return books
 
 

@@ -40,6 +40,9 @@ _BOOK_COLUMNS = {
     "image_url": "image_url",
     "average_rating": "average_rating",
     "n_ratings": "ratings_count",
+    "isbn": "isbn",
+    "isbn13": "isbn13",
+    "original_title": "original_title",
 }
 _RATING_COLUMNS = {"user_id": "user_id", "book_id": "book_id", "value": "rating"}
 

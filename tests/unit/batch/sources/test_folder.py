@@ -92,6 +92,8 @@ def test_goodbooks(tmp_path: Path) -> None:
         "image_url": "https://covers.test/1.jpg",
         "average_rating": 4.19,
         "n_ratings": 494849.0,
+        "isbns": ["9780441172719"],
+        "other_titles": [],
     }
     assert (odyssey["authors"], odyssey["year"], odyssey["genres"]) == (["Homer", "Emily Wilson"], -750.0, [])
     assert (beowulf["description"], beowulf["image_url"]) == (None, None)

@@ -126,6 +126,17 @@ def test_published_averages_are_mapped_to_five_stars_and_nonsense_is_left_out() 
     assert all(math.isnan(average) for average in averages[2:])
 
 
+def test_isbns_of_any_column_are_kept_once_and_an_original_title_unless_it_is_the_title() -> None:
+    frame = books(
+        RejectLog(),
+        {"book_id": "1", "title": "One", "isbn": '="0439023483"', "isbn13": "9780439023481", "original_title": "Uno"},
+        {"book_id": "080442957X", "title": "Two", "isbn13": "9.78E+12", "original_title": "Two"},
+        {"book_id": "439023483", "title": "Three"},
+    )
+    assert frame["isbns"].tolist() == [["9780439023481"], ["9780804429573"], []]
+    assert frame["other_titles"].tolist() == [["Uno"], [], []]
+
+
 def interactions(form: InteractionFormat, rejects: RejectLog, **columns: list[str]) -> pd.DataFrame:
     n_rows = len(next(iter(columns.values())))
     batch = pa.table({**columns, "row": pa.array(range(1, n_rows + 1), pa.int64())})
