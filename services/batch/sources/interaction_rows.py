@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.batch.sources.book_rows import MAX_ID_CHARACTERS
+from services.batch.sources.ids import clean_id, of_floats, without_fraction
 from shared.settings import InteractionKind
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _EMPTY = pa.table(
         "row": pa.array([], pa.int64()),
     }
 )
-_CONTROL = r"[\x00-\x1f\x7f]|\p{Cc}"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
 
@@ -87,6 +86,8 @@ def clean_interactions(batches: Iterable[pa.Table], form: InteractionFormat, rej
     if not tables:
         tables = [_EMPTY]
     frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().combine_chunks().to_pandas()
+    for column in ("user_id", "book_id"):
+        frame[column] = _whole_numbers(frame[column])
     frame["kind"] = pd.Categorical.from_codes(frame["kind"].to_numpy(), dtype=KIND_DTYPE)
     frame["file"] = pd.Categorical.from_codes(
         np.zeros(len(frame), dtype=np.int8), dtype=pd.CategoricalDtype([form.file])
@@ -105,9 +106,10 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
             rejects.add_many(form.file, rows[found], form.columns.get(column, column), values, reason)
             usable[found] = False
 
-    ids = {column: pc.dictionary_encode(batch[column].combine_chunks()) for column in ("user_id", "book_id")}
-    for column, encoded in ids.items():
-        for reason, fault in _id_faults(encoded):
+    ids = {}
+    for column in ("user_id", "book_id"):
+        ids[column], faults = _clean_ids(batch[column])
+        for reason, fault in faults.items():
             refuse(column, fault, reason)
     kinds = np.full(len(rows), KINDS.index(form.kind), dtype=np.int8)
     if "kind" in form.columns:
@@ -136,16 +138,26 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
     return table if usable.all() else table.filter(pa.array(usable))
 
 
-def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Masks of rows with an invalid id, by reason."""
-    distinct, codes = encoded.dictionary, encoded.indices.to_numpy()
-    lengths = pc.utf8_length(distinct).to_numpy()
-    control = pc.match_substring_regex(distinct, _CONTROL).to_numpy(zero_copy_only=False)
-    return [
-        ("id is missing", (lengths == 0)[codes]),
-        (f"id is longer than {MAX_ID_CHARACTERS} characters", (lengths > MAX_ID_CHARACTERS)[codes]),
-        ("control character in id", control[codes]),
-    ]
+def _clean_ids(texts: pa.ChunkedArray) -> tuple[pa.DictionaryArray, dict[str, NDArray[np.bool_]]]:
+    """The cleaned ids, and masks of the rows without a valid one, by reason."""
+    encoded = pc.dictionary_encode(texts.combine_chunks())
+    codes = encoded.indices.to_numpy()
+    written = encoded.dictionary.to_pylist()
+    cleaned = [clean_id(text) for text in written]
+    reasons = np.array([reason or "" for _, reason in cleaned], dtype=object)
+    faults = {str(reason): (reasons == reason)[codes] for reason in dict.fromkeys(reasons.tolist()) if reason}
+    if any(text != before for (text, _), before in zip(cleaned, written, strict=True)):
+        distinct = pa.array([text for text, _ in cleaned], pa.string())
+        encoded = pc.dictionary_encode(distinct.take(encoded.indices))
+    return encoded, faults
+
+
+def _whole_numbers(ids: pd.Series) -> pd.Series:
+    """A column of ids without `.0`, if a program turned all of them into floats."""
+    ids = ids.cat.remove_unused_categories()
+    if not of_floats(ids.cat.categories):
+        return ids
+    return ids.map({text: without_fraction(text) for text in ids.cat.categories}).astype("category")
 
 
 def _kinds(texts: pa.ChunkedArray, meanings: Mapping[str, InteractionKind]) -> NDArray[np.int8]:

@@ -39,7 +39,7 @@ BOOK_CROSSING_KAGGLE = {
     ),
     "Ratings.csv": (
         "User-ID,ISBN,Book-Rating\n276725,034545104X,0\n276726,0195153448,10\n276726,0002005018,1\n"
-        "276727,9999999999,8\n276728,0195153448,11\n"
+        "276727,9999999991,8\n276728,0195153448,11\n"
     ),
     "Users.csv": 'User-ID,Location,Age\n276725,"tyler, texas, usa",NULL\n',
 }

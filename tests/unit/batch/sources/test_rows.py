@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.batch.sources.book_ids import own_id
 from services.batch.sources.book_rows import (
     BookFormat,
     clean_books,
@@ -104,14 +105,14 @@ def test_books_need_an_id_and_a_title_and_nothing_else() -> None:
         {"book_id": "a\x00b", "title": "Control"},
         {"book_id": "x" * 200, "title": "Just right", "year": "unknown", "image_url": "javascript:alert(1)"},
     )
-    assert frame["book_id"].tolist() == ["000123X", "x" * 200]
-    assert frame["title"].tolist() == ["The Title", "Just right"]
+    assert frame["book_id"].tolist() == ["000123X", own_id("no id", ""), "x" * 200]
+    assert frame["title"].tolist() == ["The Title", "No id", "Just right"]
     first = frame.iloc[0]
     assert (first["authors"], first["genres"], first["series"], first["description"]) == ([], [], None, None)
     assert math.isnan(first["year"])
-    assert frame["image_url"].tolist() == [None, None]
+    assert frame["image_url"].tolist() == [None, None, None]
     assert [(reject["row"], reject["field"], reject["reason"]) for reject in rejects.table().to_pylist()] == [
-        (2, "ISBN", "id is missing"),
+        (2, "ISBN", "id is missing; kept under an id of its own"),
         (3, "title", "title is missing"),
         (4, "ISBN", "id is longer than 200 characters"),
         (5, "ISBN", "control character in id"),
