@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from services.batch.sources.missing import MISSING_TEXTS
 from shared.isbn import isbn13
 
 if TYPE_CHECKING:
@@ -25,11 +26,7 @@ CONTROL = "control character in id"
 SAYS_NOTHING = (MISSING, LOST_DIGITS, PLACEHOLDER)
 """Reasons that leave a row without an id, but not without sense."""
 
-_MISSING_WORDS = frozenset({
-    "null", "NULL", "Null", "nan", "NaN", "NAN", "none", "None", "NONE", "n/a", "N/A", "na", "NA", "<na>",
-    "<NA>", "#N/A", "#N/A!", "NaT", "nil", "undefined", "(null)", "[]", "-", "--", "?", "\\N", "#REF!",
-    "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#DIV/0!",
-})  # fmt: skip
+_NOTHING = MISSING_TEXTS | {"[]", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!"}
 _PLAIN = re.compile(r"[A-Za-z0-9_:]+(?:-[A-Za-z0-9_:]+)*")
 _WRAPPED = re.compile(r'=?"+([^"]*)"+', re.DOTALL)
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060"))
@@ -46,7 +43,7 @@ def clean_id(text: str) -> tuple[str, str | None]:
     """The id in a cell, and the reason why it is none, or `None`; the id is empty if it is missing."""
     if not _PLAIN.fullmatch(text):
         text = _unwrapped(text)
-    if not text or text in _MISSING_WORDS:
+    if text == "NA" or text.lower() in _NOTHING:
         return "", MISSING
     if len(text) > MAX_ID_CHARACTERS:
         return text, TOO_LONG

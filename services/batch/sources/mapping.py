@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.batch.sources.book_rows import BookFormat
 from services.batch.sources.interaction_rows import KINDS, InteractionFormat, clean_interactions
+from services.batch.sources.time_column import OTHER_TIME, TIME_PARTS
 from shared.errors import SourceError
 from shared.settings import InteractionKind
 
@@ -30,7 +31,9 @@ BookColumn = Literal[
     "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
     "average_rating", "n_ratings", "isbn", "isbn13", "original_title",
 ]  # fmt: skip
-InteractionColumn = Literal["user_id", "book_id", "value", "kind", "time"]
+InteractionColumn = Literal[
+    "user_id", "book_id", "value", "kind", "time", "time_2", "time_3", "time_4", "time_5", "time_6", "time_else",
+]  # fmt: skip
 Separator = Annotated[str, Field(min_length=1)]
 Scale = tuple[float, float]
 
@@ -75,14 +78,27 @@ class BooksMapping(Section):
 
 
 class InteractionsMapping(Section):
-    """One `[[interactions]]` without the location of the table."""
+    """One `[[interactions]]` without the location of the table.
+
+    A `time` in several columns is read into `time`, `time_2` and so on.
+    """
 
     columns: dict[InteractionColumn, str]
     kind: InteractionKind | None = None
     kinds: dict[str, InteractionKind] | None = None
     rating_scale: Scale = (1.0, 5.0)
     zero_is_read: bool = False
+    empty_is_read: bool | None = None
     time_format: str = "auto"
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_name_for_each_part_of_a_time(cls, columns: object) -> object:
+        if not isinstance(columns, dict) or not isinstance(parts := columns.get("time"), list):
+            return columns
+        if not 1 <= len(parts) <= len(TIME_PARTS):
+            raise ValueError(f"time is in 1 to {len(TIME_PARTS)} columns, not {len(parts)}")
+        return columns | dict(zip(TIME_PARTS, parts, strict=False))
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -94,11 +110,16 @@ class InteractionsMapping(Section):
             raise ValueError("kinds needs a column kind")
         if "kind" not in self.columns and self.kind in (None, "rating") and "value" not in self.columns:
             raise ValueError("ratings need a column value")
+        if OTHER_TIME in self.columns and "time" not in self.columns:
+            raise ValueError(f"{OTHER_TIME} dates rows without a time; name the column time too")
         _ascending(self.rating_scale)
         return self
 
-    def form(self, table: str) -> InteractionFormat:
-        """The row format for `clean_interactions`; rejects name `table`."""
+    def form(self, table: str, *, is_shelf: bool = False) -> InteractionFormat:
+        """The row format for `clean_interactions`; rejects name `table`.
+
+        In the export of a reader's shelf, which also has the books, an empty rating means read by default.
+        """
         kinds: dict[str, InteractionKind] = self.kinds or {kind: kind for kind in KINDS}
         return InteractionFormat(
             table,
@@ -107,6 +128,7 @@ class InteractionsMapping(Section):
             kind=self.kind or "rating",
             kinds={text.strip().lower(): kind for text, kind in kinds.items()},
             zero_is_read=self.zero_is_read,
+            empty_is_read=is_shelf if self.empty_is_read is None else self.empty_is_read,
             time_format=self.time_format,
         )
 

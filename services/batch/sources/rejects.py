@@ -1,4 +1,7 @@
-"""Rejected rows and values with their reasons. Counts are complete; details are limited per reason."""
+"""What the reading of a source met: rejected rows and values with their reasons, rows kept with a remark, and guesses.
+
+Counts are complete; details of rejects are limited per reason.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from services.batch.sources.guesses import Guess
 
 MAX_DETAILS_PER_REASON = 100_000
 MAX_VALUE_CHARACTERS = 200
@@ -32,10 +37,17 @@ class RejectLog:
 
     Args:
         max_details_per_reason: detailed rows per reason, to bound memory. `counts` counts all.
+
+    Attributes:
+        counts: rejects by reason.
+        kept: rows that were kept although something was missing, by what was made of them.
+        guesses: in the order in which they were made.
     """
 
     def __init__(self, max_details_per_reason: int = MAX_DETAILS_PER_REASON) -> None:
         self.counts: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.guesses: list[Guess] = []
         self._max_details = max_details_per_reason
         self._tables: list[pa.Table] = []
 
@@ -72,6 +84,14 @@ class RejectLog:
                 [pa.array(column, type_) for column, type_ in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA
             )
         )
+
+    def keep(self, remark: str, n: int) -> None:
+        """Count `n` rows that were kept although something was missing."""
+        self.kept[remark] += n
+
+    def guess(self, guess: Guess) -> None:
+        """Record a guess about the source."""
+        self.guesses.append(guess)
 
     def take_over(self, details: pa.Table, counts: dict[str, int]) -> None:
         """Add the rejects of an earlier ingest unchanged."""

@@ -15,7 +15,7 @@
     file = "loans.csv"
     kind = "read"                      # the kind of all rows; default "rating"
     columns = { user_id = "member", book_id = "item", time = "returned" }
-    time_format = "%d.%m.%Y"           # default "auto": seconds or milliseconds since 1970, or ISO 8601
+    time_format = "%d.%m.%Y"           # default "auto": any usual date; see docs/sources.md
 
     [[interactions]]
     file = "stars.parquet"
@@ -23,22 +23,25 @@
     kinds = { starred = "rating", returned = "read" }    # only with a column `kind`
     rating_scale = [0, 10]             # default [1, 5]
     zero_is_read = false               # true: a rating of 0 means no rating
+    empty_is_read = false              # true: an empty rating means read; by default if the file also has the books
 
 Columns of books: book_id and title, and any of authors, year, genres, series, series_position, description,
 image_url, average_rating, n_ratings. Columns of interactions: user_id and book_id, and any of value (required for
-ratings), kind, time. Either all files of interactions have a time, or none; without times, the row order counts.
+ratings), kind, time, and time_else (dates rows without a time). `time = ["year", "month"]` joins several columns.
+Either all files of interactions have a time, or none.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from services.batch.sources.book_rows import clean_books
-from services.batch.sources.files.tables import SUFFIXES, TableFile, fingerprint_files, open_table
+from services.batch.sources.files.tables import SUFFIXES, TableFile, fingerprint_files, open_table, plain_name
+from services.batch.sources.guesses import Guess
 from services.batch.sources.mapping import (
     MAPPING_FILE,
     BooksMapping,
@@ -49,12 +52,16 @@ from services.batch.sources.mapping import (
     clean_all_interactions,
     read_mapping,
 )
+from services.batch.sources.time_column import DATED_OTHERWISE, OTHER_TIME
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from services.batch.sources.interaction_rows import InteractionFormat
     from services.batch.sources.rejects import RejectLog
+
+_OTHER_DATES = frozenset({"date_added", "added", "added_at", "date_created", "created", "created_at", "created_on"})
 
 
 class _InFile(Section):
@@ -99,9 +106,30 @@ class GenericSource(MappedFolder[FileMapping]):
 
     def interactions(self, rejects: RejectLog) -> pd.DataFrame:
         """See `Source.interactions`."""
-        forms = [table.form(table.file) for table in self.mapping.interactions]
+        guesses: list[Guess] = []
+        forms = [
+            self._form(mapped, table, guesses)
+            for mapped, table in zip(self.mapping.interactions, self.interactions_tables, strict=True)
+        ]
         tables = zip(self.interactions_tables, forms, strict=True)
-        return clean_all_interactions(((table.batches(form.columns, rejects), form) for table, form in tables), rejects)
+        frame = clean_all_interactions(
+            ((table.batches(form.columns, rejects), form) for table, form in tables), rejects
+        )
+        if DATED_OTHERWISE in rejects.kept:
+            rejects.guesses.extend(guesses)
+        return frame
+
+    def _form(self, mapped: InteractionsFile, table: TableFile, guesses: list[Guess]) -> InteractionFormat:
+        """The row format, with what the file says and the mapping does not."""
+        form = mapped.form(mapped.file, is_shelf=mapped.file == self.mapping.books.file)
+        if "time" in form.columns and OTHER_TIME not in form.columns:
+            taken = {plain_name(name) for name in form.columns.values()}
+            others = [name for name in table.columns if plain_name(name) in _OTHER_DATES - taken]
+            if others:
+                setting = f'columns = {{ {OTHER_TIME} = "…" }}'
+                guesses.append(Guess(f"date of rows without one in {mapped.file}", others[0], setting))
+                return replace(form, columns={**form.columns, OTHER_TIME: others[0]})
+        return form
 
 
 def open_generic(path: Path) -> GenericSource:

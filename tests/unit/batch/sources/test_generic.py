@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,31 @@ def test_one_wide_table_may_serve_as_books_and_interactions(tmp_path: Path) -> N
     assert source.books(RejectLog())["title"].tolist() == ["A/2", "A/1", "A/1"]
 
 
+SHELF = """
+    [books]
+    file = "shelf.csv"
+    columns = { book_id = "id", title = "id" }
+    [[interactions]]
+    file = "shelf.csv"
+    columns = { user_id = "id", book_id = "id", value = "stars", time = ["year", "month"] }
+"""
+
+
+def test_a_shelf_counts_unrated_books_as_read_and_dates_rows_by_another_column(tmp_path: Path) -> None:
+    rows = "id,stars,year,month,Date Added\na,4,2023,11,2001-01-01\nb,,,,2020-05-06\nc,,2022,,2001-01-01\n"
+    source, rejects = open_folder(lay_out(tmp_path, SHELF, shelf=rows)), RejectLog()
+    frame = source.interactions(rejects)
+    assert frame["kind"].tolist() == ["rating", "read", "read"]
+    days = [f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" for seconds in frame["time"]]
+    assert days == ["2023-11-01", "2020-05-06", "2022-01-01"]
+    assert [guess.value for guess in rejects.guesses] == ["Date Added"]
+    own = SHELF.replace('"month"] }', '"month"], time_else = "year" }\nempty_is_read = false')
+    source, rejects = open_folder(lay_out(tmp_path, own, shelf=rows)), RejectLog()
+    assert source.interactions(rejects)["book_id"].tolist() == ["a"]
+    assert rejects.counts == {"rating is missing": 2}
+    assert rejects.guesses == []
+
+
 def test_the_mapping_is_part_of_the_fingerprint(tmp_path: Path) -> None:
     before = open_folder(lay_out(tmp_path)).fingerprint()
     assert open_folder(lay_out(tmp_path)).fingerprint() == before
@@ -129,6 +155,8 @@ def test_the_mapping_is_part_of_the_fingerprint(tmp_path: Path) -> None:
         ('kind = "read"', 'kind = "read"\nkinds = { a = "read" }', "kinds needs a column kind"),
         (', kind = "what"', ', kind = "what" }\nkind = "read"\nextra = { a = "b"', "extra"),
         (', time = "at"', "", "or none"),
+        ('time = "at"', "time = []", "time is in 1 to 6 columns, not 0"),
+        ('time = "returned"', 'time_else = "returned"', "time_else dates rows without a time"),
         ("[0, 10]", "[10, 0]", "from its lowest to its highest"),
         ('author_separator = ";"', 'colour = "red"', "colour"),
     ],

@@ -20,7 +20,8 @@ from services.batch.sources.book_rows import (
     split_list,
     split_series,
 )
-from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions, parse_numbers, parse_times
+from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
+from services.batch.sources.number_texts import parse_numbers
 from services.batch.sources.rejects import RejectLog
 
 
@@ -188,22 +189,6 @@ def test_kinds_are_translated_and_only_ratings_have_a_value() -> None:
     assert frame["kind"].tolist() == ["read", "rating"]
     assert frame["value"].isna().tolist() == [True, False]
     assert rejects.counts == {"unknown kind": 1}
-
-
-def test_times_in_seconds_milliseconds_and_iso_are_one() -> None:
-    texts = ["1700000000", "1700000000000", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "2023-11-14T23:13:20+01:00"]
-    assert parse_times(pa.chunked_array([texts])).tolist() == [1_700_000_000.0] * 5
-    assert parse_times(pa.chunked_array([["14.11.2023"]]), "%d.%m.%Y").tolist() == [1_699_920_000.0]
-    assert all(math.isnan(time) for time in parse_times(pa.chunked_array([["soon", "", "nan", "inf", "2023-14-11"]])))
-
-
-def test_times_outside_this_age_are_set_aside() -> None:
-    form = InteractionFormat("r.csv", {**NAMES, "time": "when"})
-    rejects = RejectLog()
-    times = ["-5", "1700000000", "1e20", "never"]
-    frame = interactions(form, rejects, user_id=["u"] * 4, book_id=["b"] * 4, value=["3"] * 4, time=times)
-    assert frame["time"].tolist() == [1_700_000_000.0]
-    assert rejects.counts == {"time is outside 1970-2100": 2, "time is missing or invalid": 1}
 
 
 @settings(deadline=None)
