@@ -18,7 +18,7 @@ import pandas as pd
 from services.batch.sources.book_ids import clean_book_ids
 from services.batch.sources.ids import clean_id
 from services.batch.sources.source import BOOK_COLUMNS, LIST_SEPARATOR
-from shared.isbn import isbns_in
+from shared.books.isbn import isbns_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from services.batch.sources.missing import MISSING_TEXTS
-from shared.isbn import isbn13
+from shared.books.isbn import isbn13
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -32,6 +32,14 @@ SCHEMA = pa.schema(
 )
 
 
+_ROW_STAYS = ("; left empty", "; kept under an id of its own")
+
+
+def row_stays(reason: str) -> bool:
+    """Whether a row with this reason was kept: only a value of it was refused."""
+    return reason.endswith(_ROW_STAYS)
+
+
 class RejectLog:
     """Collects the rejects of one ingest.
 
@@ -55,6 +63,11 @@ class RejectLog:
     def total(self) -> int:
         """Number of all rejects, including those without details."""
         return self.counts.total()
+
+    @property
+    def n_set_aside(self) -> int:
+        """Number of rows set aside, without those of which only a value was refused."""
+        return sum(n for reason, n in self.counts.items() if not row_stays(reason))
 
     def add(self, source: str, row: int, field: str, value: str, reason: str) -> None:
         """Reject one row or value. `row` 1 is the first data row of the file `source`."""

@@ -15,11 +15,14 @@ rejected rows: `row` int (1 is the first data row of the file) and `file` (its n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     import pandas as pd
 
+    from services.batch.sources.guesses import Guess
     from services.batch.sources.rejects import RejectLog
 
 BOOK_COLUMNS = (
@@ -81,3 +84,43 @@ class Source(Protocol):
         Raises:
             SourceError: a required column is missing, or the file cannot be read at all.
         """
+
+
+@runtime_checkable
+class TableSource(Protocol):
+    """What a source of tables can say besides; a source without tables, such as the demo, need not."""
+
+    @property
+    def id(self) -> str | None:
+        """The identity that somebody gave to the source, for the quality gate; `None`: nobody did."""
+
+    @property
+    def guesses(self) -> Sequence[Guess]:
+        """What the source did not say and was guessed, apart from the guesses made while reading rows."""
+
+    @property
+    def book_columns(self) -> Collection[str]:
+        """The columns of `books` that the source has."""
+
+    def best_joins(self) -> list[str]:
+        """The best columns to join interactions and books by, in words, best first."""
+
+
+def source_id(source: Source) -> str | None:
+    """The identity that somebody gave to a source."""
+    return source.id if isinstance(source, TableSource) else None
+
+
+def guesses_of(source: Source) -> Sequence[Guess]:
+    """The guesses about a source of tables."""
+    return source.guesses if isinstance(source, TableSource) else ()
+
+
+def source_columns(source: Source) -> Collection[str]:
+    """The columns of the books that a source of tables has."""
+    return source.book_columns if isinstance(source, TableSource) else ()
+
+
+def best_joins(source: Source) -> list[str]:
+    """The two best joins of a source of tables."""
+    return source.best_joins()[:2] if isinstance(source, TableSource) else []

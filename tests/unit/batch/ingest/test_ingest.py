@@ -55,6 +55,7 @@ def test_a_folder_becomes_the_tables_of_the_contract(tmp_path: Path) -> None:
         "rating_scale": "1-5",
         "has_clock_time": False,
         "simulated_readers": False,
+        "id": None,
     }
     assert snapshot.manifest.events_through is None
 
