@@ -14,13 +14,14 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.batch.sources.book_rows import BookFormat
+from services.batch.sources.guesses import Guess
 from services.batch.sources.interaction_rows import KINDS, InteractionFormat, clean_interactions
 from services.batch.sources.time_column import OTHER_TIME, TIME_PARTS
 from shared.errors import SourceError
 from shared.settings import InteractionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -44,7 +45,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _ascending(scale: Scale) -> None:
+def require_ascending(scale: Scale) -> None:
+    """Raise ValueError unless the scale goes up."""
     if not scale[0] < scale[1]:
         raise ValueError(f"a scale goes from its lowest to its highest value, not {list(scale)}")
 
@@ -62,7 +64,7 @@ class BooksMapping(Section):
     def _is_complete(self) -> Self:
         if missing := {"book_id", "title"} - set(self.columns):
             raise ValueError(f"columns names no {' and no '.join(sorted(missing))}")
-        _ascending(self.average_rating_scale)
+        require_ascending(self.average_rating_scale)
         return self
 
     def form(self, table: str) -> BookFormat:
@@ -112,7 +114,7 @@ class InteractionsMapping(Section):
             raise ValueError("ratings need a column value")
         if OTHER_TIME in self.columns and "time" not in self.columns:
             raise ValueError(f"{OTHER_TIME} dates rows without a time; name the column time too")
-        _ascending(self.rating_scale)
+        require_ascending(self.rating_scale)
         return self
 
     def form(self, table: str, *, is_shelf: bool = False) -> InteractionFormat:
@@ -141,6 +143,7 @@ class Mapping(Section, Generic[BooksT, InteractionsT]):
     """The whole of `nightshelf.toml`."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
+    source_id: str | None = Field(None, min_length=1, max_length=200)
     simulated_readers: bool = False
     books: BooksT
     interactions: list[InteractionsT] = Field(min_length=1)
@@ -157,7 +160,7 @@ MappingT = TypeVar("MappingT", bound=Mapping[Any, Any])
 
 @dataclass(slots=True)
 class MappedFolder(Generic[MappingT]):
-    """A folder with a mapping; has the properties of `services.batch.sources.source.Source`."""
+    """A folder with a mapping; has the properties of `services.batch.sources.source.Source` and `TableSource`."""
 
     path: Path
     mapping: MappingT
@@ -166,6 +169,28 @@ class MappedFolder(Generic[MappingT]):
     def name(self) -> str:
         """The name in the mapping, or the folder's."""
         return self.mapping.name or self.path.resolve().name
+
+    @property
+    def id(self) -> str | None:
+        """See `TableSource.id`."""
+        return self.mapping.source_id or self.mapping.name
+
+    @property
+    def book_columns(self) -> Collection[str]:
+        """See `TableSource.book_columns`."""
+        return self.mapping.books.columns.keys()
+
+    @property
+    def guesses(self) -> Sequence[Guess]:
+        """See `TableSource.guesses`."""
+        rated = [table for table in self.mapping.interactions if "value" in table.columns]
+        if all("rating_scale" in table.model_fields_set for table in rated):
+            return []
+        return [Guess("rating scale", self.rating_scale, "rating_scale = [1, 5] in [[interactions]]")]
+
+    def best_joins(self) -> list[str]:
+        """See `TableSource.best_joins`; a source that can look at other columns overrides it."""
+        return []
 
     @property
     def simulated_readers(self) -> bool:
@@ -192,7 +217,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     file = path / MAPPING_FILE
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{MAPPING_FILE} is not TOML: {error}.", where=str(file)) from error
 

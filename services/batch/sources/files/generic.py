@@ -35,11 +35,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
 from services.batch.sources.book_rows import clean_books
+from services.batch.sources.files.joins import Join, rank_joins
 from services.batch.sources.files.tables import SUFFIXES, TableFile, fingerprint_files, open_table, plain_name
 from services.batch.sources.guesses import Guess
 from services.batch.sources.mapping import (
@@ -99,6 +100,14 @@ class GenericSource(MappedFolder[FileMapping]):
         tables = (self.books_table, *self.interactions_tables)
         return fingerprint_files(self.kind, [self.path / MAPPING_FILE, *{table.path for table in tables}])
 
+    def best_joins(self) -> list[str]:
+        """See `TableSource.best_joins`; all columns that are mapped to nothing else are tried."""
+        of_books = _free_columns(self.books_table, self.mapping.books.columns)
+        found: list[Join] = []
+        for table, mapped in zip(self.interactions_tables, self.mapping.interactions, strict=True):
+            found += rank_joins(self.books_table, of_books, table, _free_columns(table, mapped.columns))
+        return [str(join) for join in sorted(found, key=lambda join: -join.share) if join.n_found]
+
     def books(self, rejects: RejectLog) -> pd.DataFrame:
         """See `Source.books`."""
         form = self.mapping.books.form(self.mapping.books.file)
@@ -130,6 +139,15 @@ class GenericSource(MappedFolder[FileMapping]):
                 guesses.append(Guess(f"date of rows without one in {mapped.file}", others[0], setting))
                 return replace(form, columns={**form.columns, OTHER_TIME: others[0]})
         return form
+
+
+def _free_columns(table: TableFile, columns: dict[Any, str]) -> list[str]:
+    """The columns of a table that may hold the id of a book: the mapped one, then those mapped to nothing else."""
+    taken = {table.position(theirs) for ours, theirs in columns.items() if ours != "book_id"}
+    free = [place for place in range(len(table.columns)) if place not in taken]
+    return [
+        table.columns[place] for place in sorted(free, key=lambda place: place != table.position(columns["book_id"]))
+    ]
 
 
 def open_generic(path: Path) -> GenericSource:
