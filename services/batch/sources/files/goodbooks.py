@@ -16,7 +16,7 @@ from services.batch.sources.book_rows import BookFormat, clean_books
 from services.batch.sources.files.joins import Join, rank_joins
 from services.batch.sources.files.layouts import Layout, Role
 from services.batch.sources.files.recognized import RecognizedFolder
-from services.batch.sources.files.tables import TableFile
+from services.batch.sources.files.tables import TableFile, plain_name
 from services.batch.sources.guesses import Guess
 from services.batch.sources.ids import clean_id, likely_key
 from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
@@ -92,8 +92,14 @@ class GoodbooksSource(RecognizedFolder):
         return self._joins
 
     def best_joins(self) -> list[str]:
-        """See `TableSource.best_joins`."""
-        return [str(join) for join in self.joins]
+        """See `TableSource.best_joins`; all columns that are nothing else are tried, whatever the overrides."""
+        books, ratings = self.tables["books"], self.tables["ratings"]
+        taken = {*self.usual_columns.values(), "user_id", "rating"} - {"isbn", "isbn13"}
+        of_books, of_ratings = (
+            [name for name in table.columns if plain_name(name) not in taken] for table in (books, ratings)
+        )
+        joins = rank_joins(books, of_books, ratings, of_ratings)
+        return [str(join) for join in joins if join.n_found]
 
     def books(self, rejects: RejectLog) -> pd.DataFrame:
         """See `Source.books`."""
