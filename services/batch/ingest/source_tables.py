@@ -13,6 +13,7 @@ from services.batch.ingest.interaction_table import number_interactions
 from services.batch.ingest.item_index import number_books
 from services.batch.ingest.snapshot_manifest import SourceCounts, SourceMetadata
 from services.batch.sources.interaction_rows import KIND_DTYPE
+from services.batch.sources.order import find_order
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def read_source(
         # Only interactions with current books of this source are valid, so the same source gives the same
         # interactions in every installation.
         has_now = numbered[numbered["active"]]
-        interactions = number_interactions(source.interactions(rejects), has_now, rejects, source.name)
+        found = source.interactions(rejects)
+        order = find_order(source.order, found, rejects)
+        interactions = number_interactions(found, has_now, rejects, source.name)
         if not len(interactions):
             raise _nothing_usable("interaction", source, rejects)
     metadata = SourceMetadata(
@@ -58,7 +61,7 @@ def read_source(
         name=source.name,
         fingerprint=fingerprint,
         rating_scale=source.rating_scale,
-        has_clock_time=source.has_clock_time,
+        order=order,
         simulated_readers=source.simulated_readers,
     )
     counts = SourceCounts(

@@ -1,8 +1,8 @@
 r"""Book-Crossing in both common forms: Kaggle's `Books.csv`, `Ratings.csv`, `Users.csv`, and the original `BX-*.csv`.
 
 The original is separated by `;`, in Latin-1, with quotes escaped as `\"`; `tables` reads both. A rating of 0 means that
-the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times; the row
-order is kept, although its meaning is not documented. `Users.csv` is not needed.
+the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times, and the
+rows are sorted by reader. `Users.csv` is not needed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from services.batch.sources.order import Order
     from services.batch.sources.rejects import RejectLog
 
 LAYOUT = Layout(
@@ -48,7 +49,7 @@ class BookCrossingSource:
     tables: Mapping[str, TableFile]
     kind: str = "book-crossing"
     rating_scale: str = "1-10"
-    has_clock_time: bool = False
+    order: Order | None = "none"
     simulated_readers: bool = False
 
     @property

@@ -1,6 +1,7 @@
 """A folder in the format of goodbooks-10k: `books`, `ratings`, and optionally `genres` and `descriptions`.
 
-`book_id` is the key that `ratings` uses. There are no times: the rows of `ratings` are in chronological order.
+`book_id` is the key that `ratings` uses. There are no times: the rows of `ratings` are in chronological
+order, unless a copy is sorted by reader or book.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from services.batch.sources.order import Order
     from services.batch.sources.rejects import RejectLog
 
 LAYOUT = Layout(
@@ -52,7 +54,7 @@ class GoodbooksSource:
     tables: Mapping[str, TableFile]
     kind: str = "goodbooks"
     rating_scale: str = "1-5"
-    has_clock_time: bool = False
+    order: Order | None = None  # a copy may be sorted by reader
     simulated_readers: bool = False
 
     @property
