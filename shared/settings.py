@@ -154,7 +154,7 @@ class RerankerSettings(Group):
 
 
 class EvaluationSettings(Group):
-    """The evaluation of each night: its data is split by time."""
+    """The evaluation of each night: its data is split by time, or as its order allows."""
 
     test_share: float = Field(0.1, gt=0, lt=1, description="share of the interactions in the test part: the newest")
     max_users: int = Field(5_000, ge=1, description="most test users; more users give narrower intervals")

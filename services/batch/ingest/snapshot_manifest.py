@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from services.batch.sources.order import Order
+from shared.deprecated import source_now
 
 
 class _Record(BaseModel):
@@ -12,16 +17,21 @@ class _Record(BaseModel):
 class SourceMetadata(_Record):
     """The properties of a source, see `services.batch.sources.source.Source`.
 
-    `id` is its identity for the quality gate; `None`: nobody gave it one.
+    `order` is the declared or found one; `id` is the identity for the quality gate; `None`: nobody gave it one.
     """
 
     kind: str
     name: str
     fingerprint: str
     rating_scale: str
-    has_clock_time: bool
+    order: Order
     simulated_readers: bool
     id: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_current_names(cls, raw: Any) -> Any:
+        return source_now(raw) if isinstance(raw, dict) else raw
 
 
 class SnapshotCounts(_Record):

@@ -13,6 +13,7 @@ from services.batch.ingest.interaction_table import UNKNOWN_BOOK, number_interac
 from services.batch.ingest.item_index import number_books
 from services.batch.ingest.snapshot_manifest import GuessRecord, SourceCounts, SourceFindings, SourceMetadata
 from services.batch.sources.interaction_rows import KIND_DTYPE
+from services.batch.sources.order import Order, find_order
 from services.batch.sources.source import best_joins, guesses_of, source_columns, source_id
 from shared.errors import SourceError
 
@@ -58,6 +59,7 @@ def read_source(
         # interactions in every installation.
         has_now = numbered[numbered["active"]]
         read = source.interactions(rejects)
+        order = find_order(source.order, read, rejects)
         n_interactions_aside = rejects.n_set_aside - n_books_aside
         spellings = respelled(read, has_now)
         interactions = number_interactions(read, has_now, rejects, source.name, spellings)
@@ -83,16 +85,16 @@ def read_source(
         kept=dict(rejects.kept),
         guesses=[GuessRecord(**asdict(guess)) for guess in (*guesses_of(source), *rejects.guesses)],
     )
-    return SourceTables(numbered, interactions, _metadata(source, fingerprint), counts, findings)
+    return SourceTables(numbered, interactions, _metadata(source, order, fingerprint), counts, findings)
 
 
-def _metadata(source: Source, fingerprint: str) -> SourceMetadata:
+def _metadata(source: Source, order: Order, fingerprint: str) -> SourceMetadata:
     return SourceMetadata(
         kind=source.kind,
         name=source.name,
         fingerprint=fingerprint,
         rating_scale=source.rating_scale,
-        has_clock_time=source.has_clock_time,
+        order=order,
         simulated_readers=source.simulated_readers,
         id=source_id(source),
     )

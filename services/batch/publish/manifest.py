@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from services.batch.pipeline.blend_of_order import blend_of_order
 from services.batch.publish.data_gate import source_identity
 from services.batch.tune.tuned_settings import tuned_names
 from shared.artifacts.generation import ArtifactKind, GateVerdict, GenerationManifest, content_id, read_manifest
@@ -53,7 +54,7 @@ def make_manifest(
         simulated_readers=source.simulated_readers,
         rating_scale=source.rating_scale,
         counts=_counts(snapshot.manifest),
-        blend=settings.blend,
+        blend=blend_of_order(settings.blend, source.order),
         collaborative=settings.collaborative.model_dump(mode="json"),
         item_transitions=settings.item_transitions.model_dump(mode="json"),
         tuned=tuned_names(settings),

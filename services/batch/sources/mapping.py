@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from services.batch.sources.book_rows import BookFormat
 from services.batch.sources.guesses import Guess
 from services.batch.sources.interaction_rows import KINDS, InteractionFormat, clean_interactions
+from services.batch.sources.order import Order
 from services.batch.sources.time_column import OTHER_TIME, TIME_PARTS
 from shared.errors import SourceError
 from shared.settings import InteractionKind
@@ -145,6 +146,7 @@ class Mapping(Section, Generic[BooksT, InteractionsT]):
     name: str | None = Field(None, min_length=1, max_length=200)
     source_id: str | None = Field(None, min_length=1, max_length=200)
     simulated_readers: bool = False
+    order: Order | None = None
     books: BooksT
     interactions: list[InteractionsT] = Field(min_length=1)
 
@@ -204,9 +206,9 @@ class MappedFolder(Generic[MappingT]):
         return ", ".join(dict.fromkeys(form.rating_scale for form in forms if "value" in form.columns)) or "none"
 
     @property
-    def has_clock_time(self) -> bool:
-        """Whether the tables have times."""
-        return "time" in self.mapping.interactions[0].columns
+    def order(self) -> Order | None:
+        """What the mapping says of the order of interactions."""
+        return self.mapping.order
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -12,11 +12,12 @@ interactions_id = "book_id"   # the column of the interactions that names the bo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from services.batch.sources.mapping import MAPPING_FILE, Scale, Section, read_mapping, read_toml, require_ascending
+from services.batch.sources.order import Order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ class Overrides(Section):
     source_id: str | None = Field(None, min_length=1, max_length=200)
     simulated_readers: bool = False
     encoding: str | None = Field(None, min_length=1)
-    order: Literal["time", "sequence", "none"] | None = None
+    order: Order | None = None
     rating_scale: Scale | None = None
     books_id: str | None = Field(None, min_length=1)
     interactions_id: str | None = Field(None, min_length=1)

@@ -9,7 +9,7 @@ case), `series` str or None, `series_position` float or NaN, `description` str o
 
 Columns of `interactions`, in the order of the source: `user_id` str or categorical, `book_id` str or categorical,
 `kind` str or categorical (a kind of `shared.settings.InteractionKind`), `value` float (a rating on 1-5, else NaN),
-`time` float (seconds since 1970; without a clock, the row's ordinal). Two more columns are optional, for the list of
+`time` float (seconds since 1970; without times, the row's ordinal). Two more columns are optional, for the list of
 rejected rows: `row` int (1 is the first data row of the file) and `file` (its name).
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from services.batch.sources.guesses import Guess
+    from services.batch.sources.order import Order
     from services.batch.sources.rejects import RejectLog
 
 BOOK_COLUMNS = (
@@ -61,8 +62,8 @@ class Source(Protocol):
         """The original rating scale, before the mapping to 1-5, for instance `1-10`."""
 
     @property
-    def has_clock_time(self) -> bool:
-        """Whether `time` is a real time; otherwise it only gives the order."""
+    def order(self) -> Order | None:
+        """What the interactions know of order; `None` to find it out from their times and rows."""
 
     @property
     def simulated_readers(self) -> bool:

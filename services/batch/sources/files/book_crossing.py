@@ -1,8 +1,8 @@
 r"""Book-Crossing in both common forms: Kaggle's `Books.csv`, `Ratings.csv`, `Users.csv`, and the original `BX-*.csv`.
 
 The original is separated by `;`, in Latin-1, with quotes escaped as `\"`; `tables` reads both. A rating of 0 means that
-the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times; the row
-order is kept, although its meaning is not documented. `Users.csv` is not needed.
+the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times, and the
+rows are sorted by reader. `Users.csv` is not needed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from services.batch.sources.mapping import Scale
+    from services.batch.sources.order import Order
     from services.batch.sources.overrides import Overrides
     from services.batch.sources.rejects import RejectLog
 
@@ -48,6 +49,7 @@ class BookCrossingSource(RecognizedFolder):
         "authors": "book_author",
         "year": "year_of_publication",
     }
+    usual_order: ClassVar[Order | None] = "none"
 
     def books(self, rejects: RejectLog) -> pd.DataFrame:
         """See `Source.books`."""

@@ -2,6 +2,7 @@
 
     name = "Town library"              # optional; by default the name of the folder
     simulated_readers = false          # true: the interactions are simulated; every answer then says so
+    order = "time"                     # or "sequence" (within a reader only) or "none"; by default found out
 
     [books]
     file = "catalogue.csv"             # .csv, .csv.gz or .parquet

@@ -2,7 +2,7 @@
 
 Editions of this data set have several id columns, and `ratings` refers to another one in each: in the original
 `book_id`, in Kaggle's `id`, where `book_id` is Goodreads' id. The source uses the column that joins best. There are no
-times: the rows of `ratings` are in chronological order.
+times: the rows of `ratings` are in chronological order, unless a copy is sorted by reader or book.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_a_folder_becomes_the_tables_of_the_contract(tmp_path: Path) -> None:
         "name": "mini",
         "fingerprint": open_folder(tmp_path / "mini").fingerprint(),
         "rating_scale": "1-5",
-        "has_clock_time": False,
+        "order": "time",
         "simulated_readers": False,
         "id": None,
     }

@@ -17,7 +17,7 @@ from tests.worlds.interaction_tables import table_of
 WRITTEN_BEFORE = {
     "id": "0123456789abcdef",
     "source": {
-        "kind": "goodbooks", "name": "mini", "fingerprint": "f", "rating_scale": "1-5", "has_clock_time": False,
+        "kind": "goodbooks", "name": "mini", "fingerprint": "f", "rating_scale": "1-5", "order": "time",
         "simulated_readers": False,
     },
     "events_through": "5-0",

@@ -76,7 +76,7 @@ def test_goodbooks(tmp_path: Path) -> None:
     rejects = RejectLog()
     books, interactions = source.books(rejects), source.interactions(rejects)
     assert (source.kind, source.name, source.rating_scale) == ("goodbooks", "good", "1-5")
-    assert (source.has_clock_time, source.simulated_readers) == (False, False)
+    assert (source.order, source.simulated_readers) == (None, False)
     assert tuple(books.columns) == BOOK_COLUMNS
     assert set(INTERACTION_COLUMNS) <= set(interactions.columns)
     dune, odyssey, beowulf = books.to_dict("records")
@@ -130,7 +130,7 @@ def test_book_crossing_from_kaggle(tmp_path: Path) -> None:
     source = open_folder(lay_out(tmp_path / "bx", BOOK_CROSSING_KAGGLE))
     rejects = RejectLog()
     books, interactions = source.books(rejects), source.interactions(rejects)
-    assert (source.kind, source.rating_scale, source.has_clock_time) == ("book-crossing", "1-10", False)
+    assert (source.kind, source.rating_scale, source.order) == ("book-crossing", "1-10", "none")
     assert books["book_id"].tolist() == ["0195153448", "034545104X", "0002005018"]
     assert books["title"].tolist() == ["Classical Mythology", "Flesh Tones: A Novel", 'Clara & Sons, a "Tale"']
     assert books["authors"].tolist() == [["Mark P. O. Morford"], ["M. J. Rose"], ["R. B. Wright"]]

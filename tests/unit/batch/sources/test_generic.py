@@ -55,11 +55,11 @@ def test_mapped_tables_are_read_with_their_own_separators_scales_and_times(tmp_p
     source = open_folder(lay_out(tmp_path))
     rejects = RejectLog()
     books, interactions = source.books(rejects), source.interactions(rejects)
-    assert (source.kind, source.name, source.rating_scale, source.has_clock_time) == (
+    assert (source.kind, source.name, source.rating_scale, source.order) == (
         "generic",
         "Town library",
         "0-10",
-        True,
+        None,
     )
     assert books["book_id"].tolist() == ["A/1", "A/2"]
     assert books["authors"].tolist() == [["Austen, Jane", "Editor, An"], []]
@@ -92,7 +92,7 @@ def test_without_times_the_files_follow_each_other_in_order(tmp_path: Path) -> N
         columns = { user_id = "member", book_id = "item" }
     """
     source = open_folder(lay_out(tmp_path, mapping))
-    assert (source.has_clock_time, source.rating_scale, source.name) == (False, "none", tmp_path.name)
+    assert (source.order, source.rating_scale, source.name) == (None, "none", tmp_path.name)
     assert source.interactions(RejectLog())["time"].tolist() == [1, 2, 3, 4, 5]
 
 
