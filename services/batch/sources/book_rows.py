@@ -1,8 +1,7 @@
 """Cleans text rows of any source into the frame of books described in `source`.
 
 Missing and invalid values other than id and title are left empty: books without description, author or year are normal.
-What a cell means is told in `cells`.
-Ids have 1 to 200 characters, no control characters, and are not changed: ISBNs keep leading zeros and X.
+What a cell means is told in `cells`; ids are cleaned by `ids` and `book_ids`: ISBNs keep leading zeros and X.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from services.batch.sources.book_ids import clean_book_ids
 from services.batch.sources.cells.authors import are_inverted, split_authors
 from services.batch.sources.cells.lists import split_list
 from services.batch.sources.cells.missing import is_no_description, is_no_title
@@ -21,15 +21,20 @@ from services.batch.sources.cells.numbers import read_count, read_number
 from services.batch.sources.cells.series import read_position, read_series, split_series
 from services.batch.sources.cells.texts import clean_line, clean_text
 from services.batch.sources.cells.years import is_plain_year, read_year
+from services.batch.sources.guesses import Guess
+from services.batch.sources.ids import clean_id
 from services.batch.sources.source import BOOK_COLUMNS
+from shared.books.isbn import isbns_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from services.batch.sources.rejects import RejectLog
 
-MAX_ID_CHARACTERS = 200
+TEXT_COLUMNS = (*BOOK_COLUMNS[:-2], "isbn", "isbn13", "original_title")
+"""The text columns a source may give; the last three become `isbns` and `other_titles`."""
 _MAX_URL_CHARACTERS = 2_000
+_SHORTEST_ISBN = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -60,7 +65,7 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     """Clean rows of text.
 
     Args:
-        raw: `book_id`, `title` and `row`, and any other of `BOOK_COLUMNS` that the source has; all but `row` are text,
+        raw: `book_id`, `title` and `row`, and any other of `TEXT_COLUMNS` that the source has; all but `row` are text,
             `""` if missing.
         form: the format of the source.
         rejects: receives rows without a valid id or title.
@@ -68,15 +73,17 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     Returns:
         A frame with `BOOK_COLUMNS`, in file order. An id may occur more than once.
     """
-    texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in BOOK_COLUMNS}
-    kept = _usable(texts, raw["row"].tolist(), form, rejects)
+    texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in TEXT_COLUMNS}
+    rows = raw["row"].tolist()
+    column = form.columns.get("book_id", "book_id")
+    texts["book_id"] = clean_book_ids(texts, rows, form.file, column, rejects)
+    kept = _usable(texts, rows, form, rejects)
     texts = {name: [column[i] for i in kept] for name, column in texts.items()}
     titles, series, positions = _with_series(texts, form)
     low, high = form.average_scale
     averages = np.array([read_number(text) for text in texts["average_rating"]], dtype=np.float64)
     averages = np.where((averages >= low) & (averages <= high), 1 + (averages - low) * 4 / (high - low), np.nan)
-    by_comma = form.author_separator is not None and form.author_separator.strip() == ","
-    author_separator = ";" if by_comma and are_inverted(texts["authors"]) else form.author_separator
+    author_separator = _author_separator(texts["authors"], form, rejects)
     return pd.DataFrame(
         {
             "book_id": _objects(texts["book_id"]),
@@ -90,6 +97,8 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
             "image_url": _objects(_image_url(text) for text in texts["image_url"]),
             "average_rating": averages,
             "n_ratings": np.array([read_count(text) for text in texts["n_ratings"]], dtype=np.float64),
+            "isbns": _objects(map(_isbns, texts["isbn"], texts["isbn13"], texts["book_id"])),
+            "other_titles": _objects(map(_other_titles, texts["original_title"], titles)),
         }
     )
 
@@ -128,6 +137,14 @@ def _with_series(texts: Mapping[str, list[str]], form: BookFormat) -> tuple[list
     return titles, series, positions
 
 
+def _author_separator(cells: list[str], form: BookFormat, rejects: RejectLog) -> str | None:
+    """The separator of the format, unless it is the comma within most names of the column (`Roe, Jan`)."""
+    if form.author_separator is None or form.author_separator.strip() != "," or not are_inverted(cells):
+        return form.author_separator
+    rejects.guess(Guess(f"authors in {form.file}", "surname, first name", 'author_separator = ";" in nightshelf.toml'))
+    return ";"
+
+
 def _genres(text: str, separator: str) -> list[str]:
     return list(dict.fromkeys(genre.lower() for genre in split_list(text, separator)))
 
@@ -137,13 +154,19 @@ def _description(text: str) -> str | None:
     return None if is_no_description(description) else description
 
 
+def _isbns(isbn: str, isbn13: str, book_id: str) -> list[str]:
+    """The ISBNs of a row. An id counts if it is written as an ISBN, not if it might be one that lost its zeros."""
+    return isbns_in(isbn, isbn13, book_id if len(book_id) >= _SHORTEST_ISBN else "")
+
+
+def _other_titles(text: str, title: str) -> list[str]:
+    return [other for other in split_list(text, None) if other != title]
+
+
 def _fault(book_id: str, title: str) -> tuple[str, str] | None:
-    if not book_id:
-        return "book_id", "id is missing"
-    if len(book_id) > MAX_ID_CHARACTERS:
-        return "book_id", f"id is longer than {MAX_ID_CHARACTERS} characters"
-    if _CONTROL.search(book_id):
-        return "book_id", "control character in id"
+    _, reason = clean_id(book_id)
+    if reason is not None:
+        return "book_id", reason
     return ("title", "title is missing") if is_no_title(clean_line(title)) else None
 
 

@@ -9,9 +9,12 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.batch.sources.book_ids import own_id
 from services.batch.sources.book_rows import BookFormat, clean_books
 from services.batch.sources.files.generic import open_generic
-from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions, parse_numbers, parse_times
+from services.batch.sources.guesses import Guess
+from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
+from services.batch.sources.number_texts import parse_numbers
 from services.batch.sources.rejects import RejectLog
 from tests.paths import ROOT
 
@@ -34,14 +37,14 @@ def test_books_need_an_id_and_a_title_and_nothing_else() -> None:
         {"book_id": "a\x00b", "title": "Control"},
         {"book_id": "x" * 200, "title": "Just right", "year": "Penguin Books", "image_url": "javascript:alert(1)"},
     )
-    assert frame["book_id"].tolist() == ["000123X", "x" * 200]
-    assert frame["title"].tolist() == ["The Title", "Just right"]
+    assert frame["book_id"].tolist() == ["000123X", own_id("no id", ""), "x" * 200]
+    assert frame["title"].tolist() == ["The Title", "No id", "Just right"]
     first = frame.iloc[0]
     assert (first["authors"], first["genres"], first["series"], first["description"]) == ([], [], None, None)
     assert math.isnan(first["year"])
-    assert frame["image_url"].tolist() == [None, None]
+    assert frame["image_url"].tolist() == [None, None, None]
     assert [(reject["row"], reject["field"], reject["reason"]) for reject in rejects.table().to_pylist()] == [
-        (2, "ISBN", "id is missing"),
+        (2, "ISBN", "id is missing; kept under an id of its own"),
         (3, "title", "title is missing"),
         (4, "ISBN", "id is longer than 200 characters"),
         (5, "ISBN", "control character in id"),
@@ -120,8 +123,12 @@ def test_a_column_of_inverted_names_has_one_author_a_cell() -> None:
         "Borges, Jorge Luis",
         "Ocampo, Silvina; Bioy Casares, Adolfo",
     ]
-    frame = books(RejectLog(), *({"book_id": name, "title": "T", "authors": name} for name in names))
+    rejects = RejectLog()
+    frame = books(rejects, *({"book_id": name, "title": "T", "authors": name} for name in names))
     assert frame["authors"].tolist() == [*([name] for name in names[:3]), ["Ocampo, Silvina", "Bioy Casares, Adolfo"]]
+    assert rejects.guesses == [
+        Guess("authors in b.csv", "surname, first name", 'author_separator = ";" in nightshelf.toml')
+    ]
 
 
 def test_a_series_and_its_position_are_read_from_their_cells() -> None:
@@ -137,6 +144,17 @@ def test_numbers_may_have_a_decimal_comma_and_groups_of_digits() -> None:
     frame = books(RejectLog(), row, {**row, "n_ratings": "12.0"}, {**row, "n_ratings": "-1"})
     assert frame["average_rating"].tolist() == [4.5] * 3
     assert frame["n_ratings"].fillna(-1).tolist() == [1_234_567, 12, -1]
+
+
+def test_isbns_of_any_column_are_kept_once_and_an_original_title_unless_it_is_the_title() -> None:
+    frame = books(
+        RejectLog(),
+        {"book_id": "1", "title": "One", "isbn": '="0439023483"', "isbn13": "9780439023481", "original_title": "Uno"},
+        {"book_id": "080442957X", "title": "Two", "isbn13": "9.78E+12", "original_title": "Two"},
+        {"book_id": "439023483", "title": "Three"},
+    )
+    assert frame["isbns"].tolist() == [["9780439023481"], ["9780804429573"], []]
+    assert frame["other_titles"].tolist() == [["Uno"], [], []]
 
 
 def interactions(form: InteractionFormat, rejects: RejectLog, **columns: list[str]) -> pd.DataFrame:
@@ -189,22 +207,6 @@ def test_kinds_are_translated_and_only_ratings_have_a_value() -> None:
     assert frame["kind"].tolist() == ["read", "rating"]
     assert frame["value"].isna().tolist() == [True, False]
     assert rejects.counts == {"unknown kind": 1}
-
-
-def test_times_in_seconds_milliseconds_and_iso_are_one() -> None:
-    texts = ["1700000000", "1700000000000", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "2023-11-14T23:13:20+01:00"]
-    assert parse_times(pa.chunked_array([texts])).tolist() == [1_700_000_000.0] * 5
-    assert parse_times(pa.chunked_array([["14.11.2023"]]), "%d.%m.%Y").tolist() == [1_699_920_000.0]
-    assert all(math.isnan(time) for time in parse_times(pa.chunked_array([["soon", "", "nan", "inf", "2023-14-11"]])))
-
-
-def test_times_outside_this_age_are_set_aside() -> None:
-    form = InteractionFormat("r.csv", {**NAMES, "time": "when"})
-    rejects = RejectLog()
-    times = ["-5", "1700000000", "1e20", "never"]
-    frame = interactions(form, rejects, user_id=["u"] * 4, book_id=["b"] * 4, value=["3"] * 4, time=times)
-    assert frame["time"].tolist() == [1_700_000_000.0]
-    assert rejects.counts == {"time is outside 1970-2100": 2, "time is missing or invalid": 1}
 
 
 @settings(deadline=None)
