@@ -19,7 +19,7 @@ from services.batch.sources.cells.lists import split_list
 from services.batch.sources.cells.missing import is_no_description, is_no_title
 from services.batch.sources.cells.numbers import read_count, read_number
 from services.batch.sources.cells.series import read_position, read_series, split_series
-from services.batch.sources.cells.texts import clean_line, clean_text
+from services.batch.sources.cells.texts import clean_line, clean_text, clean_title
 from services.batch.sources.cells.years import is_plain_year, read_year
 from services.batch.sources.guesses import Guess
 from services.batch.sources.ids import clean_id
@@ -127,7 +127,7 @@ def _with_series(texts: Mapping[str, list[str]], form: BookFormat) -> tuple[list
     """Titles, series and positions; a series column wins over a series in the title, a position column over both."""
     titles, series, positions = [], [], []
     for text, cell, position in zip(texts["title"], texts["series"], texts["series_position"], strict=True):
-        title = clean_line(text)
+        title = clean_title(text)
         parts = split_series(title) if form.series_in_title else (title, None, np.nan)
         given, position_in_cell = read_series(cell)
         given_position = read_position(position)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.batch.sources.cells.lists import split_list
 from services.batch.sources.cells.missing import is_missing
+from services.batch.sources.source import LIST_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +59,8 @@ def split_authors(text: str, separator: str | None) -> tuple[str, ...]:
         separator: between authors; `None` if the cell holds one.
     """
     bare = _LIFE.sub("", _ROLE_AFTER.sub(" ", text)).strip()
+    if LIST_SEPARATOR in text:  # the source has a list
+        separator = None
     if separator is not None and separator.strip() == ",":
         inner = bare[1:-1] if bare.startswith("[") and bare.endswith("]") else bare
         if _is_inverted(inner):

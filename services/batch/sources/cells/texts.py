@@ -37,6 +37,12 @@ def clean_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", _unescaped(text)).split())
 
 
+def clean_title(text: str) -> str:
+    """The text as one line without HTML tags; as it is if nothing else would be left."""
+    line = clean_line(text)
+    return (clean_line(_without_tags(line)) or line) if "<" in line else line
+
+
 def clean_text(text: str) -> str:
     """The text without HTML tags, styles, scripts and BBCode, otherwise as `clean_line`.
 
@@ -46,12 +52,16 @@ def clean_text(text: str) -> str:
     if "<" in text:
         text = _CDATA.sub(r"\1", text) if "]]>" in text else text
         text = _COMMENT.sub(" ", _WITH_CONTENT.sub(" ", text))
-        text = _INLINE_TAG.sub("", _BLOCK_TAG.sub(" ", text))
+        text = _without_tags(text)
     if "\\n" in text:
         text = _WRITTEN_LINE_END.sub(" ", text)
     if "[/" in text:
         text = _BB_TAG.sub("", text)
     return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _without_tags(text: str) -> str:
+    return _INLINE_TAG.sub("", _BLOCK_TAG.sub(" ", text))
 
 
 def _unescaped(text: str) -> str:

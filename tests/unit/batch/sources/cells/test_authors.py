@@ -26,6 +26,7 @@ from services.batch.sources.cells.authors import are_inverted, split_authors
         ("Tolkien, J. R. R.", ["Tolkien, J. R. R."]),
         ("Doe, Jane, 1948-", ["Doe, Jane"]),
         ("Doe, Jane; Roe, Jan", ["Doe, Jane", "Roe, Jan"]),
+        ("Doe, Jane Mary\x1fRoe, Jan", ["Doe, Jane Mary", "Roe, Jan"]),
         ("Homer, Emily Wilson", ["Homer", "Emily Wilson"]),
         ("Martin Luther King, Jr., Jane Doe", ["Martin Luther King, Jr.", "Jane Doe"]),
         ("Jane Doe, Ph.D.", ["Jane Doe, Ph.D."]),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.batch.sources.cells.texts import clean_line, clean_text
+from services.batch.sources.cells.texts import clean_line, clean_text, clean_title
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,19 @@ from services.batch.sources.cells.texts import clean_line, clean_text
 )
 def test_descriptions(text: str, clean: str) -> None:
     assert clean_text(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("title", "clean"),
+    [
+        ("<i>Moby Dick</i>", "Moby Dick"),
+        ("&lt;b&gt;Bold&lt;/b&gt;", "Bold"),
+        ("<b>", "<b>"),
+        ("a<b and c>d", "a<b and c>d"),
+    ],
+)
+def test_titles(title: str, clean: str) -> None:
+    assert clean_title(title) == clean
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="&<>[]{}\\"), max_size=60))
