@@ -94,10 +94,13 @@ class Catalog:
         return number
 
     def record(self, number: int) -> dict[str, Any]:
-        """The book's record: book_id, title, authors, year, genres, series, series_position, description, image_url."""
+        """The book's record: book_id, title, authors, year, genres, series, series_position, description, image_url.
+
+        And `isbns` (ISBN-13) and `other_titles`, which are empty in an artifact of an earlier version.
+        """
         start, end = self._record_offsets[number : number + 2]
         record: dict[str, Any] = orjson.loads(self._records[start:end].tobytes())
-        return record
+        return {"isbns": [], "other_titles": []} | record
 
 
 def open_same_series_author(path: Path, catalog: Catalog) -> NeighborTable:

@@ -16,6 +16,7 @@ from shared.work_id import edition_groups
 
 RECORD_FIELDS = (
     "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
+    "isbns", "other_titles",
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.batch.sources.source import Source
     from shared.layout import DataFolder
 
-INGEST_FORMAT = 1
+INGEST_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,7 @@ def _metadata(
         rejected_by_reason=dict(rejects.counts.most_common()),
         inputs=inputs,
         source_counts=tables.counts,
+        findings=tables.findings,
     )
 
 

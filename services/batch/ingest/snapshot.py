@@ -44,6 +44,8 @@ BOOKS_SCHEMA = pa.schema(
         ("image_url", pa.string()),
         ("average_rating", pa.float64()),
         ("n_ratings", pa.int64()),
+        ("isbns", pa.list_(pa.string())),
+        ("other_titles", pa.list_(pa.string())),
         ("active", pa.bool_()),
     ]
 )
@@ -57,7 +59,8 @@ INTERACTIONS_SCHEMA = pa.schema(
         ("event_id", pa.string()),
     ]
 )
-_LISTS = ("authors", "genres")
+_LISTS = ("authors", "genres", "isbns", "other_titles")
+_ADDED_LISTS = ("isbns", "other_titles")  # a snapshot of an earlier version lacks them
 _OPTIONAL_NUMBERS = ("year", "n_ratings")
 _OPTIONAL_TEXTS = ("series", "description", "image_url")
 
@@ -82,8 +85,8 @@ class Snapshot:
     def load_books(self) -> pd.DataFrame:
         """All known books, row i has item index i.
 
-        Columns as in `BOOKS_SCHEMA`: `authors` and `genres` lists of str; `year`, `series_position`, `average_rating`
-        and `n_ratings` float64, NaN if unknown; missing texts `None`.
+        Columns as in `BOOKS_SCHEMA`: `authors`, `genres`, `isbns` and `other_titles` lists of str, empty if unknown;
+        `year`, `series_position`, `average_rating` and `n_ratings` float64, NaN if unknown; missing texts `None`.
 
         Raises:
             ArtifactError: the file is missing or damaged.
@@ -123,7 +126,7 @@ class Snapshot:
         Raises:
             ArtifactError: the file is missing or damaged.
         """
-        return Interactions.from_table(self.load_interactions())
+        return Interactions.from_table(self.load_interactions(), self.manifest.source.order)
 
     def load_rejects(self) -> pa.Table:
         """The rejected rows: source, row, field, value, reason.
@@ -143,9 +146,20 @@ class Snapshot:
                 where=str(path),
                 hint="Restore it from a backup; item indexes must not be lost.",
             ) from error
+        if name == "books":
+            table = _with_added_lists(table)
         if schema is not None and table.column_names != schema.names:
             raise ArtifactError(f"The table {name} of snapshot {self.id} has unexpected columns.", where=str(path))
         return table
+
+
+def _with_added_lists(books: pa.Table) -> pa.Table:
+    """The table with the columns that a snapshot of an earlier version lacks, as empty lists."""
+    for column in _ADDED_LISTS:
+        if column not in books.column_names:
+            empty = pa.array([[]] * len(books), pa.list_(pa.string()))
+            books = books.add_column(books.num_columns - 1, column, empty)
+    return books
 
 
 def _first_rows(path: Path, n: int) -> pa.Table:

@@ -26,10 +26,12 @@ FULL = {
     "series_position": 2.5,
     "description": "Line one.\nLine two\tand a tab.",
     "image_url": "https://example.org/a.jpg?x=1&y=2",
+    "isbns": ["9780007119554"],
+    "other_titles": ["Gezeiten"],
 }
 BARE = {
     "book_id": "080442957X", "title": "Bare", "authors": [], "year": math.nan, "genres": [], "series": None,
-    "series_position": math.nan, "description": None, "image_url": None,
+    "series_position": math.nan, "description": None, "image_url": None, "isbns": [], "other_titles": [],
 }  # fmt: skip
 NEVER = {"year": None, "series": None, "series_position": None, "description": None, "image_url": None}
 
@@ -129,6 +131,8 @@ BOOKS = st.lists(
             "series_position": st.none() | st.floats(0, 1000).map(lambda position: round(position, 2)),
             "description": st.none() | st.text(max_size=200),
             "image_url": st.none() | TEXT,
+            "isbns": st.lists(TEXT, max_size=2),
+            "other_titles": st.lists(TEXT, max_size=2),
         }
     ),
     max_size=8,

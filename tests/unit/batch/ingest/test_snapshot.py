@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from services.batch.ingest.snapshot import current_snapshot
+from services.batch.ingest.snapshot import BOOKS_SCHEMA, current_snapshot
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 from tests.worlds.ingested import ListSource, folder_source, run
@@ -16,7 +17,7 @@ from tests.worlds.interaction_tables import table_of
 WRITTEN_BEFORE = {
     "id": "0123456789abcdef",
     "source": {
-        "kind": "goodbooks", "name": "mini", "fingerprint": "f", "rating_scale": "1-5", "has_clock_time": False,
+        "kind": "goodbooks", "name": "mini", "fingerprint": "f", "rating_scale": "1-5", "order": "time",
         "simulated_readers": False,
     },
     "events_through": "5-0",
@@ -34,7 +35,18 @@ def test_a_manifest_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     manifest.write_text(json.dumps(WRITTEN_BEFORE | {"a field of another version": 1}))
     read = current_snapshot(DataFolder(tmp_path / "data"))
     assert read is not None
-    assert read.manifest.model_dump(mode="json") == WRITTEN_BEFORE
+    assert read.manifest.model_dump(mode="json", exclude_unset=True) == WRITTEN_BEFORE
+    assert read.manifest.findings is None
+
+
+def test_books_of_an_earlier_version_have_no_isbns_and_no_other_titles(tmp_path: Path) -> None:
+    _, snapshot = run(tmp_path, ListSource(["a", "b"]))
+    path = snapshot.path / "books.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["isbns", "other_titles"]), path)
+    books = snapshot.load_books()
+    assert books.columns.tolist() == BOOKS_SCHEMA.names
+    assert books["isbns"].tolist() == books["other_titles"].tolist() == [[], []]
+    run(tmp_path, ListSource(["b", "c"]))
 
 
 def test_the_typed_interactions_are_those_of_the_table(tmp_path: Path) -> None:
