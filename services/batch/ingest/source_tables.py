@@ -39,7 +39,7 @@ def read_source(
     """Read a source; known books keep their item indexes.
 
     Raises:
-        SourceError: there is no valid book or interaction.
+        SourceError: there is no valid book, or there are interactions and none is valid.
     """
     with progress.task(f"Reading the books of {source.name}"):
         rows = source.books(rejects)
@@ -51,10 +51,11 @@ def read_source(
         # Only interactions with current books of this source are valid, so the same source gives the same
         # interactions in every installation.
         has_now = numbered[numbered["active"]]
+        n_rejected = rejects.total
         found = source.interactions(rejects)
         order = find_order(source.order, found, rejects)
         interactions = number_interactions(found, has_now, rejects, source.name)
-        if not len(interactions):
+        if not len(interactions) and rejects.total > n_rejected:
             raise _nothing_usable("interaction", source, rejects)
     metadata = SourceMetadata(
         kind=source.kind,
