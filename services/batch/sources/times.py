@@ -170,8 +170,9 @@ def _parse_all(texts: pd.Series) -> pd.Series:
             return dates
         if _parsed(open_.head(_TRIED), form).notna().any():
             dates = dates.fillna(_parsed(open_, form))
-    found = [_parse_words(text) for text in texts[dates.isna()]]
-    return dates.fillna(pd.Series(pd.to_datetime(found, utc=True, errors="coerce"), texts.index[dates.isna()]))
+    words = texts[dates.isna()]
+    found = pd.Series([_parse_words(text) for text in words], words.index, dtype=object)
+    return dates.fillna(pd.to_datetime(found, utc=True, errors="coerce"))
 
 
 def _parsed(texts: pd.Series, form: str) -> pd.Series:

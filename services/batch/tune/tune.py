@@ -57,7 +57,7 @@ def tune(
         content_artifact: folder of its content artifact.
         settings: as loaded, without tuned values.
         budget: time and number of trials.
-        space: the search space; explicit settings, and those without effect on data of this order, are skipped.
+        space: the search space; explicit settings and those without effect are skipped.
         on_trial: called with each trial and the best value so far.
 
     Raises:
@@ -65,8 +65,7 @@ def tune(
         ArtifactError: there are too few test users.
         ModelError: Optuna is not installed.
     """
-    space = with_effect(space, snapshot.manifest.source.order)
-    searched = _searched(space, settings)
+    searched = _searched(space := with_effect(space, snapshot.manifest.source.order), settings)
     known = tuning_split(snapshot, settings)
     now = with_tuned(settings)
     present = {name: value_of(now, name) for name in searched}
