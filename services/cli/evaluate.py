@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from services.batch.evaluate.evaluate import Evaluated, SplitKind
     from services.batch.evaluate.evaluation import Evaluation
     from services.batch.runtime.progress import Progress
+    from services.batch.sources.order import Order
     from shared.settings import Settings
 
 
@@ -43,6 +44,7 @@ class SplitName(StrEnum):
 _Splits = Annotated[
     list[SplitName] | None, typer.Option(help="May be given several times; by default what the order allows.")
 ]
+_Systems = Annotated[list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")]
 _Order = Annotated[
     OrderName | None,
     typer.Option(help="What the interactions know of order; by default what the data says, `sequence` for files."),
@@ -64,9 +66,7 @@ def evaluate(
     test: Annotated[Path | None, typer.Option(help="The interactions to predict.", show_default=False)] = None,
     split: _Splits = None,
     order: _Order = None,
-    system: Annotated[
-        list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")
-    ] = None,
+    system: _Systems = None,
     users: Annotated[int | None, typer.Option(help="Maximum number of test users; by default all.", min=1)] = None,
     figures: Annotated[Path, typer.Option("--out", help="File for the figures, as JSON.")] = Path("evaluation.json"),
     data_dir: DataDir = None,
@@ -82,13 +82,14 @@ def evaluate(
     from services.batch.runtime.progress import ConsoleProgress
 
     settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)
-    context, declared, only = RunContext(settings, progress), None if order is None else order.value, system or []
+    context = RunContext(settings, progress)
+    declared: Order | None = None if order is None else order.value
     if train is not None and test is not None and source is None and generation is None and not split:
-        evaluation = evaluate_files(train, test, context, only=only, max_users=users, order=declared)
+        evaluation = evaluate_files(train, test, context, only=system or [], max_users=users, order=declared)
     elif train is None and test is None and (source is None or generation is None):
         kinds: list[SplitKind] = [name.value for name in split or []]
         with _evaluated(settings, source, generation, progress) as data:
-            evaluation = compare_on_splits(data, kinds, context, only=only, max_users=users, order=declared)
+            evaluation = compare_on_splits(data, kinds, context, only=system or [], max_users=users, order=declared)
     else:
         raise NightshelfError(
             "These options do not go together.",

@@ -143,7 +143,7 @@ class _AllPairs:
         return csr_matrix(coo_matrix((pairs.data[others], rows_and_columns), shape=pairs.shape))
 
 
-def _blocks(n_pairs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+def _blocks(n_pairs: NDArray[np.float64] | NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Consecutive item indexes, divided where the sum of pairs exceeds the bound."""
     edges = np.flatnonzero(np.diff(np.cumsum(n_pairs) // _PAIRS_AT_ONCE)) + 1
     return [books for books in np.split(np.arange(len(n_pairs)), edges) if len(books)]
