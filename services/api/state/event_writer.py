@@ -91,13 +91,13 @@ class EventWriter:
     async def undo(self, user_id: str, event_id: str) -> bool:
         """Take back one event; `False` if no such event is remembered."""
         id_key = self._keys.event_id(user_id, event_id)
-        said: bytes | None = await self._redis.get(id_key)
-        if said is None or said == _UNDONE:
-            return said is not None
+        said = await self._redis.get(id_key)
+        if not isinstance(said, bytes) or said == _UNDONE:
+            return said == _UNDONE
         kind, seconds, number, book_id = said.decode().split(" ", 3)
         undo = (UNDO_EVENT_ID.format(event_id), user_id, book_id, UNDO_KIND, kind, f"{float(seconds):.3f}")
         await self._scripts.run(APPEND, [self._keys.events], undo)
-        arguments = [*self._settings.bounds, number, slot_of(kind, self._settings), seconds]
+        arguments: list[str | int | float] = [*self._settings.bounds, number, slot_of(kind, self._settings), seconds]
         await self._scripts.run(UNDO, [*self._keys.state_of(user_id), id_key], arguments)
         return True
 

@@ -183,7 +183,8 @@ class Store:
         Raises:
             StoreUnavailableError: Redis is unavailable; it is safe to send the same events again.
         """
-        return await self._ask("events", lambda: self._events.take(events))
+        taken: list[bool] = await self._ask("events", lambda: self._events.take(events))
+        return taken
 
     async def undo(self, user_id: str, event_id: str) -> bool:
         """Take back one event of a user; `False` if Redis remembers no such event of this user.

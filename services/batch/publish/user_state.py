@@ -124,7 +124,7 @@ def write_user_state(context: RunContext, records: Iterable[tuple[str, UserRecor
         while batch := list(itertools.islice(writing, _USERS_PER_PIPELINE)):
             pipeline = context.redis.pipeline(transaction=False)
             for user, record, changes in batch:
-                arguments = [*bounds.bounds, record, orjson.dumps(changes)]
+                arguments: list[int | bytes] = [*bounds.bounds, record, orjson.dumps(changes)]
                 script(context.keys.state_of(user), arguments, pipeline)
             pipeline.execute()
             n_users += len(batch)

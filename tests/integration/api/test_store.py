@@ -136,11 +136,6 @@ def test_a_repeated_event_changes_nothing(ask, client, keys):
     assert client.xlen(keys.events) == 2
 
 
-def test_an_older_event_does_not_outrun_a_newer_one(ask, client, keys):
-    ask(lambda store: store.take([event(5, "new", moment=2000.0), event(5, "old", moment=1000.0)]))
-    assert client.zscore(keys.recent("u"), 5) == 2000.0
-
-
 def test_a_dismissal_leaves_the_recent_books_and_stays_seen(ask, client, keys):
     ask(lambda store: store.take([event(5), event(5, "f", kind="dismiss", moment=1001.0)]))
     assert client.zcard(keys.recent("u")) == 0
