@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -119,7 +120,8 @@ def merge_files(folder: Path) -> None:
 
 def in_stream_order(events: pa.Table) -> pa.Table:
     """The events by stream id."""
-    places = np.array([place_of(stream_id) for stream_id in events["stream_id"].to_pylist()], np.int64).reshape(-1, 2)
+    parts = pc.list_flatten(pc.split_pattern(events["stream_id"], "-"))
+    places = pc.cast(parts, pa.int64()).to_numpy().reshape(-1, 2)
     return events.take(pa.array(np.lexsort((places[:, 1], places[:, 0]))))
 
 

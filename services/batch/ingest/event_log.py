@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from redis.exceptions import RedisError
@@ -167,9 +168,10 @@ def _undo_ids(events: pa.Table) -> pa.Array:
 
 
 def _first_of_each_id(events: pa.Table) -> pa.Array:
-    """The rows to keep."""
-    owned = _owned_ids(events).to_pylist()
-    return pa.array(sorted({owned_id: row for row, owned_id in reversed(list(enumerate(owned)))}.values()), pa.int64())
+    """The rows to keep, ascending."""
+    rows = pa.array(np.arange(events.num_rows))
+    first = pa.table({"id": _owned_ids(events), "row": rows}).group_by("id").aggregate([("row", "min")])["row_min"]
+    return first.sort()
 
 
 def _read(client: Redis, stream: str, newest: bytes, entries_per_page: int, entries_per_file: int) -> list[Entry]:
