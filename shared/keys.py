@@ -34,8 +34,15 @@ class Keys:
         """String: the snapshot last merged into user state, and the rules. Written by publish; never expires."""
         return f"{self.prefix}:state-snapshot"
 
-    def event_id(self, event_id: str) -> str:
-        """String with a time to live: this event was accepted. Written by the API."""
+    def event_id(self, user_id: str, event_id: str) -> str:
+        """String with a time to live: this event of this user was taken, and what it said. Written by the API.
+
+        Its value is the kind, the time, the item index and the book id, or `undone`.
+        """
+        return f"{self.prefix}:event:{{{user_id}}}:{event_id}"
+
+    def event_id_of_anyone(self, event_id: str) -> str:
+        """String with a time to live: written by versions that did not tell users apart; still recognized."""
         return f"{self.prefix}:event:{event_id}"
 
     def collaborative_list(self, artifact_id: str, user_id: str) -> str:
@@ -57,3 +64,19 @@ class Keys:
     def recent(self, user_id: str) -> str:
         """Sorted set: item index by time of its latest positive interaction in seconds; capped; never expires."""
         return f"{self.prefix}:recent:{{{user_id}}}"
+
+    def feedback(self, user_id: str) -> str:
+        """Hash: item index to statements (`shared.feedback`) joined by blanks, for each book seen or viewed.
+
+        The field `revision` grows when the seen set loses a book. Written by the API and publish; bounded by the seen
+        and viewed books; never expires.
+        """
+        return f"{self.prefix}:feedback:{{{user_id}}}"
+
+    def viewed(self, user_id: str) -> str:
+        """Sorted set: item index by time of its latest view or click, for books not seen; capped; never expires."""
+        return f"{self.prefix}:viewed:{{{user_id}}}"
+
+    def state_of(self, user_id: str) -> tuple[str, str, str, str]:
+        """The four keys of a user's state, as `shared.feedback.LUA` expects them."""
+        return self.seen(user_id), self.recent(user_id), self.feedback(user_id), self.viewed(user_id)

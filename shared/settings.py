@@ -52,6 +52,7 @@ class UserStateSettings(Group):
 
     max_seen: int = Field(20_000, ge=100, description="most books in one user's seen set; runs keep the newest")
     max_recent: int = Field(100, ge=1, le=1000, description="most books in one user's list of recent books")
+    max_viewed: int = Field(50, ge=1, le=1000, description="most books in one user's list of viewed books")
     seen_kinds: frozenset[InteractionKind] = Field(
         frozenset({"rating", "read", "purchase", "dismiss"}),
         description="kinds after which a book is not recommended again",
@@ -61,6 +62,11 @@ class UserStateSettings(Group):
     )
     positive_rating: float = Field(4.0, ge=1, le=5, description="lowest rating that is positive, on the scale 1-5")
     event_id_days: int = Field(7, ge=1, description="days for which Redis remembers an event_id, to count it once")
+
+    @property
+    def bounds(self) -> tuple[int, int, int]:
+        """The most seen, recent and viewed books of a user."""
+        return self.max_seen, self.max_recent, self.max_viewed
 
 
 class ContentSettings(Group):
@@ -121,6 +127,7 @@ class BlendSettings(Group):
     item_transitions_candidates: int = Field(100, ge=10, le=1000, description="most candidates from item transitions")
     recent_books: int = Field(10, ge=1, le=100, description="recent books that the content list is made from")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the next newer")
+    viewed_weight: Share = Field(0.3, description="weight of a viewed book in the content list; a recent one has 1")
     item_transitions_recent_books: int = Field(
         60, ge=1, le=100, description="recent books that the list of item transitions is made from"
     )

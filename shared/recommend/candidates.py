@@ -24,10 +24,18 @@ class _Source(NamedTuple):
     max_candidates: int
     decay: float
 
-    def candidates(self, recent: NDArray[np.int32]) -> Candidates:
+    def candidates(
+        self, recent: NDArray[np.int32], viewed: NDArray[np.int32] = NO_CANDIDATES[0], viewed_weight: float = 0.0
+    ) -> Candidates:
         if self.table is None:
             return NO_CANDIDATES
-        return self.table.candidates(recent[: self.n_recent], limit=self.max_candidates, decay=self.decay)
+        return self.table.candidates(
+            recent[: self.n_recent],
+            limit=self.max_candidates,
+            decay=self.decay,
+            viewed=viewed[: self.n_recent],
+            viewed_weight=viewed_weight,
+        )
 
     def explanations(self, recent: NDArray[np.int32]) -> dict[int, int]:
         if self.table is None:
@@ -52,7 +60,10 @@ class CandidateGenerator:
     settings: BlendSettings
 
     def lists(
-        self, collaborative: Sequence[Candidates], recents: Sequence[NDArray[np.int32]]
+        self,
+        collaborative: Sequence[Candidates],
+        recents: Sequence[NDArray[np.int32]],
+        viewed: Sequence[NDArray[np.int32]] | None = None,
     ) -> tuple[Sequence[Candidates], ...]:
         """The lists of several users, in the order of `shared.recommend.blend.CANDIDATE_SOURCES`.
 
@@ -61,10 +72,15 @@ class CandidateGenerator:
         Args:
             collaborative: one list per user.
             recents: int32, the latest positive books of each user, newest first.
+            viewed: int32, the latest viewed books of each user, newest first; they count in the content list only.
         """
-        of_recents = [
+        content = [
+            self._content.candidates(recent, looked_at, self.settings.viewed_weight)
+            for recent, looked_at in zip(recents, viewed or [NO_CANDIDATES[0]] * len(recents), strict=True)
+        ]
+        of_recents = [content] + [
             [source.candidates(recent) for recent in recents]
-            for source in (self._content, self._item_transitions, self._same_series_author)
+            for source in (self._item_transitions, self._same_series_author)
         ]
         known = [any(len(kind[row][0]) for kind in (collaborative, *of_recents)) for row in range(len(recents))]
         return (collaborative, *of_recents, [self.trending if is_known else NO_CANDIDATES for is_known in known])

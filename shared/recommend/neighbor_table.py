@@ -89,20 +89,33 @@ class NeighborTable:
         n = self._lengths[item_index]
         return self._items[item_index, :n], self._scores[item_index, :n]
 
-    def candidates(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> Candidates:
+    def candidates(
+        self,
+        recent: NDArray[np.int32],
+        *,
+        limit: int,
+        decay: float,
+        viewed: NDArray[np.int32] = NO_CANDIDATES[0],
+        viewed_weight: float = 0.0,
+    ) -> Candidates:
         """Candidates of a user: the neighbors of the recent books, the newest weighted most.
 
         The score of a candidate is the sum over recent books r = 0, 1, … (newest first) of `decay`^r times its score
-        among their neighbors.
+        among their neighbors, and `viewed_weight` times the same sum over viewed books.
 
         Args:
             recent: int32, item indexes, newest first; unknown ones are ignored but count in r.
             limit: maximum number of candidates.
             decay: weight of each recent book relative to the one newer, in (0, 1].
+            viewed: like `recent`, without its books.
+            viewed_weight: weight of a viewed book relative to a recent one.
 
         Returns:
             Item indexes and scores, best first, ties by item index.
         """
+        if len(viewed) and viewed_weight > 0:
+            weights = [*_falling(decay, len(recent)), *(viewed_weight * each for each in _falling(decay, len(viewed)))]
+            return self._candidates(np.concatenate((recent, viewed)), limit, weights)[0]
         return self._cached(recent, limit, decay)[0]
 
     def explanations(self, recent: NDArray[np.int32], *, limit: int, decay: float) -> dict[int, int]:
@@ -113,14 +126,16 @@ class NeighborTable:
         key = (recent.tobytes(), limit, decay)
         known = self._cache.get(key)
         if known is None:
-            known = self._candidates(recent, limit, decay)
+            known = self._candidates(recent, limit, _falling(decay, len(recent)))
             self._cache.put(key, known)
         return known
 
-    def _candidates(self, recent: NDArray[np.int32], limit: int, decay: float) -> tuple[Candidates, dict[int, int]]:
+    def _candidates(
+        self, recent: NDArray[np.int32], limit: int, weights: list[float]
+    ) -> tuple[Candidates, dict[int, int]]:
         lists = [
-            (book, *self.neighbors(book), decay**place)
-            for place, book in enumerate(recent.tolist())
+            (book, *self.neighbors(book), weight)
+            for book, weight in zip(recent.tolist(), weights, strict=True)
             if 0 <= book < self.n_books
         ]
         items = np.concatenate([NO_CANDIDATES[0], *(found for _, found, _, _ in lists)])
@@ -135,3 +150,7 @@ class NeighborTable:
         best = (-scores).argsort(kind="stable")[:limit]
         chosen = items[best]
         return (chosen, scores[best]), dict(zip(chosen.tolist(), books[best].tolist(), strict=True))
+
+
+def _falling(decay: float, n: int) -> list[float]:
+    return [decay**place for place in range(n)]

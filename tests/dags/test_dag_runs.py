@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import redis
 
-from services.batch.ingest.event_log import event_files
+from services.batch.ingest.event_files import event_files
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.runtime.lease import holder, release, step_of
 from shared.artifacts.generation import GenerationManifest, read_manifest

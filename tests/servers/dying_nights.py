@@ -28,7 +28,7 @@ from services.batch.ingest import snapshot
 from services.batch.models import collaborative, factors, popularity
 from services.batch.night.nightly import run_night
 from services.batch.night.step_table import STEP_NAMES
-from services.batch.publish import lists, publish, user_state
+from services.batch.publish import lists, publish, user_records, user_state
 from services.batch.runtime import artifact_builder
 from services.batch.runtime.context import RunContext
 from services.batch.sources.folder import open_folder
@@ -95,7 +95,7 @@ def _lists_of_the_second_batch_unsent() -> None:
 
 def _half_the_user_state() -> None:
     user_state._USERS_PER_PIPELINE = 50
-    dying(user_state, "_bound_seen", 2)
+    dying(user_records.UserRecord, "to_json", 75)
 
 
 def _into(name: str) -> Callable[..., bool]:
@@ -138,7 +138,7 @@ PLACES: dict[str, Callable[[], None]] = {
     "some lists in Redis": _lists_of_the_second_batch_unsent,
     "all lists in Redis, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("cf-complete")),
     "some user state seeded": _half_the_user_state,
-    "user state seeded, events not replayed": lambda: dying(user_state, "replay_events"),
+    "user state seeded, events not replayed": lambda: dying(user_state, "later_events", 2),
     "user state merged, not marked": lambda: dying(redis.Redis, "set", 1, _of_key("state-snapshot")),
     "manifest half written": lambda: dying(Path, "replace", 1, _into(".json")),
     "manifest written, not verified": lambda: dying(publish, "verify_generation"),

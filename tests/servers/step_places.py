@@ -14,7 +14,7 @@ import redis
 from services.batch.content import embed
 from services.batch.content import vectors as vector_store
 from services.batch.night import steps
-from services.batch.publish import collect, lists, manifest, pass_gate, user_state
+from services.batch.publish import collect, lists, manifest, pass_gate, user_records, user_state
 from services.batch.runtime import artifact_builder
 from tests.servers.dying_nights import PLACES, PLACES_AFTER_THE_FLIP, die, dying
 from tests.servers.server import connect, process_of
@@ -60,7 +60,7 @@ def _at_lists(act: Callable[[], None]) -> None:
 
 def _at_user_state(act: Callable[[], None]) -> None:
     user_state._USERS_PER_PIPELINE = 50
-    _before(user_state, "_bound_seen", 2, act)
+    _before(user_records.UserRecord, "to_json", 75, act)
 
 
 def _at_flip(act: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ import redis
 from fastapi.testclient import TestClient
 
 from services.api.app import create_app
-from services.batch.ingest.event_log import event_files
+from services.batch.ingest.event_files import event_files
 from services.batch.models.collaborative import build_without_withdrawn, names_withdrawn
 from services.batch.night import inputs
 from services.batch.night.nightly import NightReport, run_night

@@ -16,7 +16,7 @@ from services.api.events.event_validation import accept
 from services.api.recommend.recommender import Recommender
 from services.api.state.generation_manager import GenerationManager
 from services.api.state.store import Store
-from services.batch.ingest.event_log import event_files
+from services.batch.ingest.event_files import event_files
 from services.batch.ingest.snapshot import Snapshot, current_snapshot
 from services.batch.night.nightly import NightReport, run_night
 from services.batch.runtime.context import RunContext

@@ -22,8 +22,9 @@ from redis.exceptions import RedisError
 from services.api.events.event_validation import MAX_EVENTS, accept_all
 from services.api.events.kafka_client import ClientLog, consumer_of, producer_of, security_options
 from services.api.events.kafka_message import Refused, encoded, events_of
+from services.api.state.event_writer import AcceptedEvent
 from services.api.state.generation_manager import GenerationManager
-from services.api.state.store import AcceptedEvent, Store
+from services.api.state.store import Store
 from shared.errors import InvalidRequestError, NightshelfError, NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder
 from shared.log import get_logger

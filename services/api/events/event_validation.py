@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from services.api.problems import what_of, where_of
 from services.api.schemas.events import Event
-from services.api.state.store import AcceptedEvent
+from services.api.state.event_writer import AcceptedEvent
 from shared.artifacts.catalog import Catalog
 from shared.errors import InvalidRequestError, NightshelfError
-from shared.feedback import is_positive, is_seen
+from shared.feedback import statement_of
 from shared.settings import UserStateSettings
 
 MAX_EVENTS = 1000
@@ -82,8 +82,7 @@ def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> Accep
             where="time",
             hint="Leave it out for the current time.",
         )
-    seen = is_seen(event.kind, settings)
-    positive = is_positive(event.kind, event.value, settings)
+    seconds = round(seconds, 3)
     return AcceptedEvent(
         event_id=event.event_id,
         user_id=event.user_id,
@@ -92,6 +91,5 @@ def accept(item: object, catalog: Catalog, settings: UserStateSettings) -> Accep
         kind=event.kind,
         value=event.value,
         time_seconds=seconds,
-        seen=seen,
-        effect=1 if positive else -1 if seen else 0,
+        statement=statement_of(event.kind, event.value, seconds, settings),
     )

@@ -64,6 +64,7 @@ class _CachedAnswer:
             and before.n_new == state.n_new
             and len(before.collaborative[0]) == len(state.collaborative[0])
             and before.recent.tobytes() == state.recent.tobytes()
+            and before.viewed.tobytes() == state.viewed.tobytes()
         )
 
 
@@ -122,6 +123,7 @@ class Recommender:
                 [user for user, _, _ in questions],
                 n_recent=max(max_recent_books(generation.manifest.blend), generation.fold_in.history_books),
                 known_until=generation.fold_in.newest_time,
+                n_viewed=generation.manifest.blend.recent_books,
             )
             asked = [(*question, content_share) for question in questions]
             known = [self._cache.get(question) for question in asked]
@@ -233,7 +235,9 @@ def _lists(generation: Generation, states: Sequence[UserState]) -> tuple[Sequenc
         )
         for row, candidates in zip(live, folded, strict=True):
             collaborative[row] = candidates if len(candidates[0]) else collaborative[row]
-    return generation.candidate_generator.lists(collaborative, [state.recent for state in states])
+    return generation.candidate_generator.lists(
+        collaborative, [state.recent for state in states], [state.viewed for state in states]
+    )
 
 
 def _is_outweighed(generation: Generation, state: UserState) -> bool:

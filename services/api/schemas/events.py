@@ -35,7 +35,7 @@ class Event(BaseModel):
         },
     )
 
-    event_id: Text = Field(description="An id you choose, different for every event")
+    event_id: Text = Field(description="An id you choose, different for every event of a user")
     user_id: Text = Field(validation_alias=AliasChoices("user_id", "user"))
     book_id: Text = Field(validation_alias=AliasChoices("book_id", "book"))
     kind: InteractionKind
@@ -64,5 +64,5 @@ class EventsAnswer(BaseModel):
     """What happened to the events."""
 
     accepted: int
-    duplicates: int = Field(description="Events with a known event_id; they change nothing")
+    duplicates: int = Field(description="Events with an event_id that this user already has; they change nothing")
     rejected: list[RejectedEvent]

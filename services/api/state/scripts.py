@@ -1,63 +1,67 @@
-"""The two Lua scripts of the request path: one reads the state of users, one records a batch of events.
+"""The Lua scripts of the request path. Each touches the keys of one user, or the stream alone."""
 
-Both touch keys of several users at once, which Redis Cluster does not allow; see `docs/decisions/0004-one-redis.md`.
-"""
+from shared.feedback import LUA
 
 READ = """
--- KEYS: for each request its collaborative list, recent books and seen set
--- ARGV: number of recent books, size of the largest seen set to return, time of the night's newest interaction, then
---       for each request the size of the caller's cached seen set (-1: none); below its bound a seen set only
---       grows, so an equal size means an equal set
--- returns, for each request: packed list or false, recent books newest first joined by commas, how many of all recent
---          books are newer than the night, size of the seen set, seen books joined by commas, or false for a set that
---          is cached or too long
-local answers = {}
-for i = 1, #KEYS, 3 do
-  local n_seen, seen = redis.call('SCARD', KEYS[i + 2]), false
-  if n_seen ~= tonumber(ARGV[4 + (i - 1) / 3]) and n_seen <= tonumber(ARGV[2]) then
-    seen = table.concat(redis.call('SMEMBERS', KEYS[i + 2]), ',')
-  end
-  answers[#answers + 1] = {
-    redis.call('GET', KEYS[i]),
-    table.concat(redis.call('ZREVRANGE', KEYS[i + 1], 0, ARGV[1] - 1), ','),
-    redis.call('ZCOUNT', KEYS[i + 1], ARGV[3], '+inf'),
-    n_seen,
-    seen
-  }
+-- KEYS: the collaborative list, recent books, seen set, feedback and viewed books of a user
+-- ARGV: number of recent books, size of the largest seen set to return, time of the night's newest interaction, number
+--       of viewed books, size and revision of the caller's cached seen set (-1: none); below its bound a seen set only
+--       grows within a revision, so an equal size means an equal set
+-- returns: packed list or false, recent books newest first joined by commas, how many of all recent books are newer
+--          than the night, size of the seen set, its revision, seen books joined by commas, or false for a set that is
+--          cached or too long, and viewed books newest first joined by commas
+local n_seen, revision, seen = redis.call('SCARD', KEYS[3]), redis.call('HGET', KEYS[4], 'revision') or '0', false
+if (n_seen ~= tonumber(ARGV[5]) or revision ~= ARGV[6]) and n_seen <= tonumber(ARGV[2]) then
+  seen = table.concat(redis.call('SMEMBERS', KEYS[3]), ',')
 end
-return answers
+return {
+  redis.call('GET', KEYS[1]),
+  table.concat(redis.call('ZREVRANGE', KEYS[2], 0, ARGV[1] - 1), ','),
+  redis.call('ZCOUNT', KEYS[2], ARGV[3], '+inf'),
+  n_seen,
+  revision,
+  seen,
+  tonumber(ARGV[4]) > 0 and table.concat(redis.call('ZREVRANGE', KEYS[5], 0, ARGV[4] - 1), ',') or ''
+}
 """
 
-TAKE_EVENTS = """
--- KEYS: the stream, then for each event its id key, the user's seen set and recent books
--- ARGV: seconds to remember an id, bound of the seen set, bound of the recent books, then for each event
---       id, user, book id, item index, kind, value, time, 1 if seen, 1 / -1 / 0 if positive / negative / neither
--- returns, for each event, 1 if recorded and 0 if its id is known
-local remember, max_seen, max_recent = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+APPEND = """
+-- KEYS: the stream
+-- ARGV: for each event its id, user, book id, kind, value and time
+for i = 1, #ARGV, 6 do
+  redis.call('XADD', KEYS[1], '*', 'event', ARGV[i], 'user', ARGV[i + 1], 'book', ARGV[i + 2], 'kind', ARGV[i + 3],
+             'value', ARGV[i + 4], 'time', ARGV[i + 5])
+end
+"""
+
+TAKE = (
+    LUA
+    + """
+-- KEYS: see above, then the id key of each event of the user
+-- ARGV: see above, seconds to remember an id, then for each event its item index, its statement or nothing, and what
+--       its id key holds
+-- returns, for each event, 1 if its id was new and 0 if it was taken
 local taken = {}
-for i = 0, (#KEYS - 1) / 3 - 1 do
-  local id_key, seen, recent = KEYS[2 + 3 * i], KEYS[3 + 3 * i], KEYS[4 + 3 * i]
-  local a = 3 + 9 * i
-  local number, time = ARGV[a + 4], ARGV[a + 7]
-  if redis.call('SET', id_key, 1, 'NX', 'EX', remember) then
-    if ARGV[a + 8] == '1' then
-      if redis.call('SCARD', seen) >= max_seen and redis.call('SISMEMBER', seen, number) == 0 then
-        redis.call('SPOP', seen)
-      end
-      redis.call('SADD', seen, number)
-    end
-    if ARGV[a + 9] == '1' then
-      redis.call('ZADD', recent, 'GT', time, number)
-      redis.call('ZREMRANGEBYRANK', recent, 0, -max_recent - 1)
-    elseif ARGV[a + 9] == '-1' then
-      redis.call('ZREM', recent, number)
-    end
-    redis.call('XADD', KEYS[1], '*', 'event', ARGV[a + 1], 'user', ARGV[a + 2], 'book', ARGV[a + 3],
-               'kind', ARGV[a + 5], 'value', ARGV[a + 6], 'time', time)
-    taken[#taken + 1] = 1
-  else
+for i = 5, #KEYS do
+  local a = 5 + 3 * (i - 5)
+  if redis.call('EXISTS', KEYS[i]) == 1 then
     taken[#taken + 1] = 0
+  else
+    if ARGV[a + 1] ~= '' then hear(ARGV[a], ARGV[a + 1]) end
+    redis.call('SET', KEYS[i], ARGV[a + 2], 'EX', ARGV[4])
+    taken[#taken + 1] = 1
   end
 end
 return taken
 """
+)
+
+UNDO = (
+    LUA
+    + """
+-- KEYS: see above, then the id key of the event
+-- ARGV: see above, the item index, the slot and the time of the event's statement
+forget(ARGV[4], ARGV[5], ARGV[6])
+redis.call('SET', KEYS[5], 'undone', 'KEEPTTL')
+"""
+)

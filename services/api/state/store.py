@@ -1,24 +1,25 @@
 """The only Redis access of the API.
 
-One script call reads the state of several users, so that the client library's cost is paid once per batch. During an
-outage, requests fail at once for a moment instead of queueing behind time-outs. Its start and its end are logged.
+Scripts touch one user's keys each; those of a batch share a round trip. During an outage, requests fail at once for a
+moment instead of queueing behind time-outs. Its start and its end are logged.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from services.api.metrics import REDIS_SECONDS, REDIS_UP
 from services.api.schemas.operations import RedisFacts
-from services.api.state.scripts import READ, TAKE_EVENTS
+from services.api.state.event_writer import AcceptedEvent, EventWriter
+from services.api.state.script_runner import Call, ScriptRunner
+from services.api.state.scripts import READ
 from shared.cache import Cache
 from shared.errors import StoreUnavailableError
 from shared.keys import Keys
@@ -26,12 +27,12 @@ from shared.log import get_logger
 from shared.recommend.codec import unpack
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates
 from shared.redis import UNAVAILABLE, connect_for_serving
-from shared.settings import InteractionKind, Settings
+from shared.settings import Settings
 
 LONGEST_SEEN = 1000  # a longer seen set is not fetched; the candidates are looked up in it instead
 MAX_CACHED_USERS = 10_000
 _NO_BOOKS = np.empty(0, np.int32)
-_NO_SEEN = (-1, _NO_BOOKS)
+_NO_SEEN = (-1, "0", _NO_BOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +44,14 @@ class UserState:
         recent: int32, latest positive books, newest first.
         n_new: how many of all recent books are newer than the night's data.
         seen: int32, unordered; `None` when it is too long to fetch, see `Store.seen_among`.
+        viewed: int32, books viewed or clicked but not seen, newest first.
     """
 
     collaborative: Candidates
     recent: NDArray[np.int32]
     n_new: int
     seen: NDArray[np.int32] | None
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedEvent:
-    """A valid event and its effect on the user's state."""
-
-    event_id: str
-    user_id: str
-    book_id: str
-    book_number: int
-    kind: InteractionKind
-    value: float | None
-    time_seconds: float
-    seen: bool
-    effect: Literal[-1, 0, 1]
+    viewed: NDArray[np.int32] = field(default_factory=lambda: _NO_BOOKS)
 
 
 class Store:
@@ -74,8 +62,9 @@ class Store:
         self.url = url
         self._settings = settings
         self._redis = connect_for_serving(url, settings.redis)
-        self._shas = {script: hashlib.sha1(script.encode()).hexdigest() for script in (READ, TAKE_EVENTS)}  # noqa: S324
-        self._seen: Cache[str, tuple[int, NDArray[np.int32]]] = Cache("seen", MAX_CACHED_USERS)
+        self._scripts = ScriptRunner(self._redis)
+        self._events = EventWriter(self._redis, self._scripts, self.keys, settings.user_state)
+        self._seen: Cache[str, tuple[int, str, NDArray[np.int32]]] = Cache("seen", MAX_CACHED_USERS)
         self._down_until = 0.0
         self._down = False
 
@@ -137,7 +126,7 @@ class Store:
         )
 
     async def user_states(
-        self, artifact_id: str, user_ids: Sequence[str], *, n_recent: int, known_until: float | None
+        self, artifact_id: str, user_ids: Sequence[str], *, n_recent: int, known_until: float | None, n_viewed: int = 0
     ) -> list[UserState]:
         """The state of several users in one round trip.
 
@@ -146,35 +135,36 @@ class Store:
             user_ids: the users.
             n_recent: maximum number of recent books of each.
             known_until: books later than this, in seconds since 1970, are new to the night; `None`: none are.
+            n_viewed: maximum number of viewed books of each.
 
         Raises:
             StoreUnavailableError: Redis is unavailable.
         """
-        keys: list[str] = []
         newer = "+inf" if known_until is None else f"({known_until!r}"
-        arguments: list[int | str] = [n_recent, LONGEST_SEEN, newer]
         remembered = [self._seen.get(user_id) or _NO_SEEN for user_id in user_ids]
-        for user_id, (n_seen, _) in zip(user_ids, remembered, strict=True):
-            keys += (
-                self.keys.collaborative_list(artifact_id, user_id),
-                self.keys.recent(user_id),
-                self.keys.seen(user_id),
+        calls: list[Call] = [
+            (
+                (self.keys.collaborative_list(artifact_id, user_id), *self._keys_to_read(user_id)),
+                (n_recent, LONGEST_SEEN, newer, n_viewed, n_seen, revision),
             )
-            arguments.append(n_seen)
-        answers = await self._ask("read", lambda: self._run(READ, keys, arguments))
+            for user_id, (n_seen, revision, _) in zip(user_ids, remembered, strict=True)
+        ]
+        answers = await self._ask("read", lambda: self._scripts.run_all(READ, calls))
         states = []
-        for user_id, known, (packed, recent, n_new, n_seen, joined) in zip(user_ids, remembered, answers, strict=True):
-            seen = None if n_seen > LONGEST_SEEN else known[1]
+        for user_id, known, answer in zip(user_ids, remembered, answers, strict=True):
+            packed, recent, n_new, n_seen, revision, joined, viewed = answer
+            seen = None if n_seen > LONGEST_SEEN else known[2]
             if joined is not None:
                 seen = _item_index(joined)
-                self._remember_seen(user_id, n_seen, seen)
+                if n_seen < self._settings.user_state.max_seen:
+                    self._seen.put(user_id, (n_seen, revision.decode(), seen))
             listed = NO_CANDIDATES if packed is None else unpack(packed)
-            states.append(UserState(listed, _item_index(recent), n_new, seen))
+            states.append(UserState(listed, _item_index(recent), n_new, seen, _item_index(viewed)))
         return states
 
-    def _remember_seen(self, user_id: str, n_seen: int, seen: NDArray[np.int32]) -> None:
-        if n_seen < self._settings.user_state.max_seen:
-            self._seen.put(user_id, (n_seen, seen))
+    def _keys_to_read(self, user_id: str) -> tuple[str, str, str, str]:
+        seen, recent, feedback, viewed = self.keys.state_of(user_id)
+        return recent, seen, feedback, viewed
 
     async def seen_among(self, user_id: str, item_index: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which of these item indexes a user with a very long history has seen.
@@ -188,27 +178,25 @@ class Store:
         return item_index[np.array(flags, np.bool_)]
 
     async def take(self, events: Sequence[AcceptedEvent]) -> list[bool]:
-        """Record events in one round trip; for each, whether it was new (`False`: its id is known).
+        """Record events; for each, whether it was new (`False`: this user's id is known).
 
         Raises:
             StoreUnavailableError: Redis is unavailable; it is safe to send the same events again.
         """
-        bounds = self._settings.user_state
-        keys = [self.keys.events]
-        arguments: list[str | int | float] = [bounds.event_id_days * 86_400, bounds.max_seen, bounds.max_recent]
-        for event in events:
-            keys += (self.keys.event_id(event.event_id), self.keys.seen(event.user_id), self.keys.recent(event.user_id))
-            arguments += (event.event_id, event.user_id, event.book_id, event.book_number, event.kind)
-            arguments += ("" if event.value is None else event.value, f"{event.time_seconds:.3f}")
-            arguments += (int(event.seen), event.effect)
-        taken: list[int] = await self._ask("events", lambda: self._run(TAKE_EVENTS, keys, arguments))
-        return [flag == 1 for flag in taken]
+        taken: list[bool] = await self._ask("events", lambda: self._events.take(events))
+        return taken
 
-    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
-        try:
-            return await self._redis.evalsha(self._shas[script], len(keys), *keys, *arguments)
-        except NoScriptError:  # the server was restarted
-            return await self._redis.eval(script, len(keys), *keys, *arguments)
+    async def undo(self, user_id: str, event_id: str) -> bool:
+        """Take back one event of a user; `False` if Redis remembers no such event of this user.
+
+        The state is then as if the event had never been, and the next ingest leaves it out. A statement of the same
+        kind that a night has already replaced comes back with the next night. The id stays taken.
+
+        Raises:
+            StoreUnavailableError: Redis is unavailable; it is safe to undo again.
+        """
+        undone: bool = await self._ask("undo", lambda: self._events.undo(user_id, event_id))
+        return undone
 
     async def _ask(self, what: str, question: Any) -> Any:
         if time.monotonic() < self._down_until:

@@ -1,24 +1,35 @@
-"""Event storage: moves the Redis stream into durable Parquet files, each event once, and reads interactions from them.
+"""Event storage: moves the Redis stream into durable files, each event once, and reads interactions from them.
 
-A file `events/<first>-<last>.parquet` holds stream entries as reported, all text: `stream_id`,
-`event_id`, `user_id`, `book_id`, `kind`, `value`, `time`. The stream is trimmed only after the file and its name are on
-disk. After a crash, entries that are already stored are recognized by event id, so no event is lost or counted twice.
-The same rule drops an event that was reported twice. Files are immutable.
+The stream is trimmed only after a file and its name are on disk. After a crash, entries that are already stored are
+recognized by user and event id, so no event is lost or counted twice. Storing looks for them in the newest files only,
+so that it costs the same however many events there are; reading drops the repeats that are left, which come from events
+reported again long after. The caller holds the event lock.
 """
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from redis.exceptions import RedisError
 
+from services.batch.ingest.event_files import (
+    FIELDS,
+    SCHEMA,
+    event_files,
+    in_stream_order,
+    merge_files,
+    place_of,
+    read_file,
+    span_of,
+    write_file,
+)
 from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
-from shared.errors import ArtifactError, StoreUnavailableError
-from shared.layout import fsync_folder
+from shared.errors import StoreUnavailableError
+from shared.feedback import UNDO_EVENT_ID, UNDO_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +44,23 @@ if TYPE_CHECKING:
 EVENTS = "events"
 ENTRIES_PER_PAGE = 5_000
 ENTRIES_PER_FILE = 500_000
-_FIELDS = {
-    "event_id": b"event", "user_id": b"user", "book_id": b"book", "kind": b"kind", "value": b"value", "time": b"time",
-}  # fmt: skip
-_SCHEMA = pa.schema([(name, pa.string()) for name in ("stream_id", *_FIELDS)])
+_CHECKED_FILES = 8  # newest files in which storing looks for repeats
 _FORM = InteractionFormat(EVENTS, {name: name for name in ("user_id", "book_id", "kind", "value", "time")})
 
 Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """All stored events as they were reported, in stream order.
+
+    Attributes:
+        table: see `services.batch.ingest.event_files`.
+        through: the last stream id, `None` without events.
+    """
+
+    table: pa.Table
+    through: str | None
 
 
 def take_events(
@@ -63,6 +84,7 @@ def take_events(
 
     Raises:
         StoreUnavailableError: Redis did not answer. Files already written stay; run again.
+        ArtifactError: a file is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*.parquet"):
@@ -78,22 +100,25 @@ def take_events(
         raise StoreUnavailableError(
             f"The event stream cannot be read: {error}.", where=stream, hint="Is Redis up? Run ingest again."
         ) from error
+    merge_files(folder)
     return n_new
 
 
-def event_files(folder: Path) -> list[Path]:
-    """All durable files, oldest first."""
-    return sorted(folder.glob("[0-9]*.parquet"), key=_span)
+def read_events(folder: Path) -> StoredEvents:
+    """All stored events.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    files = event_files(folder)
+    if not files:
+        return StoredEvents(SCHEMA.empty_table(), None)
+    table = in_stream_order(pa.concat_tables([read_file(path) for path in files]))
+    return StoredEvents(table, "{}-{}".format(*max(span_of(path)[2:] for path in files)))
 
 
-def last_stream_id(folder: Path) -> str | None:
-    """The newest stored stream id, or `None`."""
-    spans = [_span(path) for path in event_files(folder)]
-    return "{}-{}".format(*max(span[2:] for span in spans)) if spans else None
-
-
-def events_after(folder: Path, stream_id: str | None) -> Iterator[dict[bytes, bytes]]:
-    """Stored events reported after this one, oldest first, with their fields in the stream.
+def events_after(folder: Path, stream_id: str | None) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+    """Stored events reported after this one, oldest first: stream id, and fields as in the stream.
 
     Args:
         folder: the folder of the files.
@@ -102,33 +127,51 @@ def events_after(folder: Path, stream_id: str | None) -> Iterator[dict[bytes, by
     Raises:
         ArtifactError: a file is damaged.
     """
-    last = _place(stream_id) if stream_id else (-1, -1)
+    last = place_of(stream_id) if stream_id else (-1, -1)
     for path in event_files(folder):
-        if _span(path)[2:] > last:
-            for row in _read_file(path).to_pylist():
-                if _place(row["stream_id"]) > last:
-                    yield {field: row[name].encode() for name, field in _FIELDS.items()}
+        if span_of(path)[2:] > last:
+            for row in read_file(path).to_pylist():
+                if place_of(row["stream_id"]) > last:
+                    yield row["stream_id"], {field: row[name].encode() for name, field in FIELDS.items()}
 
 
-def load_events(folder: Path, rejects: RejectLog) -> pd.DataFrame:
-    """All valid stored events, in stream order.
+def clean_events(stored: StoredEvents, rejects: RejectLog) -> pd.DataFrame:
+    """All valid events in stream order, each id of a user once, without those that were taken back.
 
     Args:
-        folder: the folder of the files.
+        stored: the stored events.
         rejects: receives invalid events, as rows of `events`; row 1 is the first stored event.
 
     Returns:
         The columns of `clean_interactions`, and `event_id`, str.
-
-    Raises:
-        ArtifactError: a file is damaged.
     """
-    table = pa.concat_tables([_SCHEMA.empty_table(), *(_read_file(path) for path in event_files(folder))])
-    batch = table.append_column("row", pa.array(range(1, table.num_rows + 1), pa.int64()))
-    frame = clean_interactions([batch] if table.num_rows else [], _FORM, rejects)
-    event_ids = table["event_id"].combine_chunks()
+    table = stored.table.append_column("row", pa.array(range(1, stored.table.num_rows + 1), pa.int64()))
+    table = table.take(_first_of_each_id(table))
+    is_undo = pc.equal(table["kind"], UNDO_KIND)
+    undone = pc.is_in(_undo_ids(table), value_set=_owned_ids(table.filter(is_undo)))
+    batch = table.filter(pc.invert(pc.or_(is_undo, undone)))
+    frame = clean_interactions([batch] if batch.num_rows else [], _FORM, rejects)
+    event_ids = stored.table["event_id"].combine_chunks()
     frame["event_id"] = event_ids.take(pa.array(frame["row"].to_numpy() - 1)).to_pylist()
     return frame
+
+
+def _owned_ids(events: pa.Table) -> pa.Array:
+    """User and event id as one text: an id belongs to a user."""
+    return pc.binary_join_element_wise(events["user_id"], events["event_id"], "\x1f").combine_chunks()
+
+
+def _undo_ids(events: pa.Table) -> pa.Array:
+    """The same of an event that takes this one back."""
+    ids = pc.binary_join_element_wise(UNDO_EVENT_ID.removesuffix("{}"), events["event_id"], "")
+    return pc.binary_join_element_wise(events["user_id"], ids, "\x1f").combine_chunks()
+
+
+def _first_of_each_id(events: pa.Table) -> pa.Array:
+    """The rows to keep, ascending."""
+    rows = pa.array(np.arange(events.num_rows))
+    first = pa.table({"id": _owned_ids(events), "row": rows}).group_by("id").aggregate([("row", "min")])["row_min"]
+    return first.sort()
 
 
 def _read(client: Redis, stream: str, newest: bytes, entries_per_page: int, entries_per_file: int) -> list[Entry]:
@@ -147,53 +190,32 @@ def _read(client: Redis, stream: str, newest: bytes, entries_per_page: int, entr
 def _store(folder: Path, entries: list[Entry]) -> int:
     """Write the entries with new event ids durably into a new file; returns their number."""
     columns: dict[str, list[str]] = {"stream_id": [stream_id.decode() for stream_id, _ in entries]}
-    for name, field in _FIELDS.items():
+    for name, field in FIELDS.items():
         columns[name] = [fields.get(field, b"").decode("utf-8", "replace") for _, fields in entries]
     # Each entry without an event id counts once.
     pairs = zip(columns["event_id"], columns["stream_id"], strict=True)
     columns["event_id"] = [event_id or f"stream:{stream_id}" for event_id, stream_id in pairs]
-    table = pa.table(columns, schema=_SCHEMA)
-    first_of_its_id = {event_id: i for i, event_id in reversed(list(enumerate(columns["event_id"])))}
-    table = table.take(pa.array(sorted(first_of_its_id.values())))
-    ids = [_read_file(path, ["event_id"]) for path in event_files(folder)]
-    known = pa.concat_tables([_SCHEMA.empty_table().select(["event_id"]), *ids])["event_id"]
-    table = table.filter(pc.invert(pc.is_in(table["event_id"], value_set=known)))
+    table = pa.table(columns, schema=SCHEMA)
+    table = table.take(_first_of_each_id(table))
+    known = [_owned_ids(read_file(path, ["user_id", "event_id"])) for path in _files_to_check(folder, entries)]
+    table = table.filter(pc.invert(pc.is_in(_owned_ids(table), value_set=pa.concat_arrays([_NO_IDS, *known]))))
     if table.num_rows:
-        _write_file(folder, table)
+        write_file(folder, table)
     return int(table.num_rows)
 
 
-def _write_file(folder: Path, table: pa.Table) -> None:
-    name = f"{table['stream_id'][0]}-{table['stream_id'][-1]}.parquet"
-    path, temporary = folder / name, folder / f".{name}"
-    if path.exists():
-        raise ArtifactError(f"{name} already exists with other events.", where=str(path), hint="Move it away.")
-    with temporary.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    fsync_folder(folder)
+_NO_IDS = pa.array([], pa.string())
 
 
-def _read_file(path: Path, columns: list[str] | None = None) -> pa.Table:
-    try:
-        return pq.read_table(path, schema=_SCHEMA, columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        raise ArtifactError(f"The event file {path.name} is damaged: {error}.", where=str(path)) from error
-
-
-def _span(path: Path) -> tuple[int, ...]:
-    """First and last stream id of a file, as milliseconds and sequence numbers."""
-    return tuple(int(part) for part in path.stem.split("-"))
-
-
-def _place(stream_id: str) -> tuple[int, ...]:
-    """A stream id as milliseconds and sequence number."""
-    return tuple(int(part) for part in stream_id.split("-"))
+def _files_to_check(folder: Path, entries: list[Entry]) -> list[Path]:
+    """The newest files, and those that may hold these very entries: a process died before it trimmed the stream."""
+    first, last = place_of(entries[0][0].decode()), place_of(entries[-1][0].decode())
+    files = event_files(folder)
+    overlapping = [path for path in files if span_of(path)[:2] <= last and span_of(path)[2:] >= first]
+    return list(dict.fromkeys([*files[-_CHECKED_FILES:], *overlapping]))
 
 
 def _after(stream_id: bytes) -> str:
     """The smallest id above a stream id."""
-    milliseconds, sequence = _place(stream_id.decode())
+    milliseconds, sequence = place_of(stream_id.decode())
     return f"{milliseconds}-{sequence + 1}"

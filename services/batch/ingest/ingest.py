@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from filelock import FileLock
 
-from services.batch.ingest.event_log import EVENTS, event_files, last_stream_id, load_events, take_events
+from services.batch.ingest.event_files import event_lock, n_stored
+from services.batch.ingest.event_log import EVENTS, StoredEvents, clean_events, read_events, take_events
 from services.batch.ingest.interaction_table import join, latest, number_interactions
 from services.batch.ingest.snapshot import Snapshot, current_snapshot, write_snapshot
 from services.batch.ingest.snapshot_manifest import SnapshotCounts, SnapshotInputs, SnapshotMetadata
@@ -69,13 +70,13 @@ def store_events(context: RunContext) -> int:
         StoreUnavailableError: Redis did not answer, or the run has no connection.
         ArtifactError: an event file is damaged.
     """
-    with ingest_lock(context.folder):
+    with event_lock(context.folder.events):
         return _take_events(context)
 
 
 @contextmanager
 def ingest_lock(folder: DataFolder) -> Iterator[None]:
-    """Hold the ingest lock: one process at a time moves events or writes a snapshot."""
+    """Hold the ingest lock: one process at a time writes a snapshot. Storing events does not wait for it."""
     folder.snapshots.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.snapshots / ".lock"):
         yield
@@ -96,20 +97,24 @@ def ingest(context: RunContext, source: Source | None, *, fresh: bool = False) -
     """
     folder, progress = context.folder, context.progress
     with ingest_lock(folder):
-        n_events = 0 if context.client is None else _take_events(context)
+        with event_lock(folder.events):
+            n_events = 0 if context.client is None else _take_events(context)
         previous = current_snapshot(folder)
         inputs = _inputs(context, source, previous)
         if not fresh and previous is not None and previous.manifest.inputs == inputs:
             return _report(previous, n_events=n_events, changed=False)
+        with event_lock(folder.events):
+            stored = read_events(folder.events)
+        inputs = inputs.model_copy(update={"stored_events": stored.table.num_rows})
         rejects = RejectLog()
         if source is None:
             tables = reuse_source(previous, rejects)
         else:
             tables = read_source(source, inputs.fingerprint, previous, rejects, progress)
         with progress.task("Writing the snapshot"):
-            events = number_interactions(load_events(folder.events, rejects), tables.books, rejects, EVENTS)
+            events = number_interactions(clean_events(stored, rejects), tables.books, rejects, EVENTS)
             interactions = latest(join(tables.interactions, events), len(tables.books))
-            metadata = _metadata(folder, tables, interactions, inputs, rejects, n_events=len(events))
+            metadata = _metadata(stored, tables, interactions, inputs, rejects, n_events=len(events))
             snapshot = write_snapshot(folder, tables.books, interactions, rejects.table(), metadata)
         return _report(snapshot, n_events=n_events, changed=previous is None or previous.id != snapshot.id)
 
@@ -122,7 +127,8 @@ def _take_events(context: RunContext) -> int:
 def _inputs(context: RunContext, source: Source | None, previous: Snapshot | None) -> SnapshotInputs:
     """The inputs of a snapshot, as hashes: equal if nothing has changed."""
     folder = context.folder
-    n_event_files = len(event_files(folder.events)) if folder.events.exists() else 0
+    with event_lock(folder.events):
+        n_events = n_stored(folder.events)
     if source is None:
         if previous is None:
             raise SourceError(
@@ -130,7 +136,7 @@ def _inputs(context: RunContext, source: Source | None, previous: Snapshot | Non
                 where=str(folder.root),
                 hint="Pass --source FOLDER, or run `nightshelf demo`.",
             )
-        return previous.manifest.inputs.model_copy(update={"event_files": n_event_files})
+        return previous.manifest.inputs.model_copy(update={"stored_events": n_events})
     with context.progress.task(f"Looking for changes in {source.name}"):
         fingerprint = source.fingerprint()
     return SnapshotInputs(
@@ -138,12 +144,12 @@ def _inputs(context: RunContext, source: Source | None, previous: Snapshot | Non
         kind=source.kind,
         name=source.name,
         fingerprint=fingerprint,
-        event_files=n_event_files,
+        stored_events=n_events,
     )
 
 
 def _metadata(
-    folder: DataFolder,
+    stored: StoredEvents,
     tables: SourceTables,
     interactions: pd.DataFrame,
     inputs: SnapshotInputs,
@@ -154,7 +160,7 @@ def _metadata(
     n_replaced = tables.counts.interactions + n_events - len(interactions)
     return SnapshotMetadata(
         source=tables.metadata,
-        events_through=last_stream_id(folder.events),
+        events_through=stored.through,
         counts=SnapshotCounts(
             books=len(tables.books),
             active_books=int(tables.books["active"].sum()),

@@ -128,6 +128,14 @@ class Snapshot:
         """
         return Interactions.from_table(self.load_interactions(), self.manifest.source.order)
 
+    def user_ids(self) -> set[str]:
+        """Ids of all users with an interaction.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        return set(self._read("interactions", columns=["user_id"])["user_id"].unique().to_pylist())
+
     def load_rejects(self) -> pa.Table:
         """The rejected rows: source, row, field, value, reason.
 
@@ -136,10 +144,16 @@ class Snapshot:
         """
         return self._read("rejects")
 
-    def _read(self, name: str, schema: pa.Schema | None = None, n_first: int | None = None) -> pa.Table:
+    def _read(
+        self,
+        name: str,
+        schema: pa.Schema | None = None,
+        n_first: int | None = None,
+        columns: list[str] | None = None,
+    ) -> pa.Table:
         path = self.path / f"{name}.parquet"
         try:
-            table = pq.read_table(path) if n_first is None else _first_rows(path, n_first)
+            table = pq.read_table(path, columns=columns) if n_first is None else _first_rows(path, n_first)
         except (pa.ArrowException, OSError) as error:
             raise ArtifactError(
                 f"The table {name} of snapshot {self.id} cannot be read: {error}.",

@@ -46,13 +46,13 @@ class SnapshotCounts(_Record):
 
 
 class SnapshotInputs(_Record):
-    """The inputs of the snapshot: equal if nothing has changed."""
+    """The inputs of the snapshot: equal if nothing has changed. `stored_events` is 0 in files of earlier versions."""
 
     format: int
     kind: str
     name: str
     fingerprint: str
-    event_files: int
+    stored_events: int = 0
 
 
 class SourceCounts(_Record):

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from services.batch.ingest.feedback import UserItemFeedback, user_item_feedback
+from services.batch.ingest.feedback import UserItemFeedback, user_item_feedback, viewed_books
 from services.batch.ingest.histories import Histories
 from services.batch.ingest.interactions import Interactions
 from shared.settings import UserStateSettings
@@ -80,6 +80,16 @@ class Training:
         return self.feedback.histories(self.n_books)
 
     @cached_property
+    def viewed(self) -> Histories:
+        """The books each user viewed but has not seen, newest first."""
+        known = viewed_books(self.interactions, self.user_state)
+        rows = self.rows_of(known.user_ids)[known.user_codes]
+        own = rows >= 0
+        return Histories.of(
+            rows[own], known.item_index[own], known.times[own], n_users=len(self.users), n_books=self.n_books
+        )
+
+    @cached_property
     def work_id(self) -> NDArray[np.int32]:
         """int32, (n_books,): the work each book is an edition of."""
         if self._work_id is not None:
@@ -122,3 +132,7 @@ class Training:
     def recent_of(self, row: int, n: int) -> NDArray[np.int32]:
         """The latest `n` positive books of a user, newest first, in the order of the store."""
         return self.histories.newest(row, n)
+
+    def viewed_of(self, row: int, n: int) -> NDArray[np.int32]:
+        """The latest `n` viewed books of a user, newest first, in the order of the store."""
+        return self.viewed.newest(row, n)

@@ -80,7 +80,7 @@ class ServedPipeline:
             seen = [self._training.seen_of(row) for row in some.tolist()]
             recents = self._recents(some)
             blended = blend(
-                self._maker.lists(self._nightly_lists(some), recents),
+                self._maker.lists(self._nightly_lists(some), recents, self._viewed(some)),
                 weights=[blend_weights(self._maker.settings, len(recent)) for recent in recents],
                 seen=seen,
                 work_id=self._training.work_id,
@@ -116,6 +116,10 @@ class ServedPipeline:
     def _recents(self, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
         n = min(max_recent_books(self._maker.settings), self._training.user_state.max_recent)
         return [self._training.recent_of(row, n) for row in rows.tolist()]
+
+    def _viewed(self, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:
+        n = min(self._maker.settings.recent_books, self._training.user_state.max_viewed)
+        return [self._training.viewed_of(row, n) for row in rows.tolist()]
 
 
 def candidate_generator(

@@ -85,7 +85,7 @@ def snapshot_of(root, interactions):
             "interactions": n, "rejected": 0, "duplicates": 0,
         },
         rejected_by_reason={},
-        inputs={**of_source, "format": 1, "event_files": 0},
+        inputs={**of_source, "format": 1, "stored_events": 0},
         source_counts={"interactions": n, "duplicate_books": 0, "rejected_by_reason": {}},
     )  # fmt: skip
     return write_snapshot(DataFolder(root), books_in_pairs(), interactions, pa.table({"row": [1]}), metadata)

@@ -66,7 +66,7 @@ def test_events_that_come_while_the_night_runs_are_kept_and_are_durable_after_th
 
 
 def test_an_unchanged_night_does_not_touch_user_state(library, monkeypatch):
-    monkeypatch.setattr(user_state, "seed_user_state", lambda *_arguments: pytest.fail("seeded again"))
+    monkeypatch.setattr(user_state, "write_user_state", lambda *_arguments: pytest.fail("written again"))
     library.night()
 
 

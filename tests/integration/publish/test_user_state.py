@@ -1,4 +1,4 @@
-"""User state: merged at night with what came in live, never erased, bounded, and the same when done twice.
+"""User state: replaced at night by what the snapshot and later events say, bounded, and the same when done twice.
 
 Everything here holds on both servers.
 """
@@ -6,19 +6,18 @@ Everything here holds on both servers.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from services.batch.ingest.interactions import Interactions
 from services.batch.publish import user_state
-from services.batch.publish.user_state import replay_events, seed_user_state
+from services.batch.publish.user_records import user_records
+from services.batch.publish.user_state import LaterEvents, later_events, write_user_state
 from services.batch.runtime.context import RunContext
 from shared.keys import Keys
 from shared.settings import Settings, UserStateSettings
+from tests.worlds.interaction_tables import COLUMNS
 
 NUMBERS = {f"b{number}": number for number in range(300)}
 
@@ -31,16 +30,16 @@ def server_url(any_redis_url):
 class State:
     """User state under a prefix of its own."""
 
-    def __init__(self, client, prefix, **choices):
+    def __init__(self, client, prefix, folder, **choices):
         self.client, self.keys = client, Keys(prefix)
-        nowhere = Path("no events are stored here")
-        settings = Settings(data_dir=nowhere, redis_prefix=prefix, user_state=UserStateSettings(**choices))
+        settings = Settings(data_dir=folder, redis_prefix=prefix, user_state=UserStateSettings(**choices))
         self.context = RunContext(settings, client=client)
 
-    def seed(self, *rows):
-        """Merge interactions: user, book number, kind, value, time."""
-        frame = pd.DataFrame(rows, columns=["user_id", "book_number", "kind", "value", "time"])
-        return seed_user_state(self.context, Interactions.from_table(frame))
+    def seed(self, *rows, later=None):
+        """Write what interactions say: user, book number, kind, value, time."""
+        interactions = Interactions.from_table(pd.DataFrame(rows, columns=COLUMNS))
+        records = user_records(interactions, self.context.settings.user_state)
+        return write_user_state(self.context, records, later or LaterEvents())
 
     def happen(self, user, book, kind, value="", seconds="2000.0", **fields):
         """Put an event into the stream as the API does; returns its id there."""
@@ -48,7 +47,12 @@ class State:
         return self.client.xadd(self.keys.events, event | fields).decode()
 
     def replay(self, after=None):
-        return replay_events(self.context, NUMBERS, after=after)
+        later = self.later(after)
+        write_user_state(self.context, (), later)
+        return later.n
+
+    def later(self, after=None):
+        return later_events(self.context, NUMBERS, after=after)
 
     def seen(self, user):
         return {int(number) for number in self.client.smembers(self.keys.seen(user))}
@@ -56,14 +60,17 @@ class State:
     def recent(self, user):
         return [(int(number), time) for number, time in self.client.zrevrange(self.keys.recent(user), 0, -1, True)]
 
+    def viewed(self, user):
+        return [int(number) for number in self.client.zrevrange(self.keys.viewed(user), 0, -1)]
+
     def everything(self):
         names = sorted(self.client.keys(f"{self.keys.prefix}:*"))
         return {name: self.client.dump(name) for name in names}
 
 
 @pytest.fixture
-def state(client, prefix):
-    return State(client, prefix)
+def state(client, prefix, tmp_path):
+    return State(client, prefix, tmp_path)
 
 
 def rated(book, stars, seconds, user="u"):
@@ -79,20 +86,37 @@ def read(book, seconds, user="u"):
 
 def test_each_reader_gets_what_they_have_seen_and_liked(state):
     n = state.seed(rated(1, 5.0, 10), rated(2, 2.0, 20), read(3, 30), read(4, 5, "v"), ("w", 5, "view", math.nan, 1))
-    assert n == 2
+    assert n == 3
     assert (state.seen("u"), state.recent("u")) == ({1, 2, 3}, [(3, 30.0), (1, 10.0)])
     assert (state.seen("v"), state.recent("v")) == ({4}, [(4, 5.0)])
     assert (state.seen("w"), state.recent("w")) == (set(), []), "a view counts neither as seen nor as liked"
+    assert state.viewed("w") == [5]
 
 
-def test_seeding_only_adds_to_what_came_in_live(state):
-    state.client.sadd(state.keys.seen("u"), 7, 8)
-    state.client.zadd(state.keys.recent("u"), {"7": 500.0, "1": 900.0})
+def test_what_the_source_takes_back_is_taken_back_and_strangers_stay(state):
+    state.seed(rated(1, 5.0, 10), rated(2, 4.0, 20), ("u", 9, "view", math.nan, 1))
     state.client.sadd(state.keys.seen("stranger"), 9)
-    state.seed(rated(1, 5.0, 10), rated(2, 4.0, 20))
-    assert state.seen("u") == {1, 2, 7, 8}
-    assert state.recent("u") == [(1, 900.0), (7, 500.0), (2, 20.0)], "a later time is never set back"
+    state.seed(rated(1, 1.0, 10))
+    assert (state.seen("u"), state.recent("u"), state.viewed("u")) == ({1}, [], [])
+    assert state.client.hget(state.keys.feedback("u"), "revision") == b"1"
     assert state.seen("stranger") == {9}
+
+
+def test_events_after_the_snapshot_are_applied_together_with_it(state):
+    state.happen("u", "b1", "dismiss")
+    state.happen("u", "b7", "read")
+    state.happen("new", "b8", "read")
+    state.seed(rated(1, 5.0, 10), rated(2, 4.0, 20), later=state.later())
+    assert state.seen("u") == {1, 2, 7}
+    assert state.recent("u") == [(7, 2000.0), (2, 20.0)]
+    assert state.seen("new") == {8}
+
+
+def test_an_event_that_was_taken_back_is_not_applied(state):
+    state.happen("u", "b1", "read", event="e1")
+    state.happen("u", "b1", "undo", "read", event="undo\x1fe1")
+    state.seed(rated(1, 2.0, 10), later=state.later())
+    assert (state.seen("u"), state.recent("u")) == ({1}, [])
 
 
 def test_seeding_twice_changes_nothing(state):
@@ -115,8 +139,8 @@ def test_more_users_than_fit_one_pipeline_are_all_seeded(state, monkeypatch):
     assert [state.seen(f"u{number}") for number in range(11)] == [{number} for number in range(11)]
 
 
-def test_the_newest_are_kept_within_the_bounds(client, prefix):
-    state = State(client, prefix, max_seen=100, max_recent=3)
+def test_the_newest_are_kept_within_the_bounds(client, prefix, tmp_path):
+    state = State(client, prefix, tmp_path, max_seen=100, max_recent=3)
     state.seed(*(read(number, float(number)) for number in range(150)))
     assert state.seen("u") == set(range(50, 150))
     assert state.recent("u") == [(149, 149.0), (148, 148.0), (147, 147.0)]
@@ -126,20 +150,20 @@ def test_the_newest_are_kept_within_the_bounds(client, prefix):
     assert len(state.recent("u")) == 3
 
 
-def test_what_came_in_live_stays_when_the_oldest_give_way(client, prefix):
-    state = State(client, prefix, max_seen=100)
-    state.client.sadd(state.keys.seen("u"), 200, 201)
-    state.seed(*(read(number, float(number)) for number in range(100)))
+def test_the_oldest_give_way_to_what_came_in_live(client, prefix, tmp_path):
+    state = State(client, prefix, tmp_path, max_seen=100)
+    for book in ("b200", "b201", "b99"):
+        state.happen("u", book, "read")
+    state.seed(*(read(number, float(number)) for number in range(100)), later=state.later())
     assert state.seen("u") == {200, 201, *range(2, 100)}
+    assert {int(number) for number in client.hkeys(state.keys.feedback("u"))} == state.seen("u")
 
 
-def test_a_bound_made_smaller_is_kept_to(client, prefix):
-    State(client, prefix, max_seen=300).seed(*(read(number, float(number)) for number in range(250)))
-    state = State(client, prefix, max_seen=100)
-    state.client.sadd(state.keys.seen("u"), *range(250, 300))
-    state.seed(read(240, 240.0))
-    assert len(state.seen("u")) == 100
-    assert state.seen("u") <= set(range(300))
+def test_a_bound_made_smaller_is_kept_to(client, prefix, tmp_path):
+    State(client, prefix, tmp_path, max_seen=300).seed(*(read(number, float(number)) for number in range(250)))
+    state = State(client, prefix, tmp_path, max_seen=100)
+    state.seed(*(read(number, float(number)) for number in range(250)))
+    assert state.seen("u") == set(range(150, 250))
 
 
 # Replaying
@@ -195,8 +219,8 @@ def test_events_of_unknown_books_or_of_no_use_are_left_to_the_next_ingest(state)
     assert state.seen("u") == {4}
 
 
-def test_replaying_keeps_to_the_bounds(client, prefix):
-    state = State(client, prefix, max_seen=100, max_recent=2)
+def test_replaying_keeps_to_the_bounds(client, prefix, tmp_path):
+    state = State(client, prefix, tmp_path, max_seen=100, max_recent=2)
     state.seed(*(read(number, float(number)) for number in range(100)))
     for number in range(200, 205):
         state.happen("u", f"b{number}", "read", seconds=f"{number}.0")
@@ -204,32 +228,3 @@ def test_replaying_keeps_to_the_bounds(client, prefix):
     assert len(state.seen("u")) == 100
     assert 204 in state.seen("u")
     assert state.recent("u") == [(204, 204.0), (203, 203.0)]
-
-
-ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["u", "v", "ü {x}"]),
-        st.integers(0, 200),
-        st.sampled_from(["rating", "read", "dismiss", "view"]),
-        st.sampled_from([1.0, 4.0, 5.0]),
-        st.floats(0, 1e9),
-    ),
-    max_size=30,
-)
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(nights=st.lists(ROWS, max_size=3), live=st.sets(st.integers(0, 200), max_size=10))
-def test_no_seeding_takes_a_seen_book_back(client, prefix, nights, live):
-    """For histories with whatever books, night after night: the seen set only grows, and recent books are seen."""
-    state = State(client, prefix)
-    client.unlink(*client.keys(f"{prefix}:*"), "nothing")
-    if live:
-        client.sadd(state.keys.seen("u"), *live)
-    for rows in nights:
-        before = {user: state.seen(user) for user in ("u", "v", "ü {x}")}
-        state.seed(*rows)
-        for user, earlier in before.items():
-            of_user = {number for who, number, kind, _, _ in rows if who == user and kind != "view"}
-            assert state.seen(user) == earlier | of_user
-            assert {number for number, _ in state.recent(user)} <= state.seen(user)

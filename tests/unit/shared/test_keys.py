@@ -13,7 +13,7 @@ def every_key(prefix):
     keys = Keys(prefix)
     made = {}
     for name, member in inspect.getmembers(Keys):
-        if name.startswith("_") or name == "prefix":
+        if name.startswith("_") or name in {"prefix", "state_of"}:
             continue
         if isinstance(member, property):
             made[name] = getattr(keys, name)
@@ -32,6 +32,7 @@ def test_no_two_keys_are_the_same_and_all_have_the_prefix():
 
 def test_keys_of_one_user_carry_the_user_as_their_hash_tag():
     keys = Keys()
-    for key in (keys.seen("ann"), keys.recent("ann"), keys.collaborative_list("a1", "ann")):
+    for key in (*keys.state_of("ann"), keys.event_id("ann", "e1"), keys.collaborative_list("a1", "ann")):
         assert re.findall(r"\{(.*?)\}", key) == ["ann"]
     assert keys.collaborative_list("a1", "ann").startswith(keys.collaborative_prefix("a1"))
+    assert keys.state_of("ann") == (keys.seen("ann"), keys.recent("ann"), keys.feedback("ann"), keys.viewed("ann"))

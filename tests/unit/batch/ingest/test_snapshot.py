@@ -23,7 +23,7 @@ WRITTEN_BEFORE = {
     "events_through": "5-0",
     "counts": {"books": 3, "active_books": 3, "users": 2, "interactions": 2, "rejected": 2, "duplicates": 1},
     "rejected_by_reason": {"unknown book": 1},
-    "inputs": {"format": 1, "kind": "goodbooks", "name": "mini", "fingerprint": "f", "event_files": 0},
+    "inputs": {"format": 1, "kind": "goodbooks", "name": "mini", "fingerprint": "f", "stored_events": 0},
     "source_counts": {"interactions": 2, "duplicate_books": 0, "rejected_by_reason": {}},
     "files": {"books": "b", "interactions": "i"},
 }  # fmt: skip

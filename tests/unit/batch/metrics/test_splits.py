@@ -94,7 +94,7 @@ def test_the_latest_feedback_of_the_test_part_decides():
         books_of(4),
         interactions_of(
             ("ann", 0, "rating", 5), ("bob", 0, "rating", 5), ("bob", 1, "rating", 5), ("ann", 1, "rating", 5),
-            ("ann", 2, "rating", 5), ("ann", 2, "dismiss", None), ("bob", 2, "rating", 1), ("bob", 2, "read", None),
+            ("ann", 2, "rating", 5), ("ann", 2, "dismiss", None), ("bob", 2, "rating", 1), ("bob", 2, "rating", 5),
         ),
         RULES,
         test_share=0.5,

