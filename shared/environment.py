@@ -11,6 +11,7 @@ from typing import get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from shared.deprecated import REMOVED_SETTINGS, SETTINGS, setting_now
 from shared.errors import NightshelfError
@@ -40,6 +41,7 @@ _OF_A_SERVICE = re.compile(
 )
 _MIN_SIMILARITY = 0.8
 _MAX_WRONG_LETTERS = 2
+_SECRETS = ("key", "password")
 
 
 def is_group(field: FieldInfo) -> bool:
@@ -115,6 +117,16 @@ def refuse_unreadable_variables(model: type[BaseModel]) -> None:
             json.loads(present[variable])
         except ValueError as error:
             raise NightshelfError(f"{variable} is not JSON.", where="environment", hint=_json_hint(field)) from error
+
+
+def problem_of(item: ErrorDetails, model: type[BaseModel]) -> str:
+    """Describe a setting that is not allowed: its variable, its value and the reason."""
+    variable = variable_of(".".join(part for part in item["loc"] if isinstance(part, str)))
+    if item["type"] == "extra_forbidden":
+        advice = advice_on(variable, model)
+        return f"{variable} is not a setting" if advice == variable else advice
+    shown = "…" if str(item["loc"][-1]).endswith(_SECRETS) else repr(item["input"])
+    return f"{variable} = {shown}: {item['msg']}"
 
 
 def _json_hint(field: FieldInfo) -> str:

@@ -11,22 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.environment import (
-    PREFIX,
-    advice_on,
-    refuse_unknown_variables,
-    refuse_unreadable_variables,
-    variable_of,
-)
+from shared.environment import PREFIX, problem_of, refuse_unknown_variables, refuse_unreadable_variables
 from shared.errors import NightshelfError
 
 InteractionKind = Literal["view", "click", "rating", "read", "purchase", "dismiss"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+):[0-9]{1,5}")
-_SECRETS = ("key", "password")
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 
 
@@ -291,19 +283,5 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = "; ".join(map(_problem, error.errors()))
+        problems = "; ".join(problem_of(item, Settings) for item in error.errors())
         raise NightshelfError(f"A setting is not allowed: {problems}.", hint="Correct or unset it.") from error
-
-
-def _problem(item: ErrorDetails) -> str:
-    """One setting that is not allowed, with what it holds and why not."""
-    variable = variable_of(".".join(part for part in item["loc"] if isinstance(part, str)))
-    if item["type"] == "extra_forbidden":
-        advice = advice_on(variable, Settings)
-        return f"{variable} is not a setting" if advice == variable else advice
-    return f"{variable} = {_shown(item)}: {item['msg']}"
-
-
-def _shown(item: ErrorDetails) -> str:
-    """What a setting holds, unless that is a secret."""
-    return "…" if str(item["loc"][-1]).endswith(_SECRETS) else repr(item["input"])
