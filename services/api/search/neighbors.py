@@ -13,7 +13,8 @@ from shared.artifacts.generation import Generation
 def similar_books(generation: Generation, number: int, limit: int) -> list[SimilarBook]:
     """Books with the most similar descriptions, most similar first."""
     item_index, similarities = generation.content.neighbors(number)
-    found = _one_per_work(generation, set(), item_index.tolist(), similarities.tolist(), limit)
+    own = {int(generation.catalog.work_id[number])}
+    found = _one_per_work(generation, own, item_index.tolist(), similarities.tolist(), limit)
     return [
         SimilarBook(**rated(generation, neighbor).model_dump(), similarity=min(1.0, round(similarity, 4)))
         for neighbor, similarity in found
