@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 # Letters that decomposition keeps but people type without marks.
@@ -47,6 +49,21 @@ _LEADING_ARTICLES = re.compile(r"(?:(?:the|an?) )+(?=.)")
 _TRAILING_ARTICLE = re.compile(r", ?(?:the|an?)(?=$|[:;(\[]| [-(\[])")
 _MAX_CUTS = 8  # maximum number of cuts of a title
 _NAME_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md", "esq"})
+# A name of only such words, at least one of them "unknown", or a whole name in `_NO_NAME`, names no author.
+_UNKNOWN = re.compile(
+    r"unknown|unnamed|uncredited|unidentified|unspecified|undefined|anon(?:ym(?:ous|us|e|er?)?)?|anonimo?s?|anonymos|"
+    r"various|several|multiple|misc(?:ellaneous)?|assorted|diver(?:s|se|ses|sos|si)|verschiedene|vari[aeo]?s?|"
+    r"descon(?:h?ec|oc)ido|sconosciuto|inconnue?|unbekannter?|onbekend|okand|ukjent|ukendt|nieznany|neznamy|"
+    r"collectif|colectivo|неизвестн?(?:ен|ыи|о)|аноним"  # noqa: RUF001
+)
+_ROLE = re.compile(
+    r"the|an?|and|or|(?:author|writer|artist|contributor|editor)s?|hands|people|autor(?:e|es|i|en)?|auteurs?|verfasser|автор"
+)
+_NO_NAME = re.compile(
+    r"na|n a|nan|null|none|nil|missing|tb[ad]|et al|(?:and )?others|s ?n|(?:no|without) (?:authors?|name)|"
+    r"(?:authors? )?not (?:available|applicable|specified|known|given|listed|stated)|aa ?vv|vv ?aa|без автора|"
+    r"коллектив авторов|народ|佚名|无名氏|無名氏|作者不詳|不詳|不明|匿名"
+)
 
 
 class ParsedTitle(NamedTuple):
@@ -130,6 +147,21 @@ def last_name(name: str) -> str:
     while len(parts) > 1 and parts[-1] in _NAME_SUFFIXES:
         parts.pop()
     return parts[-1]
+
+
+@lru_cache(1 << 16)
+def author_key(name: str) -> str:
+    """A key of an author: `"Tolkien, J. R. R."` and `"J.R.R. Tolkien"` share it; `""` for "Unknown" or "Various"."""
+    words = words_of(fold(name))
+    others = [word for word in words.split() if not _UNKNOWN.fullmatch(word)]
+    if _NO_NAME.fullmatch(words) or (words.count(" ") >= len(others) and all(map(_ROLE.fullmatch, others))):
+        return ""
+    return " ".join(sorted(name_words(name).split()))
+
+
+def author_keys(names: Sequence[str]) -> list[str]:
+    """The keys of the authors who are known, each once."""
+    return list(dict.fromkeys(filter(None, map(author_key, names))))
 
 
 def _key(folded: str) -> str:
