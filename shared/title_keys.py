@@ -38,8 +38,8 @@ _VOLUME_IN_KEY = re.compile(rf"(?<![^\W_])({_VOLUME_WORD}) ({_NUMBER})")
 _VOLUME_MARK = re.compile(
     rf"(?:[\s,:;(\[–—-]+(?:vol|volume)\.? ?|[,:;(\[–—-]\s*(?:the\s)?(?:{_VOLUME_WORD})\.? ?)({_NUMBER})"  # noqa: RUF001
 )
-_SUBTITLE_HINTS = (":", ";", ", or", " - ", " – ", "—", "--", "(", "[")  # noqa: RUF001 - the dashes meant
-_SUBTITLE_MARK = re.compile(r":(?![0-9])|(?<![0-9]):|;|, or,? | [-–] |—|--|[(\[]")  # noqa: RUF001 - the dashes meant
+_SUBTITLE_HINTS = (":", ";", ", or", " or,", " - ", " – ", "—", "--", "(", "[")  # noqa: RUF001 - the dashes meant
+_SUBTITLE_MARK = re.compile(r":(?![0-9])|(?<![0-9]):|;|, or |,? or, | [-–] |—|--|[(\[]")  # noqa: RUF001 - the dashes meant
 # "(Discworld, #3)", "(Penguin Readers, Level 5)", "(Harry Potter, Book 3)"; not "(Part 2)" nor "(London, 1984)".
 _PARENTHESIS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _SERIES_WITHOUT_SIGN = re.compile(r"[^\s,],? (?:book|vol|volume|part|level|no)\.? [0-9]{1,3}$|[^\s,], [0-9]{1,3}$")
@@ -166,10 +166,10 @@ def author_keys(names: Sequence[str]) -> list[str]:
 
 def _key(folded: str) -> str:
     """The words of folded text as a key; `""` if there are none."""
-    return _key_of_words(words_of(folded))
+    return key_of_words(words_of(folded))
 
 
-def _key_of_words(words: str) -> str:
+def key_of_words(words: str) -> str:
     """Words with volumes written one way and no leading article."""
     if _mentions(words, _VOLUME_HINTS):
         words = _VOLUME_IN_KEY.sub(_plain_volume, words)
@@ -220,7 +220,7 @@ def parse_title(title: str) -> ParsedTitle:
     words = words_of(folded)
     searchable = words if words.isascii() else _by_ideograph(words)
     if words == folded and "vol" not in words:  # no punctuation: nothing to split
-        return ParsedTitle(_key_of_words(words), (), "", (), searchable)
+        return ParsedTitle(key_of_words(words), (), "", (), searchable)
 
     text, series = _without_series(folded) if "(" in folded or "[" in folded else (folded, ())
     if ", " in text:
@@ -228,7 +228,7 @@ def parse_title(title: str) -> ParsedTitle:
     full = _key(text)
     if not full:
         text = folded  # the title is only a series suffix
-        full = _key_of_words(words)
+        full = key_of_words(words)
     if not full:  # only punctuation: use it as the title
         full = " ".join("".join(c for c in text if c.isprintable() and unicodedata.category(c)[0] != "M").split())
         return ParsedTitle(full, (), "", series, "")
