@@ -19,7 +19,7 @@ from shared.cache import Cache
 from shared.errors import StoreUnavailableError
 from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
-from shared.recommend.explanations import NO_EXPLANATION, explain_all
+from shared.recommend.explanations import NO_EXPLANATION, Explained, explain_all
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.popularity_backfill import popularity_backfill
 
@@ -37,7 +37,7 @@ class Recommended:
         strategy: which lists they came from.
         degraded: whether they were made without Redis.
         items: the books, best first.
-        because: int32, (n,), the recent book that adds most to each, -1 for none.
+        because: int32, (n,), the recent book that led to each, -1 for none.
         written: the items as JSON, by whether they are explained; see `write_json`.
     """
 
@@ -165,9 +165,10 @@ class Recommender:
             await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
             for row, ((user, _, _), state) in enumerate(zip(questions, states, strict=True))
         ]
+        weights = [blend_weights(settings, min(len(state.recent), n_recent)) for state in states]
         blended = blend(
             lists,
-            weights=[blend_weights(settings, min(len(state.recent), n_recent)) for state in states],
+            weights=weights,
             seen=seen,
             work_id=generation.catalog.work_id,
             limit=max(*(limit for _, limit, _ in questions), 0 if reranker is None else reranker.n_ranked),
@@ -176,8 +177,8 @@ class Recommender:
             blended = reranker.rank(blended, [state.recent for state in states])
         items = [books.first(limit) for books, (_, limit, _) in zip(blended, questions, strict=True)]
         explained = [
-            (books, state.recent if explain else _NO_BOOKS)
-            for books, state, (_, _, explain) in zip(items, states, questions, strict=True)
+            Explained(books, state.recent if explain else _NO_BOOKS, of_user)
+            for books, state, of_user, (_, _, explain) in zip(items, states, weights, questions, strict=True)
         ]
         explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
         return [

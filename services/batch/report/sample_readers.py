@@ -17,8 +17,8 @@ from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
-from shared.recommend.blend_weights import max_recent_books
-from shared.recommend.explanations import explain_all
+from shared.recommend.blend_weights import blend_weights, max_recent_books
+from shared.recommend.explanations import Explained, explain_all
 from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
 from shared.settings import Settings
 
@@ -60,9 +60,12 @@ def sample_readers(
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:
         return []
-    explanations = explain_all(
-        generation.fold_in, generation.candidate_generator, list(zip(answers, recents, strict=True))
-    )
+    blend, n_used = generation.manifest.blend, max_recent_books(generation.manifest.blend)
+    explained = [
+        Explained(books, recent, blend_weights(blend, min(len(recent), n_used)))
+        for books, recent in zip(answers, recents, strict=True)
+    ]
+    explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
     readers = {
         str(training.users[row]): SampleReader(
             n_liked=int(training.positive_interactions[row].nnz),

@@ -60,7 +60,7 @@ class TestTaking:
     def test_a_repetition_within_a_batch_counts_once(self, api, user):
         twice = [event(user, event_id=user), event(user, "emma", event_id=user)]
         assert api.report(*twice) == {"accepted": 1, "duplicates": 1, "rejected": []}
-        assert {item["because"]["book_id"] for item in api.recommend(user)["items"]} == {"dune"}
+        assert {item["because"]["book_id"] for item in api.recommend(user)["items"] if item["because"]} == {"dune"}
 
     def test_bad_events_are_named_by_position_and_good_ones_kept(self, api, user):
         batch = [
@@ -80,7 +80,10 @@ class TestTaking:
             (1, "book_id"), (2, "event"), (3, "event"), (4, "value"), (6, "kind"), (7, "book_id"), (8, "event"),
         ]  # fmt: skip
         assert all(bad["what"] and bad["hint"] for bad in answer["rejected"])
-        assert {item["because"]["book_id"] for item in api.recommend(user)["items"]} == {"dune", "foundation"}
+        assert {item["because"]["book_id"] for item in api.recommend(user)["items"] if item["because"]} == {
+            "dune",
+            "foundation",
+        }
 
     def test_a_rejected_event_may_be_sent_again_under_its_id(self, api, user):
         assert api.report(event(user, "no-such-book", event_id=user))["accepted"] == 0

@@ -49,7 +49,7 @@ def test_trending_books_are_never_shown_alone(same_series_author):
     assert [len(one[0]) for one in of_same_series_author] == [4, 0, 0]
     assert [len(one[0]) for one in trending] == [1, 0, 0]
     assert not any(len(one[0]) for kind in (nightly, content, item_transitions) for one in kind)
-    assert maker.explanations(recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
+    assert maker.explanations("same_series_author", recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
 
 
 def neighbors_of(book, series, positions, authors, work_id=None):
