@@ -113,6 +113,15 @@ def generation_now(raw: Mapping[str, Any]) -> dict[str, Any]:
     return fields | {"tuned": [setting_now(name) for name in fields.get("tuned", [])]}
 
 
+def source_now(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The source of a snapshot. `has_clock_time` became `order`; without times, the order of the rows counted."""
+    fields = dict(raw)
+    if "has_clock_time" in fields:
+        of_rows = "none" if fields.get("kind") == "book-crossing" else "time"
+        fields.setdefault("order", "time" if fields.pop("has_clock_time") else of_rows)
+    return fields
+
+
 def tuning_now(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A tuning record, or one of its trials, with current setting names."""
     fields = dict(raw)

@@ -154,7 +154,7 @@ class RerankerSettings(Group):
 
 
 class EvaluationSettings(Group):
-    """The evaluation of each night: its data is split by time."""
+    """The evaluation of each night: its data is split by time, or as its order allows."""
 
     test_share: float = Field(0.1, gt=0, lt=1, description="share of the interactions in the test part: the newest")
     max_users: int = Field(5_000, ge=1, description="most test users; more users give narrower intervals")
@@ -163,7 +163,7 @@ class EvaluationSettings(Group):
 
 
 class GateSettings(Group):
-    """The check that refuses to publish a generation that is worse than the served one."""
+    """The check that refuses to publish a generation that lost data or is worse than the served one."""
 
     enabled: bool = Field(True, description="false: a nightly run publishes its generation without this check")
     tolerance: Share = Field(0.05, description="largest allowed loss of NDCG@10, as a share of the served value")
@@ -246,6 +246,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="folder of snapshots, artifacts, generations and events")
     redis_url: str | None = Field(None, description="redis://, rediss:// or unix://; unset: the embedded server")
     source: str | None = Field(None, description="folder that runs read books and ratings from by default, or `demo`")
+    source_id: str | None = Field(
+        None, max_length=200, description="identity of the source for the quality gate; unset: that in nightshelf.toml"
+    )
     redis_prefix: str = Field("ns", pattern=r"^[A-Za-z0-9_.-]+$", description="start of every Redis key")
     embedder: str = Field("all-MiniLM-L6-v2", description="sentence-transformers model: a name or a folder")
     log_format: Literal["console", "json"] = Field("console", description="log lines as text, or as JSON objects")

@@ -22,13 +22,31 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 
+class OrderName(StrEnum):
+    """What interactions may know of order."""
+
+    TIME = "time"
+    SEQUENCE = "sequence"
+    NONE = "none"
+
+
 class SplitName(StrEnum):
     """The available splits."""
 
     TIME = "time"
     LAST = "last"
+    RANDOM = "random"
     COLD_BOOKS = "cold-books"
     COLD_USERS = "cold-users"
+
+
+_Splits = Annotated[
+    list[SplitName] | None, typer.Option(help="May be given several times; by default what the order allows.")
+]
+_Order = Annotated[
+    OrderName | None,
+    typer.Option(help="What the interactions know of order; by default what the data says, `sequence` for files."),
+]
 
 
 def evaluate(
@@ -44,7 +62,8 @@ def evaluate(
         Path | None, typer.Option(help="With --test: the training file, one user per line.", show_default=False)
     ] = None,
     test: Annotated[Path | None, typer.Option(help="The interactions to predict.", show_default=False)] = None,
-    split: Annotated[list[SplitName] | None, typer.Option(help="May be given several times.")] = None,
+    split: _Splits = None,
+    order: _Order = None,
     system: Annotated[
         list[str] | None, typer.Option(help="Score this one; may be given several times. By default all.")
     ] = None,
@@ -63,13 +82,13 @@ def evaluate(
     from services.batch.runtime.progress import ConsoleProgress
 
     settings, progress = _settings(data_dir, generation if source is None else None), ConsoleProgress(out)
-    only = system or []
+    context, declared, only = RunContext(settings, progress), None if order is None else order.value, system or []
     if train is not None and test is not None and source is None and generation is None and not split:
-        evaluation = evaluate_files(train, test, RunContext(settings, progress), only=only, max_users=users)
+        evaluation = evaluate_files(train, test, context, only=only, max_users=users, order=declared)
     elif train is None and test is None and (source is None or generation is None):
-        kinds: list[SplitKind] = [name.value for name in split or [SplitName.TIME]]
+        kinds: list[SplitKind] = [name.value for name in split or []]
         with _evaluated(settings, source, generation, progress) as data:
-            evaluation = compare_on_splits(data, kinds, RunContext(settings, progress), only=only, max_users=users)
+            evaluation = compare_on_splits(data, kinds, context, only=only, max_users=users, order=declared)
     else:
         raise NightshelfError(
             "These options do not go together.",

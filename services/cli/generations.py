@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import DataDir, batch_run, out, settings_for
+from services.cli.options import DataDir, batch_run, err, out, settings_for
 from shared.errors import ArtifactError
 from shared.layout import DataFolder
 
@@ -43,11 +43,13 @@ def list_generations(data_dir: DataDir = None) -> None:
 def show_generation(
     generation: Annotated[str, typer.Argument(help="Its id, as listed.")], data_dir: DataDir = None
 ) -> None:
-    """Show a generation's manifest, as JSON."""
+    """Show a generation's manifest, as JSON; before it, on stderr, what the quality gate compared with what."""
     from shared.artifacts.generation import read_manifest
 
     with _hint_at_the_list():
         manifest = read_manifest(DataFolder(settings_for(data_dir).data_dir), generation)
+    if manifest.gate is not None:
+        err.print(f"{manifest.gate.compared or manifest.gate.reason}\n", highlight=False, soft_wrap=True, markup=False)
     out.print_json(manifest.model_dump_json())
 
 

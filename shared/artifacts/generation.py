@@ -63,8 +63,9 @@ class ArtifactManifest(BaseModel):
 class GateVerdict(BaseModel):
     """The quality gate's verdict on a generation, compared with the one then served.
 
-    `value` and `served_value` are means of `metric` over users; `low` and `high` bound their difference (95 %).
-    `accepted_because` is the operator's reason to publish it despite the verdict.
+    `value` and `served_value` are means of `metric` over users; `low` and `high` bound their difference (95 %). If data
+    was lost, `metric` is `interactions`, `users` or `books`, and the values are counts. `compared` says in a sentence
+    what was compared with what. `accepted_because` is the operator's reason to publish it despite the verdict.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,6 +77,7 @@ class GateVerdict(BaseModel):
     low: float | None = None
     high: float | None = None
     n_users: int = 0
+    compared: str = ""
     accepted_because: str | None = None
 
 
@@ -83,6 +85,9 @@ class GenerationManifest(BaseModel):
     """A generation: one artifact of each kind, where the data came from, and how lists are blended.
 
     There is a reranker artifact only if the reranker is on.
+
+    `source_id` is the identity that somebody gave to the source. `counts` has the numbers of books, users and
+    interactions, and as `source_books`, `source_users` and `source_interactions` those without events.
 
     For information: `collaborative` and `item_transitions` are the settings of those models. `tuned` names the settings
     that a search found. `night` is the date of a scheduled run, `evaluation` the artifact with the metrics by user,
@@ -95,6 +100,7 @@ class GenerationManifest(BaseModel):
     artifacts: dict[ArtifactKind, str]
     snapshot: str
     source: str
+    source_id: str | None = None
     simulated_readers: bool
     rating_scale: str
     counts: dict[str, int]

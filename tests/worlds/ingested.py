@@ -24,7 +24,7 @@ RATINGS = "user_id,book_id,rating\nu1,b1,5\nu2,b2,3\nu1,b1,2\nu1,b9,4\nu2,b3,9\n
 class ListSource:
     """A source out of Python lists, the way a program makes one: plain columns, no rows and files."""
 
-    kind, name, rating_scale, has_clock_time, simulated_readers = "list", "list", "1-5", True, True
+    kind, name, rating_scale, order, simulated_readers = "list", "list", "1-5", "time", True
 
     def __init__(self, book_ids: Sequence[str], rows: Sequence[tuple[str, str, str, float, float]] = ()) -> None:
         self.book_ids = list(book_ids)

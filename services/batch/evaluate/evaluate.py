@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -22,17 +22,22 @@ from services.batch.ingest.snapshot import Snapshot
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.published_split import read_given_split
 from services.batch.metrics.splits import (
+    RANDOM_SHARE,
+    SPLIT_OF_ORDER,
     Split,
+    split_by_order,
     split_by_time,
     split_cold_books,
     split_cold_users,
     split_last_of_each_user,
+    split_random_of_each_user,
 )
 from services.batch.runtime.context import RunContext
+from services.batch.sources.order import Order
 from shared.errors import NightshelfError
 from shared.settings import Settings
 
-SplitKind: TypeAlias = Literal["time", "last", "cold-books", "cold-users"]
+SplitKind: TypeAlias = Literal["time", "last", "random", "cold-books", "cold-users"]
 SPLIT_KINDS: tuple[SplitKind, ...] = get_args(SplitKind)
 N_LAST = 5
 COLD_BOOK_SHARE = 0.1
@@ -69,15 +74,18 @@ def evaluate(
     *,
     only: Sequence[str] = (),
     max_users: int | None = None,
+    order: Order | None = None,
 ) -> Evaluation:
     """Compare all recommenders on these splits of a snapshot.
 
     Args:
         evaluated: the data.
-        kinds: the kinds of split; `cold-users` gives one split per length of history.
+        kinds: the kinds of split; by default the one that the order of the interactions allows. `cold-users` gives one
+            split per length of history.
         context: of the run.
         only: names of the recommenders to compare; by default all.
         max_users: test users scored on each split; by default all.
+        order: what the interactions know of order; by default what the snapshot says.
 
     Raises:
         NightshelfError: `only` names an unknown recommender.
@@ -85,11 +93,12 @@ def evaluate(
     """
     started, settings = time.perf_counter(), context.settings
     books, interactions = evaluated.snapshot.load_books(), evaluated.snapshot.interactions
+    interactions = replace(interactions, order=order or interactions.order)
     systems = _chosen(all_recommenders(settings, evaluated.content_artifact), only)
     vectors = np.load(evaluated.content_artifact / "vectors.npy", mmap_mode="r")
     metadata = BookMetadata(np.asarray(vectors), genre_shares(books["genres"].tolist()))
     found: list[SplitResult] = []
-    for kind, split in _splits(kinds, books, interactions, settings):
+    for kind, split in _splits(kinds or [SPLIT_OF_ORDER[interactions.order]], books, interactions, settings):
         some = systems if kind != "cold-users" else [one for one in systems if one.name in _SERVED_ALONE] or systems
         found.append(compare(kind, split, some, metadata, context, max_users=max_users))
     source = evaluated.snapshot.manifest.source
@@ -116,15 +125,18 @@ def evaluate_files(
     *,
     only: Sequence[str] = (),
     max_users: int | None = None,
+    order: Order | None = None,
 ) -> Evaluation:
     """Compare all recommenders that need no descriptions on a split given as two files.
+
+    The lists of books count as a `sequence` unless `order` says otherwise.
 
     Raises:
         SourceError: a file is missing or invalid.
         NightshelfError: `only` names an unknown recommender.
     """
     started, settings = time.perf_counter(), context.settings
-    split = read_given_split(training_file, test_file, settings.user_state)
+    split = read_given_split(training_file, test_file, settings.user_state, order or "sequence")
     training = split.training
     systems = _chosen(all_recommenders(settings, None), only)
     metadata = BookMetadata(None, genre_shares(training.books["genres"].tolist()))
@@ -152,21 +164,21 @@ def _splits(
     rules, chosen = settings.user_state, settings.evaluation
     for kind in kinds:
         if kind == "last":
-            yield kind, split_last_of_each_user(books, interactions, rules, n_last=N_LAST)
+            n_last = 1 if interactions.order == "sequence" else N_LAST
+            yield kind, split_last_of_each_user(books, interactions, rules, n_last=n_last)
+        elif kind == "random":
+            yield kind, split_random_of_each_user(books, interactions, rules, share=RANDOM_SHARE, seed=chosen.seed)
+        elif kind == "time":
+            yield kind, split_by_time(books, interactions, rules, test_share=chosen.test_share, any_history=True)
         elif kind == "cold-books":
             yield kind, split_cold_books(books, interactions, rules, book_share=COLD_BOOK_SHARE, seed=chosen.seed)
         else:
-            by_time = split_by_time(
-                books, interactions, rules, test_share=chosen.test_share, any_history=kind == "time"
-            )
-            if kind == "time":
-                yield kind, by_time
-                continue
+            warm = split_by_order(books, interactions, rules, test_share=chosen.test_share, seed=chosen.seed)
             for n_known, latest in COLD_HISTORIES:
                 yield (
                     kind,
                     split_cold_users(
-                        by_time, n_known=n_known, latest=latest, user_share=COLD_USER_SHARE, seed=chosen.seed
+                        warm, n_known=n_known, latest=latest, user_share=COLD_USER_SHARE, seed=chosen.seed
                     ),
                 )
 

@@ -1,10 +1,8 @@
 """The gate: tests whether a night's evaluation is significantly worse than that of the served generation.
 
 Two nights test on different days, so their figures differ by chance and by user behavior. A night is worse only if the
-difference is significant *and* exceeds a tolerance. Two more checks cover what one figure does not show:
-
-- A night that lost much of its data is worse whatever its figures: the remaining users may be equally predictable.
-- A broken candidate source, for instance with wrong descriptions, is refused even if the others compensate for it.
+difference is significant *and* exceeds a tolerance. A broken candidate source, for instance with wrong descriptions, is
+refused even if the others compensate for it. `services.batch.publish.data_gate` looks at the data before.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.batch.evaluate.nightly_evaluation import DataFacts, read_metrics
+from services.batch.evaluate.nightly_evaluation import read_metrics
 from services.batch.metrics.bootstrap import paired_difference, unpaired_difference
 from shared.artifacts.generation import GateVerdict
 from shared.settings import GateSettings
@@ -30,8 +28,8 @@ _ENOUGH_SHARED = 0.5  # share of each night's users that both must have for a pa
 def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict:
     """Compare two evaluation artifacts.
 
-    The verdict's metric is `ndcg_at_10`, or the metric that was worse: `collaborative_ndcg_at_10`,
-    `content_ndcg_at_10`, or `interactions`, `users` or `books` (then values are counts, without an interval).
+    The verdict's metric is `ndcg_at_10`, or the metric that was worse: `collaborative_ndcg_at_10` or
+    `content_ndcg_at_10`.
 
     Args:
         new: the folder of this night's evaluation.
@@ -45,12 +43,6 @@ def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict
             verdict="no-comparison", metric=METRIC, reason="There is no served generation with an evaluation."
         )
     now, before = read_metrics(new), read_metrics(served)
-    if now.data.source != before.data.source:
-        reason = f"The served generation uses the source {before.data.source!r}, this night {now.data.source!r}."
-        return GateVerdict(verdict="no-comparison", metric=METRIC, reason=reason)
-    lost = _lost(now.data, before.data, settings.max_loss)
-    if lost is not None:
-        return lost
     for metrics, whose in ((now, "This night"), (before, "The served generation")):
         if not metrics.comparable:
             reason = f"{whose} has no figures to compare: {metrics.reason}"
@@ -58,19 +50,6 @@ def judge(new: Path, served: Path | None, settings: GateSettings) -> GateVerdict
     of_all = _compared(new, served, METRIC, settings.tolerance)
     of_halves = [_compared(new, served, half, max(_TOLERANCE_OF_A_HALF, settings.tolerance)) for half in _HALVES]
     return next((verdict for verdict in (of_all, *of_halves) if verdict.verdict == "worse"), of_all)
-
-
-def _lost(now: DataFacts, before: DataFacts, max_loss: float) -> GateVerdict | None:
-    """The verdict on a night that lost more data than allowed; `None` otherwise."""
-    for what in ("interactions", "users", "books"):
-        n_now, n_before = getattr(now, what), getattr(before, what)
-        if n_now < n_before * (1 - max_loss):
-            reason = (
-                f"{n_before - n_now:,} of {n_before:,} {what} ({1 - n_now / n_before:.0%}) are gone since the served "
-                f"generation; {max_loss:.0%} may be."
-            )
-            return GateVerdict(verdict="worse", metric=what, reason=reason, value=n_now, served_value=n_before)
-    return None
 
 
 def _compared(new: Path, served: Path, metric: str, tolerance: float) -> GateVerdict:

@@ -1,7 +1,8 @@
 """The evaluation artifact: metrics of the served pipeline on the night's data, for the gate and for people.
 
-The configured model is trained on the training part of a split by time and tested on the later part. Files, in a folder
-made by the caller:
+The configured model is trained on the training part of a split and tested on the other part. The order of the
+interactions chooses the split: see `services.batch.metrics.splits.split_by_order`. Files, in a folder made by the
+caller:
 
 - `metrics.json`: see `NightlyMetrics`.
 - `split.json`: all metrics of the same systems, see `services.batch.evaluate.evaluation`.
@@ -34,7 +35,7 @@ from services.batch.ingest.interactions import Interactions
 from services.batch.metrics.beyond_accuracy import genre_shares
 from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_difference
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
-from services.batch.metrics.splits import Split, split_by_time
+from services.batch.metrics.splits import SPLIT_OF_ORDER, Split, split_by_order
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.pipeline.train_reranker import train_reranker
@@ -139,7 +140,7 @@ def build_evaluation(
         ModelError: the library of the factor model or the reranker is missing.
     """
     settings, chosen = context.settings, context.settings.evaluation
-    whole = split_by_time(books, interactions, settings.user_state, test_share=chosen.test_share)
+    whole = split_by_order(books, interactions, settings.user_state, test_share=chosen.test_share, seed=chosen.seed)
     split = whole.sample(chosen.max_users, seed=chosen.seed)
     of_users = {name: {metric: np.zeros(0) for metric in METRICS} for name in SYSTEMS}
     if len(split.rows):
@@ -241,7 +242,8 @@ def _everything(
     descriptions = {name: RecommenderResult(title=TITLES.get(name, MostPopular.title), settings={}) for name in named}
     chosen = settings_of(Served("served", settings, content_artifact))
     descriptions["served"] = RecommenderResult(title=TITLES["served"], settings=chosen)
-    return compare_lists("time", whole, split, named, descriptions, metadata, seed=settings.evaluation.seed)
+    kind = SPLIT_OF_ORDER[split.training.interactions.order]
+    return compare_lists(kind, whole, split, named, descriptions, metadata, seed=settings.evaluation.seed)
 
 
 def _metrics(

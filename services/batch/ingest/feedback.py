@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 from services.batch.ingest.histories import Histories
 from services.batch.ingest.interactions import Interactions
+from services.batch.sources.order import Order
 from shared.errors import ArtifactError
 from shared.settings import UserStateSettings
 
@@ -40,6 +41,7 @@ class UserItemFeedback:
         item_index: int32, (n,).
         positive: bool, (n,): whether the user liked the book.
         times: float64, (n,): seconds since 1970.
+        order: what the interactions know of order.
     """
 
     users: NDArray[np.object_]
@@ -47,6 +49,7 @@ class UserItemFeedback:
     item_index: NDArray[np.int32]
     positive: NDArray[np.bool_]
     times: NDArray[np.float64]
+    order: Order = "time"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,7 +85,9 @@ class UserItemFeedback:
     def histories(self, n_books: int) -> Histories:
         """The books each user liked, newest first."""
         liked = self.take(self.positive)
-        return Histories.of(liked.rows, liked.item_index, liked.times, n_users=len(self.users), n_books=n_books)
+        return Histories.of(
+            liked.rows, liked.item_index, liked.times, n_users=len(self.users), n_books=n_books, order=self.order
+        )
 
 
 def user_item_feedback(interactions: Interactions, settings: UserStateSettings) -> UserItemFeedback:
@@ -103,6 +108,7 @@ def user_item_feedback(interactions: Interactions, settings: UserStateSettings) 
         item_index=decisive.item_index,
         positive=positive_rows(decisive, settings),
         times=decisive.times,
+        order=interactions.order,
     )
 
 

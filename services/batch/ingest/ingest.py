@@ -166,6 +166,7 @@ def _metadata(
         rejected_by_reason=dict(rejects.counts.most_common()),
         inputs=inputs,
         source_counts=tables.counts,
+        findings=tables.findings,
     )
 
 

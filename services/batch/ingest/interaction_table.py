@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
+from services.batch.sources.ids import match_by_spelling
 from services.batch.sources.interaction_rows import KIND_DTYPE, KINDS
 from services.batch.sources.rejects import RejectLog
 from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNKNOWN_BOOK = "unknown book"
 _COLUMNS = ["user_id", "book_number", "kind", "value", "time", "event_id"]
 
 
+def respelled(interactions: pd.DataFrame, books: pd.DataFrame) -> dict[str, str]:
+    """Book ids of interactions that no book has, but that differ from a book's id in spelling only.
+
+    Returns:
+        Id in the interactions -> id of the book, where that is safe (see `match_by_spelling`).
+    """
+    used = interactions["book_id"].astype("category").cat.remove_unused_categories().cat.categories.tolist()
+    book_ids = books["book_id"].tolist()
+    known = set(book_ids)
+    matched = match_by_spelling([text for text in used if text not in known], used, book_ids)
+    return {text: book_ids[place] for text, place in matched.items()}
+
+
 def number_interactions(
-    interactions: pd.DataFrame, books: pd.DataFrame, rejects: RejectLog, source_name: str
+    interactions: pd.DataFrame,
+    books: pd.DataFrame,
+    rejects: RejectLog,
+    source_name: str,
+    spellings: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Replace book ids by item indexes; interactions with books not in `books` are rejected.
+
+    Args:
+        interactions: see `services.batch.sources.source`.
+        books: the valid books, with `book_number`.
+        rejects: receives interactions with other books.
+        source_name: for `rejects`, where the rows have no `file`.
+        spellings: other spellings of book ids, from `respelled`.
 
     Returns:
         `user_id` and `kind` categorical, `book_number` int32, `value`, `time`, and `event_id` categorical (missing if
@@ -25,7 +55,8 @@ def number_interactions(
     if not np.isfinite(interactions["time"].to_numpy(dtype=np.float64)).all():
         raise SourceError("An interaction has no time.", where=source_name)
     ids = interactions["book_id"].astype("category").cat
-    places = pd.Index(books["book_id"], dtype=object).get_indexer(ids.categories.astype(object))
+    wanted = [(spellings or {}).get(text, text) for text in ids.categories]
+    places = pd.Index(books["book_id"], dtype=object).get_indexer(pd.Index(wanted, dtype=object))
     # The code -1 of a missing or unknown id selects the appended -1.
     item_index = np.append(np.append(books["book_number"].to_numpy(), -1)[places], -1)[ids.codes.to_numpy()]
     unknown = np.flatnonzero(item_index < 0)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from services.batch.sources.interaction_rows import KINDS
+from services.batch.sources.order import Order
 
 Rows: TypeAlias = slice | NDArray[np.bool_] | NDArray[np.int64]
 
@@ -26,6 +27,7 @@ class Interactions:
         kinds: int8, (n,): index of each kind in `KINDS`, -1 for an unknown one.
         value: float64, (n,): stars of ratings, 1 to 5; NaN for other kinds.
         times: float64, (n,): seconds since 1970, or ordinals without a clock.
+        order: what the interactions know of order, see `services.batch.sources.order`.
     """
 
     user_codes: NDArray[np.int32]
@@ -34,9 +36,10 @@ class Interactions:
     kinds: NDArray[np.int8]
     value: NDArray[np.float64]
     times: NDArray[np.float64]
+    order: Order = "time"
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame) -> Interactions:
+    def from_table(cls, table: pd.DataFrame, order: Order = "time") -> Interactions:
         """From a snapshot's table: `user_id`, `book_number`, `kind`, `value` and `time`; other columns are ignored."""
         users = table["user_id"].astype("category").cat
         kinds = table["kind"].astype("category").cat
@@ -48,6 +51,7 @@ class Interactions:
             kinds=np.array([*codes, -1], np.int8)[kinds.codes.to_numpy()],
             value=table["value"].to_numpy(np.float64, na_value=np.nan),
             times=table["time"].to_numpy(np.float64),
+            order=order,
         )
 
     def __len__(self) -> int:

@@ -126,7 +126,7 @@ class Snapshot:
         Raises:
             ArtifactError: the file is missing or damaged.
         """
-        return Interactions.from_table(self.load_interactions())
+        return Interactions.from_table(self.load_interactions(), self.manifest.source.order)
 
     def load_rejects(self) -> pa.Table:
         """The rejected rows: source, row, field, value, reason.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from services.batch.sources.order import Order
+from shared.deprecated import source_now
 
 
 class _Record(BaseModel):
@@ -10,14 +15,23 @@ class _Record(BaseModel):
 
 
 class SourceMetadata(_Record):
-    """The properties of a source, see `services.batch.sources.source.Source`."""
+    """The properties of a source, see `services.batch.sources.source.Source`.
+
+    `order` is the declared or found one; `id` is the identity for the quality gate; `None`: nobody gave it one.
+    """
 
     kind: str
     name: str
     fingerprint: str
     rating_scale: str
-    has_clock_time: bool
+    order: Order
     simulated_readers: bool
+    id: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_current_names(cls, raw: Any) -> Any:
+        return source_now(raw) if isinstance(raw, dict) else raw
 
 
 class SnapshotCounts(_Record):
@@ -42,11 +56,49 @@ class SnapshotInputs(_Record):
 
 
 class SourceCounts(_Record):
-    """Numbers of rows of the source, without events."""
+    """Numbers of rows of the source, without events. An earlier version counted neither books nor users."""
 
     interactions: int
+    books: int | None = None
+    users: int | None = None
     duplicate_books: int
     rejected_by_reason: dict[str, int]
+
+
+class GuessRecord(_Record):
+    """A guess about the source, see `services.batch.sources.guesses.Guess`."""
+
+    what: str
+    value: str
+    setting: str
+
+
+class SourceFindings(_Record):
+    """What reading the source met.
+
+    Attributes:
+        book_rows: rows of the books that were read, with those set aside.
+        book_rows_set_aside: of them, without a valid id or title.
+        books_without_text: books without author, genre and description, although the source has such a column.
+        interaction_rows: rows of the interactions that were read, with those set aside.
+        interactions_set_aside: of them, not valid.
+        interactions_without_book: of them, valid but with a book that the source does not have.
+        interactions_respelled: of them, joined although the id is spelled differently.
+        best_joins: the best columns to join by, in words, if most interactions find no book.
+        kept: rows kept with a remark.
+        guesses: what was guessed.
+    """
+
+    book_rows: int
+    book_rows_set_aside: int
+    books_without_text: int
+    interaction_rows: int
+    interactions_set_aside: int
+    interactions_without_book: int
+    interactions_respelled: int
+    best_joins: list[str] = []
+    kept: dict[str, int] = {}
+    guesses: list[GuessRecord] = []
 
 
 class SnapshotMetadata(_Record):
@@ -59,6 +111,7 @@ class SnapshotMetadata(_Record):
         rejected_by_reason: numbers of rejected rows.
         inputs: for the next ingest, to detect changes.
         source_counts: for the next ingest, to add events without reading the source.
+        findings: what reading the source met; `None` in a snapshot of an earlier version.
     """
 
     source: SourceMetadata
@@ -67,6 +120,7 @@ class SnapshotMetadata(_Record):
     rejected_by_reason: dict[str, int]
     inputs: SnapshotInputs
     source_counts: SourceCounts
+    findings: SourceFindings | None = None
 
 
 class SnapshotManifest(SnapshotMetadata):

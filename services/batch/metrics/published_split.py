@@ -17,12 +17,15 @@ from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.splits import Split, held_out
 from services.batch.sources.interaction_rows import KINDS
+from services.batch.sources.order import Order
 from shared.errors import SourceError
 from shared.settings import UserStateSettings
 
 
-def read_given_split(training_file: Path, test_file: Path, user_state: UserStateSettings) -> Split:
-    """Read the split from two files.
+def read_given_split(
+    training_file: Path, test_file: Path, user_state: UserStateSettings, order: Order = "sequence"
+) -> Split:
+    """Read the split from two files; `order` is what the lists know of order.
 
     Raises:
         SourceError: a file is missing, is not text, or has no interaction.
@@ -30,7 +33,7 @@ def read_given_split(training_file: Path, test_file: Path, user_state: UserState
     lists = [_read(path) for path in (training_file, test_file)]
     book_ids = sorted({book for of_file in lists for _, books in of_file for book in books})
     number_of = {book_id: number for number, book_id in enumerate(book_ids)}
-    training_rows, test_rows = (_interactions(of_file, number_of) for of_file in lists)
+    training_rows, test_rows = (_interactions(of_file, number_of, order) for of_file in lists)
     books = pd.DataFrame({"book_id": book_ids, "title": book_ids, "active": True})
     for column in ("authors", "genres"):
         books[column] = [[] for _ in book_ids]
@@ -56,7 +59,7 @@ def _read(path: Path) -> list[tuple[str, list[str]]]:
     return lists
 
 
-def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int]) -> Interactions:
+def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int], order: Order) -> Interactions:
     lengths = [len(books) for _, books in lists]
     item_index = [number_of[book] for _, books in lists for book in books]
     users = np.repeat(np.array([user for user, _ in lists], object), lengths)
@@ -68,4 +71,5 @@ def _interactions(lists: list[tuple[str, list[str]]], number_of: dict[str, int])
         kinds=np.full(len(item_index), KINDS.index("read"), np.int8),
         value=np.full(len(item_index), np.nan),
         times=np.array(list(itertools.chain.from_iterable(range(n) for n in lengths)), np.float64),
+        order=order,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,11 @@ from scipy.sparse import csr_matrix
 from services.batch.ingest.feedback import UserItemFeedback, user_item_feedback
 from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
+from services.batch.sources.order import Order
 from shared.settings import UserStateSettings
+
+RANDOM_SHARE = 0.2
+SPLIT_OF_ORDER: dict[Order, Literal["time", "last", "random"]] = {"time": "time", "sequence": "last", "none": "random"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,36 @@ class Split:
         return _subset(self, np.flatnonzero(~np.isin(self.rows, rows)))
 
 
+def split_by_order(
+    books: pd.DataFrame,
+    interactions: Interactions,
+    user_state: UserStateSettings,
+    *,
+    test_share: float,
+    seed: int,
+    any_history: bool = False,
+) -> Split:
+    """The split that the order of the interactions allows.
+
+    `time`: the last interactions; `sequence`: the last one of each user; `none`: a random fifth of each user's books.
+
+    Args:
+        books: the snapshot's books.
+        interactions: the snapshot's interactions, oldest first.
+        user_state: which interactions count as seen and as positive.
+        test_share: share of the test part of a split by time.
+        seed: of a random split.
+        any_history: whether users without an earlier positive interaction are also test users.
+    """
+    if interactions.order == "time":
+        return split_by_time(books, interactions, user_state, test_share=test_share, any_history=any_history)
+    if interactions.order == "sequence":
+        return split_last_of_each_user(books, interactions, user_state, n_last=1, any_history=any_history)
+    return split_random_of_each_user(
+        books, interactions, user_state, share=RANDOM_SHARE, seed=seed, any_history=any_history
+    )
+
+
 def split_by_time(
     books: pd.DataFrame,
     interactions: Interactions,
@@ -83,7 +118,12 @@ def split_by_time(
 
 
 def split_last_of_each_user(
-    books: pd.DataFrame, interactions: Interactions, user_state: UserStateSettings, *, n_last: int
+    books: pd.DataFrame,
+    interactions: Interactions,
+    user_state: UserStateSettings,
+    *,
+    n_last: int,
+    any_history: bool = False,
 ) -> Split:
     """Hold out the last `n_last` interactions of each user who has more.
 
@@ -96,7 +136,60 @@ def split_last_of_each_user(
     from_the_end[by_user] = np.cumsum(n_of_user)[codes[by_user]] - 1 - np.arange(len(codes))
     is_test = (from_the_end < n_last) & (n_of_user[codes] > n_last)
     training = Training(books, interactions.take(~is_test), user_state)
-    return held_out(f"last {n_last} of each user", training, interactions.take(is_test))
+    name = f"last {n_last} of each user"
+    return held_out(name, training, interactions.take(is_test), any_history=any_history)
+
+
+def split_random_of_each_user(
+    books: pd.DataFrame,
+    interactions: Interactions,
+    user_state: UserStateSettings,
+    *,
+    share: float,
+    seed: int,
+    any_history: bool = False,
+) -> Split:
+    """Hold out a random share of the books of each user who has at least two, but at least one.
+
+    What is held out depends on the seed, the user's id and the books only, so two nights share most of it.
+    """
+    pairs = interactions.user_codes.astype(np.int64) * len(books) + interactions.item_index
+    distinct, place = np.unique(pairs, return_inverse=True)
+    users, item_index = np.divmod(distinct, max(len(books), 1))
+    by_user = np.lexsort((draws_of(interactions.user_ids[users], item_index, seed), users))
+    n_books = np.bincount(users, minlength=len(interactions.user_ids))
+    n_test = np.where(n_books > 1, np.maximum(np.rint(n_books * share), 1), 0)
+    rank = np.arange(len(distinct)) - np.searchsorted(users, users)  # by_user keeps the order of the users
+    is_test = np.zeros(len(distinct), np.bool_)
+    is_test[by_user] = rank < n_test[users]
+    training = Training(books, interactions.take(~is_test[place]), user_state)
+    name = f"random {share:.0%} of each user"
+    return held_out(name, training, interactions.take(is_test[place]), any_history=any_history)
+
+
+def draws_of(users: NDArray[np.object_], item_index: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    """uint64, (n,): a random number of each pair of a user id and a book, the same every night."""
+    of_users = pd.util.hash_array(users, categorize=False)
+    mixed: NDArray[np.uint64] = pd.util.hash_array(of_users ^ pd.util.hash_array(item_index + np.int64(seed)))
+    return mixed
+
+
+def with_the_held_out_last(interactions: Interactions, *, seed: int) -> Interactions:
+    """The interactions in an order whose last part may be held out.
+
+    `time`: as they are; `sequence`: by their place in the user's history; `none`: at random.
+    """
+    if interactions.order == "time":
+        return interactions
+    codes = interactions.user_codes
+    draws = draws_of(interactions.user_ids[codes], interactions.item_index.astype(np.int64), seed)
+    if interactions.order == "none":
+        return interactions.take(np.argsort(draws, kind="stable"))
+    by_user = np.argsort(codes, kind="stable")
+    place = np.empty(len(codes), np.float64)
+    n_of_user = np.bincount(codes, minlength=len(interactions.user_ids))
+    place[by_user] = np.arange(len(codes)) - np.searchsorted(codes[by_user], codes[by_user])
+    return interactions.take(np.lexsort((draws, (place + 0.5) / n_of_user[codes])))
 
 
 def split_cold_books(

@@ -13,6 +13,7 @@ the collaborative artifact links the files that serving needs. Files, in a folde
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,9 +76,15 @@ def build_factors(folder: Path, interactions: Interactions, n_books: int, contex
         "n_users": len(known.users),
         "n_positives": int(positive_interactions.nnz),
         "history_books": settings.history_books,
-        "history_decay": settings.history_decay,
-        "newest_time": float(interactions.times.max()) if len(interactions) else None,
+        "history_decay": 1.0 if interactions.order == "none" else settings.history_decay,
+        "newest_time": _newest_time(interactions),
     }
+
+
+def _newest_time(interactions: Interactions) -> float | None:
+    """The time of the newest interaction that is not in the future, seconds since 1970."""
+    past = interactions.times[interactions.times <= time.time()]
+    return float(past.max()) if len(past) else None
 
 
 def fit_factors(

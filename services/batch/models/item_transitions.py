@@ -11,6 +11,9 @@ With e = 0, `backward` = 1, no h and no bound on d this is a scaled co-occurrenc
 (Deshpande and Karypis, ACM TOIS 22, 2004) and RP3beta (Paudel et al., ACM TiiS 7, 2016) are special cases. Direction
 and distance make it a first-order Markov chain with skips (compare Shani, Heckerman and Brafman, JMLR 6, 2005).
 
+Where the histories have no order, every pair of a history counts alike, in both directions and at any distance:
+e = 0, `backward` = 1, no h and no bound on d. Where they have none between users (`sequence`), there is no h.
+
 Books are processed in blocks, so memory does not grow with the number of pairs.
 """
 
@@ -38,7 +41,7 @@ def item_transitions_of(
     n_books, n = histories.n_books, settings.n_neighbors
     item_index, scores = np.full((n_books, n), -1, np.int32), np.zeros((n_books, n), np.float32)
     times_liked = np.maximum(np.bincount(histories.books, minlength=n_books), 1).astype(np.float64)
-    pairs = _Pairs(histories, settings)
+    pairs = _AllPairs(histories, settings) if histories.order == "none" else _Pairs(histories, settings)
     with progress.task("Item transitions of books", n_books) as advance:
         for books in pairs.blocks():
             block = pairs.sums(books)
@@ -90,10 +93,7 @@ class _Pairs:
     def blocks(self) -> list[NDArray[np.int64]]:
         """Blocks of consecutive item indexes with a bounded number of pairs."""
         reach = 2 * np.minimum(self._lengths[self._user], self._widest)
-        most = np.bincount(self._books, weights=reach, minlength=self._n_books)
-        block = np.cumsum(most) // _PAIRS_AT_ONCE
-        edges = np.flatnonzero(np.diff(block)) + 1
-        return [books for books in np.split(np.arange(self._n_books), edges) if len(books)]
+        return _blocks(np.bincount(self._books, weights=reach, minlength=self._n_books))
 
     def sums(self, books: NDArray[np.int64]) -> csr_matrix:
         """The unnormalized sums of pair weights: one row per given book (consecutive), one column per book."""
@@ -116,6 +116,37 @@ class _Pairs:
         )
         shape = (len(books), self._n_books)
         return csr_matrix(coo_matrix((weights, (self._books[places] - books[0], self._books[others])), shape=shape))
+
+
+class _AllPairs:
+    """All pairs of books within user histories, computed in blocks of books."""
+
+    def __init__(self, histories: Histories, settings: ItemTransitionSettings) -> None:
+        lengths = histories.lengths
+        ones = np.ones(len(histories.books))
+        shape = (len(lengths), histories.n_books)
+        self._liked = csr_matrix((ones, histories.books, histories.starts), shape=shape)
+        of_users = np.maximum(lengths, 1).astype(np.float64) ** -settings.user_exponent
+        weights = np.repeat(of_users, lengths)
+        self._weighted = csr_matrix((weights, histories.books, histories.starts), shape=shape).T.tocsr()
+        self._most = np.bincount(histories.books, weights=np.repeat(lengths, lengths), minlength=histories.n_books)
+
+    def blocks(self) -> list[NDArray[np.int64]]:
+        """Blocks of consecutive item indexes with a bounded number of pairs."""
+        return _blocks(self._most)
+
+    def sums(self, books: NDArray[np.int64]) -> csr_matrix:
+        """The unnormalized sums of pair weights: one row per given book (consecutive), one column per book."""
+        pairs = coo_matrix(self._weighted[books] @ self._liked)
+        others = pairs.row + books[0] != pairs.col
+        rows_and_columns = (pairs.row[others], pairs.col[others])
+        return csr_matrix(coo_matrix((pairs.data[others], rows_and_columns), shape=pairs.shape))
+
+
+def _blocks(n_pairs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Consecutive item indexes, divided where the sum of pairs exceeds the bound."""
+    edges = np.flatnonzero(np.diff(np.cumsum(n_pairs) // _PAIRS_AT_ONCE)) + 1
+    return [books for books in np.split(np.arange(len(n_pairs)), edges) if len(books)]
 
 
 _NO_PAIRS = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))

@@ -103,6 +103,7 @@ _VALUES: dict[str, Callable[[NightInputs], object]] = {
     "books": lambda night: night.snapshot.manifest.files["books"],
     "interactions": lambda night: night.snapshot.manifest.files["interactions"],
     "source": lambda night: night.source,
+    "order": lambda night: night.snapshot.manifest.source.order,
     "withdrawn": lambda night: night.withdrawn,
     "embedding_model": lambda night: night.embedder.model_key,
     "feedback": _feedback,

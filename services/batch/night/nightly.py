@@ -20,7 +20,7 @@ from services.batch.night.artifacts import ArtifactBuilder
 from services.batch.night.step_table import STEPS, Step
 from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.manifest import generation_id, make_manifest
-from services.batch.publish.pass_gate import pass_gate
+from services.batch.publish.pass_gate import pass_data_gate, pass_gate
 from services.batch.publish.publish import Published, publish_generation
 from services.batch.runtime.context import RunContext
 from services.batch.runtime.lease import only_run
@@ -70,7 +70,7 @@ def run_night(
     Raises:
         RunActiveError: another run holds the data folder.
         NightshelfError: a step failed.
-        GateRefusedError: the generation is significantly worse than the served one.
+        GateRefusedError: the night lost data, cannot be compared, or is significantly worse than the served generation.
         StoreUnavailableError: Redis is unavailable or full.
         ArtifactError: the disk is full, or an artifact cannot be published.
         PublishConflictError: another generation was published meanwhile.
@@ -141,6 +141,7 @@ class _Night:
             raise ArtifactError("Ingest wrote no snapshot.", where=str(context.folder.snapshots))
         self.snapshot = snapshot
         self.served = current_generation(context.redis, context.keys)
+        pass_data_gate(context, snapshot, self.served, accept=self._accept)
         self.artifacts = ArtifactBuilder(context, snapshot)
 
     def _build(self, step: Step) -> None:
@@ -151,7 +152,8 @@ class _Night:
 
     def _pass_gate(self) -> None:
         with self._recorded("gate") as facts:
-            self.gate = pass_gate(self._context, self.artifacts.id_of("evaluation"), self.served, accept=self._accept)
+            evaluation = self.artifacts.id_of("evaluation")
+            self.gate = pass_gate(self._context, self.snapshot, evaluation, self.served, accept=self._accept)
             facts |= {"verdict": self.gate.verdict, "reason": self.gate.reason}
 
     def _publish(self) -> None:

@@ -89,7 +89,7 @@ class Step:
         return self.parts or (self.name,)
 
 
-_FEEDBACK_MODELS = ("interactions", "feedback", "settings.item_transitions")
+_FEEDBACK_MODELS = ("interactions", "order", "feedback", "settings.item_transitions")
 _PIPELINE = (
     *("books", *_FEEDBACK_MODELS, "artifact.content", "settings.max_recent"),
     *("settings.collaborative", "settings.blend", "settings.reranker"),

@@ -21,7 +21,7 @@ from services.batch.night.step_table import Step
 from services.batch.pipeline.train_reranker import require_reranker
 from services.batch.publish.collect import collect
 from services.batch.publish.manifest import generation_id, make_manifest
-from services.batch.publish.pass_gate import pass_gate, pass_gate_by_books
+from services.batch.publish.pass_gate import pass_gate, pass_gate_by_counts
 from services.batch.publish.publish import publish_generation
 from services.batch.runtime.artifact_builder import start_cache_salt
 from services.batch.runtime.context import RunContext
@@ -116,11 +116,13 @@ class StepsOfRun:
         """Run the quality gate.
 
         Raises:
-            GateRefusedError: the generation is significantly worse than the served one, and no reason is given.
+            GateRefusedError: data was lost, the night cannot be compared, or it is significantly worse than the served
+                generation, and no reason is given.
         """
         with self._building("gate", snapshot) as artifacts:
             artifacts.folder_of("evaluation")
-            verdict = pass_gate(self._context, artifacts.id_of("evaluation"), served, accept=accept)
+            evaluation = artifacts.id_of("evaluation")
+            verdict = pass_gate(self._context, artifacts.inputs.snapshot, evaluation, served, accept=accept)
             self._facts |= {"verdict": verdict.verdict, "reason": verdict.reason}
             return verdict.model_dump()
 
@@ -150,7 +152,7 @@ class StepsOfRun:
         """The manifest of a generation made entirely by this run."""
         artifacts.folder_of("evaluation")
         evaluation = artifacts.id_of("evaluation")
-        gate = pass_gate(self._context, evaluation, order.served, accept=order.accept)
+        gate = pass_gate(self._context, artifacts.inputs.snapshot, evaluation, order.served, accept=order.accept)
         return make_manifest(
             artifacts.inputs.snapshot,
             self._context.settings,
@@ -167,7 +169,7 @@ class StepsOfRun:
             raise ArtifactError("There is no served generation with lists to keep.", hint="Run a whole night first.")
         context, snapshot = self._context, artifacts.inputs.snapshot
         kept = read_manifest(context.folder, order.served)
-        gate = pass_gate_by_books(snapshot, kept, context.settings.gate, accept=order.accept)
+        gate = pass_gate_by_counts(snapshot, kept, context.settings, accept=order.accept)
         made = artifacts.ids() | {"collaborative": artifacts.without_withdrawn(kept.artifacts["collaborative"])}
         made.pop("reranker", None)
         if "reranker" in kept.artifacts:

@@ -19,6 +19,7 @@ from services.batch.models.item_transitions import item_transitions_of, without_
 from services.batch.models.popularity import N_OVERALL, rank_by_popularity
 from services.batch.models.top_n import top_n
 from services.batch.models.trending import trending_books
+from services.batch.pipeline.blend_of_order import blend_of_order
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import ContentNeighbors
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended, blend
@@ -148,7 +149,11 @@ def candidate_generator(
         item_index, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)
         trending = item_index[training.active[item_index]], scores[training.active[item_index]]
     return CandidateGenerator(
-        content if "content" in only else None, item_transitions, same_series_author, trending, settings.blend
+        content if "content" in only else None,
+        item_transitions,
+        same_series_author,
+        trending,
+        blend_of_order(settings.blend, training.interactions.order),
     )
 
 

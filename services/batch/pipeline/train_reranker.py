@@ -1,8 +1,9 @@
 """Trains the reranker on blended candidates and the books that users liked afterwards.
 
-The last interactions are divided into windows. For each window, factors, item transitions and trending books are
-computed from the interactions before it; the books that users like in the window are the positive examples. A window is
-a split by time inside the training part, so training never sees the test part of an evaluation.
+The last interactions, in the order of `with_the_held_out_last`, are divided into windows. For each window, factors,
+item transitions and trending books are computed from the interactions before it; the books that users like in the
+window are the positive examples. A window is a split inside the training part, so training never sees the test part of
+an evaluation.
 `shared.recommend.reranker` describes the files.
 """
 
@@ -19,7 +20,7 @@ from services.batch.ingest.histories import Histories
 from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.training_data import Training
 from services.batch.metrics.ranking import hits
-from services.batch.metrics.splits import held_out
+from services.batch.metrics.splits import held_out, with_the_held_out_last
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator
 from services.batch.runtime.artifact_builder import Metadata
@@ -160,17 +161,17 @@ def _examples(
     progress: Progress,
 ) -> _Examples:
     """The blend's candidates before a window, counted from the last, labeled by the likes in the window."""
-    chosen, n = settings.reranker, len(training.interactions)
+    chosen = settings.reranker
+    interactions = with_the_held_out_last(training.interactions, seed=chosen.seed)
+    n = len(interactions)
     begin, end = (int(n * (1 - chosen.window_share * back)) for back in (window, window - 1))
     before = Training(
         training.books,
-        training.interactions.take(slice(begin)),
+        interactions.take(slice(begin)),
         training.user_state,
         work_id=training.work_id,
     )
-    split = held_out("window", before, training.interactions.take(slice(begin, end))).sample(
-        chosen.max_users, seed=chosen.seed
-    )
+    split = held_out("window", before, interactions.take(slice(begin, end))).sample(chosen.max_users, seed=chosen.seed)
     if not len(split.rows):
         return _Examples(np.empty((0, len(FEATURES)), np.float32), np.empty(0, np.bool_))
     factors = fit_factors(

@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from services.batch.pipeline.blend_of_order import blend_of_order
+from services.batch.publish.data_gate import source_identity
 from services.batch.tune.tuned_settings import tuned_names
 from shared.artifacts.generation import ArtifactKind, GateVerdict, GenerationManifest, content_id, read_manifest
 from shared.errors import ArtifactError
@@ -13,6 +15,7 @@ from shared.layout import DataFolder, write_durably
 
 if TYPE_CHECKING:
     from services.batch.ingest.snapshot import Snapshot
+    from services.batch.ingest.snapshot_manifest import SnapshotManifest
     from shared.settings import Settings
 
 _TIME_OF_ID = "%Y%m%dT%H%M%S%fZ"
@@ -40,17 +43,18 @@ def make_manifest(
     gate: GateVerdict | None,
 ) -> GenerationManifest:
     """The manifest of a generation from this snapshot; `night` is its date, if any."""
-    counts, source = snapshot.manifest.counts, snapshot.manifest.source
+    source = snapshot.manifest.source
     return GenerationManifest(
         id=id,
         created_at=datetime.now(UTC),
         artifacts=artifacts,
         snapshot=snapshot.path.name,
         source=source.name,
+        source_id=source_identity(snapshot, settings),
         simulated_readers=source.simulated_readers,
         rating_scale=source.rating_scale,
-        counts={"books": counts.active_books, "users": counts.users, "interactions": counts.interactions},
-        blend=settings.blend,
+        counts=_counts(snapshot.manifest),
+        blend=blend_of_order(settings.blend, source.order),
         collaborative=settings.collaborative.model_dump(mode="json"),
         item_transitions=settings.item_transitions.model_dump(mode="json"),
         tuned=tuned_names(settings),
@@ -58,6 +62,19 @@ def make_manifest(
         evaluation=evaluation,
         gate=gate,
     )
+
+
+def _counts(manifest: SnapshotManifest) -> dict[str, int]:
+    """All numbers, and those of the source without events if they are known."""
+    of_all, of_source = manifest.counts, manifest.source_counts
+    counts = {"books": of_all.active_books, "users": of_all.users, "interactions": of_all.interactions}
+    if of_source.books is None or of_source.users is None:
+        return counts
+    return counts | {
+        "source_books": of_source.books,
+        "source_users": of_source.users,
+        "source_interactions": of_source.interactions,
+    }
 
 
 def write_manifest(folder: DataFolder, manifest: GenerationManifest) -> None:

@@ -1,7 +1,7 @@
 """Cleans text rows of any source into the frame of books described in `source`.
 
 Missing and invalid values other than id and title are left empty: books without description, author or year are normal.
-Ids have 1 to 200 characters, no control characters, and are not changed: ISBNs keep leading zeros and X.
+Ids are cleaned by `ids` and `book_ids`; ISBNs keep leading zeros and X.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from services.batch.sources.book_ids import clean_book_ids
+from services.batch.sources.ids import clean_id
 from services.batch.sources.source import BOOK_COLUMNS, LIST_SEPARATOR
-from shared.isbn import isbns_in
+from shared.books.isbn import isbns_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from services.batch.sources.rejects import RejectLog
 
-MAX_ID_CHARACTERS = 200
 TEXT_COLUMNS = (*BOOK_COLUMNS[:-2], "isbn", "isbn13", "original_title")
 """The text columns a source may give; the last three become `isbns` and `other_titles`."""
 EARLIEST_YEAR = -5000
@@ -74,7 +75,10 @@ def clean_books(raw: pd.DataFrame, form: BookFormat, rejects: RejectLog) -> pd.D
     """
     texts = {name: raw[name].tolist() if name in raw else [""] * len(raw) for name in TEXT_COLUMNS}
     years = [parse_year(year) for year in texts["year"]]
-    kept = _usable(texts, years, raw["row"].tolist(), form, rejects)
+    rows = raw["row"].tolist()
+    column = form.columns.get("book_id", "book_id")
+    texts["book_id"] = clean_book_ids(texts, rows, form.file, column, rejects)
+    kept = _usable(texts, years, rows, form, rejects)
     texts = {name: [column[i] for i in kept] for name, column in texts.items()}
     titles, series, positions = _with_series(texts, form)
     low, high = form.average_scale
@@ -186,12 +190,9 @@ def parse_year(text: str) -> int | None:
 
 
 def _fault(book_id: str, title: str) -> tuple[str, str] | None:
-    if not book_id:
-        return "book_id", "id is missing"
-    if len(book_id) > MAX_ID_CHARACTERS:
-        return "book_id", f"id is longer than {MAX_ID_CHARACTERS} characters"
-    if _CONTROL.search(book_id):
-        return "book_id", "control character in id"
+    _, reason = clean_id(book_id)
+    if reason is not None:
+        return "book_id", reason
     return None if title else ("title", "title is missing")
 
 

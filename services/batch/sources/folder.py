@@ -9,11 +9,14 @@ from services.batch.sources.files.generic import open_generic
 from services.batch.sources.files.layouts import NEEDED_SHARE, describe_tables
 from services.batch.sources.files.tables import SUFFIXES, list_tables, open_table
 from services.batch.sources.mapping import MAPPING_FILE, read_toml
+from services.batch.sources.overrides import read_overrides
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from services.batch.sources.files.tables import TableFile
     from services.batch.sources.source import Source
 
 _FORMATS = (
@@ -25,8 +28,8 @@ _FORMATS = (
 def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False) -> Source:
     """Recognize a folder and open it.
 
-    A `nightshelf.toml` in it decides; otherwise the format with the largest share of its required columns, if that
-    is more than half.
+    A `nightshelf.toml` that describes tables decides; otherwise the format with the largest share of its required
+    columns, if that is more than half.
 
     Args:
         path: the folder.
@@ -41,7 +44,8 @@ def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False)
         raise SourceError(f"{path} is a file.", where="--source", hint=f"Use the folder of the file: {path.parent}.")
     if not path.is_dir():
         raise SourceError(f"There is no folder {path}.", where="--source", hint="Use a folder with tables.")
-    if (path / MAPPING_FILE).is_file():
+    overrides = read_overrides(path)
+    if overrides is None:
         return _open_database(path, mirrors, fresh=fresh) if "database" in read_toml(path) else open_generic(path)
     tables, unreadable = [], []
     for file in list_tables(path):
@@ -53,20 +57,24 @@ def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False)
     best = max(likeness)
     if best > NEEDED_SHARE and likeness.count(best) == 1:
         try:
-            return _FORMATS[likeness.index(best)][1](path, tables)
+            return _FORMATS[likeness.index(best)][1](path, tables, overrides)
         except SourceError as error:
             if not unreadable:
                 raise
             raise SourceError(
                 f"{error.what} Also: {' '.join(unreadable)}", where=error.where, hint=error.hint
             ) from error
+    raise _unrecognized(path, tables, unreadable)
+
+
+def _unrecognized(path: Path, tables: Sequence[TableFile], unreadable: Sequence[str]) -> SourceError:
     files = sorted(item.name for item in path.iterdir())
     if not tables and unreadable:
-        raise SourceError(" ".join(unreadable), where=str(path), hint="No table can be read; check the export.")
+        return SourceError(" ".join(unreadable), where=str(path), hint="No table can be read; check the export.")
     found = (
         describe_tables(tables) if tables else f"no {', '.join(SUFFIXES)} file among {', '.join(files) or 'no files'}"
     )
-    raise SourceError(
+    return SourceError(
         f"{path.name} has no format that Nightshelf knows. Found: {found}.{''.join(f' {what}' for what in unreadable)} "
         f"Expected: {'; or '.join(str(layout) for layout, _ in _FORMATS)}; or any tables with a {MAPPING_FILE}.",
         where=str(path),

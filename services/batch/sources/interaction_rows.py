@@ -14,7 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.batch.sources.book_rows import MAX_ID_CHARACTERS
+from services.batch.sources.ids import clean_id, of_floats, without_fraction
+from services.batch.sources.missing import are_missing
+from services.batch.sources.number_texts import parse_numbers
+from services.batch.sources.time_column import TimeColumn
 from shared.settings import InteractionKind
 
 if TYPE_CHECKING:
@@ -26,8 +29,7 @@ if TYPE_CHECKING:
 
 KINDS: tuple[InteractionKind, ...] = get_args(InteractionKind)
 KIND_DTYPE = pd.CategoricalDtype(list(KINDS))
-LATEST_TIME_SECONDS = 4_102_444_800.0  # 2100-01-01
-_MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138; as milliseconds, 1973
+WITHOUT_RATING = "row without a rating kept as read"
 _EMPTY = pa.table(
     {
         "user_id": pa.array([], pa.dictionary(pa.int32(), pa.string())),
@@ -38,9 +40,7 @@ _EMPTY = pa.table(
         "row": pa.array([], pa.int64()),
     }
 )
-_CONTROL = r"[\x00-\x1f\x7f]|\p{Cc}"
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
-_DECIMAL_COMMA = r"^([+-]?\d+),(\d+)$"
+_SAYS_RATED = r"rat(e|ing)|star|score|review|vote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,15 @@ class InteractionFormat:
 
     Args:
         file: the file's name, for rejects.
-        columns: our column name -> the file's column name; of `user_id`, `book_id`, `value`, `kind`, `time`.
+        columns: our column name -> the file's column name; of `user_id`, `book_id`, `value`, `kind`, `time`. More
+            parts of a time are `time_2` to `time_6`; `time_else` dates rows without a time.
         scale: the lowest and the highest rating; mapped linearly to 1-5.
         kind: the kind of all rows, if there is no kind column.
         kinds: value of the kind column, in lower case -> kind.
         zero_is_read: a rating of 0 means read without a rating.
-        time_format: `auto` (seconds or milliseconds since 1970, or ISO 8601, UTC by default) or a strptime format.
+        empty_is_read: a rating row without a rating means read. It always does where the row's kind says more than that
+            the book was rated.
+        time_format: `auto` (see `services.batch.sources.times`) or a strptime format.
     """
 
     file: str
@@ -63,6 +66,7 @@ class InteractionFormat:
     kind: InteractionKind = "rating"
     kinds: Mapping[str, InteractionKind] = field(default_factory=lambda: {kind: kind for kind in KINDS})
     zero_is_read: bool = False
+    empty_is_read: bool = False
     time_format: str = "auto"
 
     @property
@@ -81,12 +85,17 @@ def clean_interactions(batches: Iterable[pa.Table], form: InteractionFormat, rej
 
     Returns:
         `user_id`, `book_id`, `kind` and `file` categorical (some categories without a row), `value` and `time`
-        float64, `row` int64, in file order. Without a time column, `time` is the row number.
+        float64, `row` int64, in file order. Without a time column or any date in it, `time` is the row number; rows
+        without a date are older than all others.
     """
-    tables = [_clean_batch(batch, form, rejects) for batch in batches]
-    if not tables:
-        tables = [_EMPTY]
-    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().combine_chunks().to_pandas()
+    times = TimeColumn(form.columns["time"], form.time_format) if "time" in form.columns else None
+    tables = [_clean_batch(batch, form, times, rejects) for batch in batches]
+    frame: pd.DataFrame = pa.concat_tables(tables or [_EMPTY]).unify_dictionaries().combine_chunks().to_pandas()
+    for column in ("user_id", "book_id"):
+        frame[column] = _whole_numbers(frame[column])
+    if times is not None and tables:
+        seconds = times.settle(frame["time"].to_numpy(), [len(table) for table in tables], rejects)
+        frame["time"] = frame["row"].astype(np.float64) if np.isnan(seconds).all() else seconds
     frame["kind"] = pd.Categorical.from_codes(frame["kind"].to_numpy(), dtype=KIND_DTYPE)
     frame["file"] = pd.Categorical.from_codes(
         np.zeros(len(frame), dtype=np.int8), dtype=pd.CategoricalDtype([form.file])
@@ -94,7 +103,7 @@ def clean_interactions(batches: Iterable[pa.Table], form: InteractionFormat, rej
     return frame
 
 
-def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -> pa.Table:
+def _clean_batch(batch: pa.Table, form: InteractionFormat, times: TimeColumn | None, rejects: RejectLog) -> pa.Table:
     rows: NDArray[np.int64] = batch["row"].to_numpy()
     usable = np.ones(len(rows), dtype=bool)
 
@@ -105,47 +114,63 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, rejects: RejectLog) -
             rejects.add_many(form.file, rows[found], form.columns.get(column, column), values, reason)
             usable[found] = False
 
-    ids = {column: pc.dictionary_encode(batch[column].combine_chunks()) for column in ("user_id", "book_id")}
-    for column, encoded in ids.items():
-        for reason, fault in _id_faults(encoded):
+    ids = {}
+    for column in ("user_id", "book_id"):
+        ids[column], faults = _clean_ids(batch[column])
+        for reason, fault in faults.items():
             refuse(column, fault, reason)
     kinds = np.full(len(rows), KINDS.index(form.kind), dtype=np.int8)
     if "kind" in form.columns:
         kinds = _kinds(batch["kind"], form.kinds)
         refuse("kind", kinds < 0, "unknown kind")
-    values = np.full(len(rows), np.nan)
+    values, unrated = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=bool)
     if "value" in form.columns:
-        values = _numbers_of_repeated(batch["value"])
+        values, missing = _ratings(batch["value"])
         is_rating = kinds == KINDS.index("rating")
-        if form.zero_is_read:
-            is_zero = is_rating & (values == 0)
-            kinds = np.where(is_zero, np.int8(KINDS.index("read")), kinds)
-            is_rating &= ~is_zero
+        unrated = is_rating & missing & _says_more_than_rated(batch, form)
+        is_read = unrated | (is_rating & (values == 0)) if form.zero_is_read else unrated
+        kinds = np.where(is_read, np.int8(KINDS.index("read")), kinds)
+        is_rating &= ~is_read
         low, high = form.scale
-        missing = pc.equal(batch["value"], "").to_numpy(zero_copy_only=False)
         refuse("value", is_rating & missing, "rating is missing")
         refuse("value", is_rating & np.isnan(values), "rating is not a number")
         refuse("value", is_rating & ((values < low) | (values > high)), f"rating is outside {form.rating_scale}")
         values = np.where(is_rating, 1 + (values - low) * 4 / (high - low), np.nan)
-    times = rows.astype(np.float64)
-    if "time" in form.columns:
-        times = parse_times(batch["time"], form.time_format)
-        refuse("time", np.isnan(times), "time is missing or invalid")
-        refuse("time", (times < 0) | (times >= LATEST_TIME_SECONDS), "time is outside 1970-2100")
-    table = pa.table({**ids, "kind": kinds, "value": values, "time": times, "row": rows})
+    seconds = rows.astype(np.float64)
+    if times is not None:
+        seconds, faults = times.read(batch)
+        for fault, reason in faults:
+            refuse("time", fault, reason)
+        times.keep(usable)
+    if n_unrated := int((unrated & usable).sum()):
+        rejects.keep(WITHOUT_RATING, n_unrated)
+    table = pa.table({**ids, "kind": kinds, "value": values, "time": seconds, "row": rows})
     return table if usable.all() else table.filter(pa.array(usable))
 
 
-def _id_faults(encoded: pa.DictionaryArray) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Masks of rows with an invalid id, by reason."""
-    distinct, codes = encoded.dictionary, encoded.indices.to_numpy()
-    lengths = pc.utf8_length(distinct).to_numpy()
-    control = pc.match_substring_regex(distinct, _CONTROL).to_numpy(zero_copy_only=False)
-    return [
-        ("id is missing", (lengths == 0)[codes]),
-        (f"id is longer than {MAX_ID_CHARACTERS} characters", (lengths > MAX_ID_CHARACTERS)[codes]),
-        ("control character in id", control[codes]),
-    ]
+def _clean_ids(texts: pa.ChunkedArray) -> tuple[pa.DictionaryArray, dict[str, NDArray[np.bool_]]]:
+    """The cleaned ids, and masks of the rows without a valid one, by reason."""
+    encoded = pc.dictionary_encode(texts.combine_chunks())
+    codes = encoded.indices.to_numpy()
+    written = encoded.dictionary.to_pylist()
+    cleaned = [clean_id(text) for text in written]
+    reasons = np.array([reason or "" for _, reason in cleaned], dtype=object)
+    faults = {str(reason): (reasons == reason)[codes] for reason in dict.fromkeys(reasons.tolist()) if reason}
+    if any(text != before for (text, _), before in zip(cleaned, written, strict=True)):
+        distinct = pa.array([text for text, _ in cleaned], pa.string())
+        encoded = pc.dictionary_encode(distinct.take(encoded.indices))
+    return encoded, faults
+
+
+def _whole_numbers(ids: pd.Series) -> pd.Series:
+    """A column of ids without `.0`, if a program turned all of them into floats."""
+    written = ids.cat.categories
+    if not of_floats(written):
+        return ids
+    whole = [without_fraction(text) for text in written]
+    if len(set(whole)) == len(whole):
+        return ids.cat.rename_categories(whole)
+    return ids.map(dict(zip(written, whole, strict=True))).astype("category")
 
 
 def _kinds(texts: pa.ChunkedArray, meanings: Mapping[str, InteractionKind]) -> NDArray[np.int8]:
@@ -157,38 +182,18 @@ def _kinds(texts: pa.ChunkedArray, meanings: Mapping[str, InteractionKind]) -> N
     return rows
 
 
-def _numbers_of_repeated(texts: pa.ChunkedArray) -> NDArray[np.float64]:
+def _ratings(texts: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The number of each rating, and which are missing."""
     encoded = pc.dictionary_encode(texts.combine_chunks())
-    rows: NDArray[np.float64] = parse_numbers(encoded.dictionary)[encoded.indices.to_numpy()]
-    return rows
+    codes = encoded.indices.to_numpy()
+    return parse_numbers(encoded.dictionary)[codes], are_missing(encoded.dictionary)[codes]
 
 
-def parse_numbers(texts: pa.Array) -> NDArray[np.float64]:
-    """Parse numbers (`4`, `4.5`, `4,5`, `1e9`), shape (n,); NaN where a text is not a number."""
-    texts = pc.replace_substring_regex(texts, _DECIMAL_COMMA, r"\1.\2")
-    numbers = pc.if_else(pc.match_substring_regex(texts, _NUMBER), pc.utf8_ltrim(texts, "+"), None).cast(pa.float64())
-    return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def parse_times(texts: pa.ChunkedArray, time_format: str = "auto") -> NDArray[np.float64]:
-    """Seconds since 1970, shape (n,); NaN where a text does not parse.
-
-    Args:
-        texts: times as text.
-        time_format: see `InteractionFormat`.
-    """
-    texts = texts.combine_chunks()
-    if time_format != "auto":
-        return _parse_dates(texts, time_format)
-    seconds = parse_numbers(texts)
-    seconds = np.where(seconds >= _MILLISECONDS_FROM, seconds / 1000, seconds)
-    others = np.isnan(seconds)
-    if others.any():
-        seconds[others] = _parse_dates(texts.filter(pa.array(others)), "ISO8601")
-    return seconds
-
-
-def _parse_dates(texts: pa.Array, time_format: str) -> NDArray[np.float64]:
-    dates = pd.to_datetime(pd.Series(texts.to_pylist(), dtype=object), format=time_format, utc=True, errors="coerce")
-    seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    return np.array(seconds, dtype=np.float64)
+def _says_more_than_rated(batch: pa.Table, form: InteractionFormat) -> NDArray[np.bool_]:
+    """bool, (n,): whether a rating row without a rating still says that the reader read the book."""
+    if form.empty_is_read or form.zero_is_read or "kind" not in form.columns:
+        return np.full(len(batch), form.empty_is_read or form.zero_is_read)
+    encoded = pc.dictionary_encode(batch["kind"].combine_chunks())
+    says_rated = pc.match_substring_regex(encoded.dictionary, _SAYS_RATED, ignore_case=True)
+    more: NDArray[np.bool_] = ~says_rated.to_numpy(zero_copy_only=False)[encoded.indices.to_numpy()]
+    return more

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.batch.sources.book_rows import BookFormat
+from services.batch.sources.guesses import Guess
 from services.batch.sources.interaction_rows import KINDS, InteractionFormat, clean_interactions
+from services.batch.sources.order import Order
+from services.batch.sources.time_column import OTHER_TIME, TIME_PARTS
 from shared.errors import SourceError
 from shared.settings import InteractionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -30,7 +33,9 @@ BookColumn = Literal[
     "book_id", "title", "authors", "year", "genres", "series", "series_position", "description", "image_url",
     "average_rating", "n_ratings", "isbn", "isbn13", "original_title",
 ]  # fmt: skip
-InteractionColumn = Literal["user_id", "book_id", "value", "kind", "time"]
+InteractionColumn = Literal[
+    "user_id", "book_id", "value", "kind", "time", "time_2", "time_3", "time_4", "time_5", "time_6", "time_else",
+]  # fmt: skip
 Separator = Annotated[str, Field(min_length=1)]
 Scale = tuple[float, float]
 
@@ -41,7 +46,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _ascending(scale: Scale) -> None:
+def require_ascending(scale: Scale) -> None:
+    """Raise ValueError unless the scale goes up."""
     if not scale[0] < scale[1]:
         raise ValueError(f"a scale goes from its lowest to its highest value, not {list(scale)}")
 
@@ -59,7 +65,7 @@ class BooksMapping(Section):
     def _is_complete(self) -> Self:
         if missing := {"book_id", "title"} - set(self.columns):
             raise ValueError(f"columns names no {' and no '.join(sorted(missing))}")
-        _ascending(self.average_rating_scale)
+        require_ascending(self.average_rating_scale)
         return self
 
     def form(self, table: str) -> BookFormat:
@@ -75,14 +81,27 @@ class BooksMapping(Section):
 
 
 class InteractionsMapping(Section):
-    """One `[[interactions]]` without the location of the table."""
+    """One `[[interactions]]` without the location of the table.
+
+    A `time` in several columns is read into `time`, `time_2` and so on.
+    """
 
     columns: dict[InteractionColumn, str]
     kind: InteractionKind | None = None
     kinds: dict[str, InteractionKind] | None = None
     rating_scale: Scale = (1.0, 5.0)
     zero_is_read: bool = False
+    empty_is_read: bool | None = None
     time_format: str = "auto"
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_name_for_each_part_of_a_time(cls, columns: object) -> object:
+        if not isinstance(columns, dict) or not isinstance(parts := columns.get("time"), list):
+            return columns
+        if not 1 <= len(parts) <= len(TIME_PARTS):
+            raise ValueError(f"time is in 1 to {len(TIME_PARTS)} columns, not {len(parts)}")
+        return columns | dict(zip(TIME_PARTS, parts, strict=False))
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -94,11 +113,16 @@ class InteractionsMapping(Section):
             raise ValueError("kinds needs a column kind")
         if "kind" not in self.columns and self.kind in (None, "rating") and "value" not in self.columns:
             raise ValueError("ratings need a column value")
-        _ascending(self.rating_scale)
+        if OTHER_TIME in self.columns and "time" not in self.columns:
+            raise ValueError(f"{OTHER_TIME} dates rows without a time; name the column time too")
+        require_ascending(self.rating_scale)
         return self
 
-    def form(self, table: str) -> InteractionFormat:
-        """The row format for `clean_interactions`; rejects name `table`."""
+    def form(self, table: str, *, is_shelf: bool = False) -> InteractionFormat:
+        """The row format for `clean_interactions`; rejects name `table`.
+
+        In the export of a reader's shelf, which also has the books, an empty rating means read by default.
+        """
         kinds: dict[str, InteractionKind] = self.kinds or {kind: kind for kind in KINDS}
         return InteractionFormat(
             table,
@@ -107,6 +131,7 @@ class InteractionsMapping(Section):
             kind=self.kind or "rating",
             kinds={text.strip().lower(): kind for text, kind in kinds.items()},
             zero_is_read=self.zero_is_read,
+            empty_is_read=is_shelf if self.empty_is_read is None else self.empty_is_read,
             time_format=self.time_format,
         )
 
@@ -119,7 +144,9 @@ class Mapping(Section, Generic[BooksT, InteractionsT]):
     """The whole of `nightshelf.toml`."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
+    source_id: str | None = Field(None, min_length=1, max_length=200)
     simulated_readers: bool = False
+    order: Order | None = None
     books: BooksT
     interactions: list[InteractionsT] = Field(min_length=1)
 
@@ -135,7 +162,7 @@ MappingT = TypeVar("MappingT", bound=Mapping[Any, Any])
 
 @dataclass(slots=True)
 class MappedFolder(Generic[MappingT]):
-    """A folder with a mapping; has the properties of `services.batch.sources.source.Source`."""
+    """A folder with a mapping; has the properties of `services.batch.sources.source.Source` and `TableSource`."""
 
     path: Path
     mapping: MappingT
@@ -144,6 +171,28 @@ class MappedFolder(Generic[MappingT]):
     def name(self) -> str:
         """The name in the mapping, or the folder's."""
         return self.mapping.name or self.path.resolve().name
+
+    @property
+    def id(self) -> str | None:
+        """See `TableSource.id`."""
+        return self.mapping.source_id or self.mapping.name
+
+    @property
+    def book_columns(self) -> Collection[str]:
+        """See `TableSource.book_columns`."""
+        return self.mapping.books.columns.keys()
+
+    @property
+    def guesses(self) -> Sequence[Guess]:
+        """See `TableSource.guesses`."""
+        rated = [table for table in self.mapping.interactions if "value" in table.columns]
+        if all("rating_scale" in table.model_fields_set for table in rated):
+            return []
+        return [Guess("rating scale", self.rating_scale, "rating_scale = [1, 5] in [[interactions]]")]
+
+    def best_joins(self) -> list[str]:
+        """See `TableSource.best_joins`; a source that can look at other columns overrides it."""
+        return []
 
     @property
     def simulated_readers(self) -> bool:
@@ -157,9 +206,9 @@ class MappedFolder(Generic[MappingT]):
         return ", ".join(dict.fromkeys(form.rating_scale for form in forms if "value" in form.columns)) or "none"
 
     @property
-    def has_clock_time(self) -> bool:
-        """Whether the tables have times."""
-        return "time" in self.mapping.interactions[0].columns
+    def order(self) -> Order | None:
+        """What the mapping says of the order of interactions."""
+        return self.mapping.order
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -170,7 +219,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     file = path / MAPPING_FILE
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{MAPPING_FILE} is not TOML: {error}.", where=str(file)) from error
 

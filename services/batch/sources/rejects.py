@@ -1,4 +1,7 @@
-"""Rejected rows and values with their reasons. Counts are complete; details are limited per reason."""
+"""What the reading of a source met: rejected rows and values with their reasons, rows kept with a remark, and guesses.
+
+Counts are complete; details of rejects are limited per reason.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from services.batch.sources.guesses import Guess
 
 MAX_DETAILS_PER_REASON = 100_000
 MAX_VALUE_CHARACTERS = 200
@@ -27,15 +32,30 @@ SCHEMA = pa.schema(
 )
 
 
+_ROW_STAYS = ("; left empty", "; kept under an id of its own")
+
+
+def row_stays(reason: str) -> bool:
+    """Whether a row with this reason was kept: only a value of it was refused."""
+    return reason.endswith(_ROW_STAYS)
+
+
 class RejectLog:
     """Collects the rejects of one ingest.
 
     Args:
         max_details_per_reason: detailed rows per reason, to bound memory. `counts` counts all.
+
+    Attributes:
+        counts: rejects by reason.
+        kept: rows that were kept although something was missing, by what was made of them.
+        guesses: in the order in which they were made.
     """
 
     def __init__(self, max_details_per_reason: int = MAX_DETAILS_PER_REASON) -> None:
         self.counts: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.guesses: list[Guess] = []
         self._max_details = max_details_per_reason
         self._tables: list[pa.Table] = []
 
@@ -43,6 +63,11 @@ class RejectLog:
     def total(self) -> int:
         """Number of all rejects, including those without details."""
         return self.counts.total()
+
+    @property
+    def n_set_aside(self) -> int:
+        """Number of rows set aside, without those of which only a value was refused."""
+        return sum(n for reason, n in self.counts.items() if not row_stays(reason))
 
     def add(self, source: str, row: int, field: str, value: str, reason: str) -> None:
         """Reject one row or value. `row` 1 is the first data row of the file `source`."""
@@ -72,6 +97,14 @@ class RejectLog:
                 [pa.array(column, type_) for column, type_ in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA
             )
         )
+
+    def keep(self, remark: str, n: int) -> None:
+        """Count `n` rows that were kept although something was missing."""
+        self.kept[remark] += n
+
+    def guess(self, guess: Guess) -> None:
+        """Record a guess about the source."""
+        self.guesses.append(guess)
 
     def take_over(self, details: pa.Table, counts: dict[str, int]) -> None:
         """Add the rejects of an earlier ingest unchanged."""

@@ -14,6 +14,7 @@ from services.batch.metrics.ranking import ndcg_at
 from services.batch.metrics.splits import Split
 from services.batch.models.factor_model import Factors
 from services.batch.models.factors import fit_factors
+from services.batch.pipeline.blend_of_order import blend_of_order
 from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.content import ContentNeighbors
@@ -78,4 +79,4 @@ class TrialScores:
         if self._maker is None or self._maker[0] != settings.item_transitions:
             maker = candidate_generator(self._training, self._content, settings, progress=SILENT)
             self._maker = (settings.item_transitions, maker)
-        return replace(self._maker[1], settings=settings.blend)
+        return replace(self._maker[1], settings=blend_of_order(settings.blend, self._training.interactions.order))

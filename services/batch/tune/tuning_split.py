@@ -1,7 +1,7 @@
-"""The data of a search: everything except the test part of an evaluation, split by time.
+"""The data of a search: everything except the test part of an evaluation, split as that is.
 
-With a test share of 10 %, trials train on the first 80 % of the rows and are tested on the next 10 %; the last 10 % are
-not loaded.
+With times and a test share of 10 %, trials train on the first 80 % of the rows and are tested on the next 10 %; the
+last 10 % are not loaded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from services.batch.ingest.interactions import Interactions
 from services.batch.ingest.snapshot import Snapshot
-from services.batch.metrics.splits import Split, split_by_time
+from services.batch.metrics.splits import Split, split_by_order
 from shared.errors import ArtifactError
 from shared.settings import Settings
 
@@ -22,7 +22,7 @@ class TuningSplit:
     Attributes:
         search: the split with the test users of the trials.
         check: the split with the test users of the final check.
-        n_unseen: number of interactions that are not loaded.
+        n_unseen: number of interactions of the test part.
     """
 
     search: Split
@@ -36,16 +36,17 @@ def tuning_split(snapshot: Snapshot, settings: Settings) -> TuningSplit:
     Raises:
         ArtifactError: there are too few test users.
     """
-    share = settings.evaluation.test_share
+    rules, seed, share = settings.user_state, settings.evaluation.seed, settings.evaluation.test_share
+    books, order = snapshot.load_books(), snapshot.manifest.source.order
     n_all = snapshot.manifest.counts.interactions
-    n_known = int(n_all * (1 - share))
-    interactions = Interactions.from_table(snapshot.load_interactions(n_known))
-    split = split_by_time(
-        snapshot.load_books(),
-        interactions,
-        settings.user_state,
-        test_share=min(0.5, share / (1 - share)),
-        any_history=True,
+    if order == "time":
+        n_known = int(n_all * (1 - share))
+        known = Interactions.from_table(snapshot.load_interactions(n_known))
+    else:
+        whole = split_by_order(books, snapshot.interactions, rules, test_share=share, seed=seed)
+        known, n_known = whole.training.interactions, len(whole.training.interactions)
+    split = split_by_order(
+        books, known, rules, test_share=min(0.5, share / (1 - share)), seed=seed + 1, any_history=True
     )
     n_users, n_required = len(split.rows), 2 * settings.evaluation.min_users
     if n_users < n_required:
@@ -53,6 +54,5 @@ def tuning_split(snapshot: Snapshot, settings: Settings) -> TuningSplit:
             f"Only {n_users} users like a new book in the validation part; {n_required} are needed.",
             hint="Use the defaults and tune when there are more ratings.",
         )
-    seed = settings.evaluation.seed
     search = split.sample(n_users // 2, seed=seed)
     return TuningSplit(search, split.without(search.rows), n_all - n_known)

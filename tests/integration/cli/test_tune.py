@@ -78,7 +78,7 @@ def readings() -> pd.DataFrame:
 def snapshot_of(root, interactions):
     n, of_source = len(interactions), {"kind": "test", "name": "pairs", "fingerprint": "f"}
     metadata = SnapshotMetadata(
-        source={**of_source, "rating_scale": "1-5", "has_clock_time": False, "simulated_readers": True},
+        source={**of_source, "rating_scale": "1-5", "order": "time", "simulated_readers": True},
         events_through=None,
         counts={
             "books": 2 * N_PAIRS, "active_books": 2 * N_PAIRS, "users": interactions["user_id"].nunique(),

@@ -113,7 +113,7 @@ def test_an_hour_that_finds_many_books_missing_withdraws_none(by_steps, run_of):
     run.done("ingest", "embed", "index")
     refused = run.step("publish")
     assert refused.code == REFUSED
-    assert "40 of 80 books are gone" in refused.errors
+    assert "40 of 80 books (50%)" in refused.errors
     assert library.served() == before
     run.accept = "half of the shelves were sold"
     run.done("publish", "release")

@@ -78,7 +78,7 @@ def test_the_tables_mean_what_the_same_rows_in_files_mean(shop, tmp_path) -> Non
     names = {"Odd Shop.Books": "books.csv", "Odd Shop.stars": "stars.csv", "Odd Shop.loans": "loans.csv"}
     places = [(names[row["source"]], row["row"]) for row in of_tables.table().to_pylist()]
     assert places == [(row["source"], row["row"]) for row in of_files.table().to_pylist()]
-    assert (tables.name, tables.rating_scale, tables.has_clock_time) == (files.name, files.rating_scale, True)
+    assert (tables.name, tables.rating_scale, tables.order) == (files.name, files.rating_scale, None)
 
 
 def test_rows_come_through_a_cursor_of_the_server(shop, monkeypatch) -> None:

@@ -18,6 +18,7 @@ from services.batch.synthetic.demo_readers import N_READERS, SEED, simulate_read
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
+    from services.batch.sources.order import Order
     from services.batch.sources.rejects import RejectLog
 
 CATALOGUE_FILE = "demo_books.jsonl"
@@ -36,7 +37,7 @@ class DemoSource:
     kind = "demo"
     name = "demo"
     rating_scale = "1-5"
-    has_clock_time = True
+    order: Order | None = "time"
     simulated_readers = True
 
     def __init__(self, *, n_readers: int = N_READERS, seed: int = SEED) -> None:

@@ -1,26 +1,29 @@
 r"""Book-Crossing in both common forms: Kaggle's `Books.csv`, `Ratings.csv`, `Users.csv`, and the original `BX-*.csv`.
 
 The original is separated by `;`, in Latin-1, with quotes escaped as `\"`; `tables` reads both. A rating of 0 means that
-the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times; the row
-order is kept, although its meaning is not documented. `Users.csv` is not needed.
+the user has the book but gave no rating: it becomes the kind `read`. 1-10 are ratings. There are no times, and the
+rows are sorted by reader. `Users.csv` is not needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from services.batch.sources.book_rows import BookFormat, clean_books
 from services.batch.sources.files.layouts import Layout, Role
-from services.batch.sources.files.tables import TableFile, fingerprint_files
+from services.batch.sources.files.recognized import RecognizedFolder
+from services.batch.sources.files.tables import TableFile
 from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     import pandas as pd
 
+    from services.batch.sources.mapping import Scale
+    from services.batch.sources.order import Order
+    from services.batch.sources.overrides import Overrides
     from services.batch.sources.rejects import RejectLog
 
 LAYOUT = Layout(
@@ -30,40 +33,28 @@ LAYOUT = Layout(
         "ratings": Role(r"(bx[-_ ]?)?(book[-_ ]?)?ratings", ("user_id", "isbn", "book_rating")),
     },
 )
-_BOOK_COLUMNS = {
-    "book_id": "isbn",
-    "title": "book_title",
-    "authors": "book_author",
-    "year": "year_of_publication",
-}
 _IMAGE_COLUMNS = ("image_url_l", "image_url_m", "image_url_s")
 _RATING_COLUMNS = {"user_id": "user_id", "book_id": "isbn", "value": "book_rating"}
 
 
-@dataclass(frozen=True, slots=True)
-class BookCrossingSource:
+@dataclass(slots=True)
+class BookCrossingSource(RecognizedFolder):
     """A Book-Crossing folder; see `services.batch.sources.source.Source`. Make it with `open_book_crossing`."""
 
-    path: Path
-    tables: Mapping[str, TableFile]
-    kind: str = "book-crossing"
-    rating_scale: str = "1-10"
-    has_clock_time: bool = False
-    simulated_readers: bool = False
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.path.resolve().name
-
-    def fingerprint(self) -> str:
-        """See `Source.fingerprint`."""
-        return fingerprint_files(self.kind, [table.path for table in self.tables.values()])
+    kind: ClassVar[str] = "book-crossing"
+    usual_scale: ClassVar[Scale] = (1.0, 10.0)
+    usual_columns: ClassVar[Mapping[str, str]] = {
+        "book_id": "isbn",
+        "title": "book_title",
+        "authors": "book_author",
+        "year": "year_of_publication",
+    }
+    usual_order: ClassVar[Order | None] = "none"
 
     def books(self, rejects: RejectLog) -> pd.DataFrame:
         """See `Source.books`."""
         table = self.tables["books"]
-        columns = {ours: theirs for ours, theirs in _BOOK_COLUMNS.items() if theirs in table}
+        columns = {ours: theirs for ours, theirs in self.usual_columns.items() if theirs in table}
         if images := [name for name in _IMAGE_COLUMNS if name in table]:
             columns["image_url"] = images[0]
         form = BookFormat(
@@ -79,7 +70,7 @@ class BookCrossingSource:
         """See `Source.interactions`."""
         table = self.tables["ratings"]
         columns = _written(table, _RATING_COLUMNS)
-        form = InteractionFormat(table.path.name, columns, scale=(1.0, 10.0), zero_is_read=True)
+        form = InteractionFormat(table.path.name, columns, scale=self.scale, zero_is_read=True)
         return clean_interactions(table.batches(_RATING_COLUMNS, rejects), form, rejects)
 
 
@@ -92,10 +83,10 @@ def _written(table: TableFile, columns: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def open_book_crossing(path: Path, tables: Sequence[TableFile]) -> BookCrossingSource:
+def open_book_crossing(path: Path, tables: Sequence[TableFile], overrides: Overrides) -> BookCrossingSource:
     """Open a folder in this format.
 
     Raises:
         SourceError: a required table or column is missing.
     """
-    return BookCrossingSource(path, LAYOUT.assign(path, tables))
+    return BookCrossingSource(path, LAYOUT.assign(path, tables), overrides)

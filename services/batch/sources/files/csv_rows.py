@@ -1,19 +1,18 @@
-"""Reads real-world CSV files in blocks; broken rows do not stop it.
+r"""Reads the rows of real-world CSV files in batches; broken rows do not stop it.
 
-Lines that are not UTF-8 are decoded as Windows-1252 (a superset of printable Latin-1), so one wrong byte affects one
-line only. pyarrow parses the blocks. A block with a quote that is not closed on its line (a multi-line text, or damage)
-is parsed row by row instead; reading resumes on the line after the damage.
+pyarrow parses the blocks. A block with a quote that is not closed on its line (a multi-line text, or damage) is parsed
+row by row instead; reading resumes on the line after the damage. Rows that do not have as many fields as the header are
+fitted to it where their meaning is clear, and rejected otherwise.
 """
 
 from __future__ import annotations
 
 import csv
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as pyarrow_csv
 
 if TYPE_CHECKING:
@@ -21,72 +20,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from services.batch.sources.files.dialect import Dialect
     from services.batch.sources.rejects import RejectLog
 
-BLOCK_BYTES = 8 << 20
 MAX_RECORD_LINES = 1_000
-DELIMITERS = ",;\t|"
+_MIN_SHORT_FIELDS = 2
 _END = "\n\n"  # a sentinel: no line of a file equals it
-_BOM = b"\xef\xbb\xbf"
-_BACKSLASH_QUOTE = re.compile(rb'\\"(?!["\r\n,;\t|])')
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    r"""The field separator of a file, and whether a quote in a quoted field may be `\"` (`""` always works)."""
-
-    delimiter: str
-    backslash_escapes: bool
-
-    @property
-    def escape(self) -> str | None:
-        """The escape character for the csv module."""
-        return "\\" if self.backslash_escapes else None
-
-
-def sniff(head: bytes) -> tuple[Dialect, list[str]]:
-    """The dialect and the column names of a file, from its first block (as `text_blocks` gives it)."""
-    header = head.split(b"\n", 1)[0].decode()
-    parsed = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda candidate: len(parsed[candidate]))
-    dialect = Dialect(delimiter, backslash_escapes=delimiter == ";" or bool(_BACKSLASH_QUOTE.search(head)))
-    return dialect, [name.strip() for name in parsed[delimiter]]
-
-
-def text_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    r"""Complete lines as UTF-8, each terminated by one `\n`, without byte order mark and empty lines."""
-    rest = file.read(len(_BOM)).removeprefix(_BOM)
-    while data := file.read(block_bytes):
-        complete, newline, tail = data.rpartition(b"\n")
-        if not newline:
-            rest += data
-            continue
-        if block := _normalised(rest + complete):
-            yield block
-        rest = tail
-    if block := _normalised(rest):
-        yield block
-
-
-def _normalised(block: bytes) -> bytes:
-    block = block.replace(b"\r\n", b"\n").rstrip(b"\r").replace(b"\r", b" ")
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        block = b"\n".join(_as_utf8(line) for line in block.split(b"\n"))
-    if b"\n\n" in block:
-        block = re.sub(rb"\n{2,}", b"\n", block)
-    block = block.strip(b"\n")
-    return block + b"\n" if block else b""
-
-
-def _as_utf8(line: bytes) -> bytes:
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return line.decode(encoding).encode()
-        except UnicodeDecodeError:
-            continue
-    return line.decode("latin-1").encode()
 
 
 class CsvRows:
@@ -94,21 +33,26 @@ class CsvRows:
 
     Args:
         source: file name, for rejects.
-        dialect: see `sniff`.
-        n_columns: required number of fields; other rows are rejected.
+        dialect: see `dialect.sniff`.
+        header: the fields of the header as written.
         wanted: positions of the columns to return.
         rejects: receives broken rows.
     """
 
     def __init__(
-        self, source: str, dialect: Dialect, n_columns: int, wanted: Sequence[int], rejects: RejectLog
+        self, source: str, dialect: Dialect, header: Sequence[str], wanted: Sequence[int], rejects: RejectLog
     ) -> None:
         self._source = source
         self._dialect = dialect
-        self._n_columns = n_columns
+        self._header = list(header)
+        self._n_columns = len(header)
+        self._n_fields = dialect.n_fields or len(header)
         self._wanted = list(wanted)
         self._rejects = rejects
         self._n_rows = 0
+        empty = dialect.delimiter * (self._n_fields - 1) + "\n"
+        self._blank_row = empty.encode()
+        self._padded_row = f'"{dialect.delimiter * (self._n_columns - 1)}\n'.encode()
 
     def batches(self, blocks: Iterator[bytes]) -> Iterator[tuple[pa.Table, NDArray[np.int64]]]:
         """Batches of string columns `0 … len(wanted) - 1`, each with its row numbers (1: first after the header).
@@ -125,22 +69,29 @@ class CsvRows:
 
     def _parse(self, block: bytes, *, at_end: bool) -> tuple[tuple[pa.Table, NDArray[np.int64]], bytes]:
         odd = _lines_with_odd_quotes(block, self._dialect)
-        if not len(odd):
+        if not len(odd) and not self._needs_rows(block):
             batch = self._parse_whole(block)
             if batch is not None:
                 return batch, b""
         return self._parse_by_row(block, odd, at_end=at_end)
 
+    def _needs_rows(self, block: bytes) -> bool:
+        r"""Whether pyarrow would misread a block: blanks before quotes, rows quoted as a whole, or `\N` for missing."""
+        if self._dialect.backslash_escapes and b"\\N" in block:
+            return True
+        if not self._dialect.quoting or b'"' not in block:
+            return False
+        return self._dialect.spaced or (self._n_columns > _MIN_SHORT_FIELDS and self._padded_row in block)
+
     def _parse_whole(self, block: bytes) -> tuple[pa.Table, NDArray[np.int64]] | None:
         """Parse a block of one-line rows; `None` if pyarrow fails or finds a different number of rows."""
-        broken: list[tuple[int, int, str]] = []
+        broken: list[tuple[int, str]] = []
 
         def set_aside(row: pyarrow_csv.InvalidRow) -> str:
-            broken.append((row.number, row.actual_columns, row.text))
+            broken.append((row.number, row.text))
             return "skip"
 
-        names = [str(position) for position in range(self._n_columns)]
-        wanted = [names[position] for position in self._wanted]
+        names = [str(position) for position in range(self._n_fields)]
         try:
             table = pyarrow_csv.read_csv(
                 pa.BufferReader(block),
@@ -148,11 +99,14 @@ class CsvRows:
                 read_options=pyarrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(block) + 1),
                 parse_options=pyarrow_csv.ParseOptions(
                     delimiter=self._dialect.delimiter,
+                    quote_char='"' if self._dialect.quoting else False,
                     escape_char=self._dialect.escape or False,
                     invalid_row_handler=set_aside,
                 ),
                 convert_options=pyarrow_csv.ConvertOptions(
-                    include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
+                    include_columns=self._needed_columns(),
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=False,
                 ),
             )
         except pa.ArrowInvalid:
@@ -160,13 +114,93 @@ class CsvRows:
         n_lines = block.count(b"\n")
         if table.num_rows + len(broken) != n_lines:
             return None
-        kept = np.ones(n_lines, dtype=bool)
-        for number, n_found, text in broken:
-            kept[number - 1] = False
-            self._reject_count(self._n_rows + number, n_found, text)
-        rows = self._n_rows + 1 + np.flatnonzero(kept)
+        is_row = np.ones(n_lines, dtype=bool)
+        is_row[[number - 1 for number, _ in broken]] = False
+        rows = self._n_rows + 1 + np.flatnonzero(is_row)
+        table, rows = self._without_odd_rows(table, rows, block)
+        fitted = [(self._n_rows + number, fields) for number, text in broken if (fields := self._row(number, text))]
         self._n_rows += n_lines
-        return table.rename_columns([str(i) for i in range(len(wanted))]), rows
+        return self._merged(table, rows, fitted)
+
+    def _needed_columns(self) -> list[str]:
+        """The wanted columns that the rows have, then those beyond the header, which must be empty."""
+        wanted = {position for position in self._wanted if position < self._n_fields}
+        return [str(position) for position in [*sorted(wanted), *range(self._n_columns, self._n_fields)]]
+
+    def _without_odd_rows(
+        self, table: pa.Table, rows: NDArray[np.int64], block: bytes
+    ) -> tuple[pa.Table, NDArray[np.int64]]:
+        """The table without rows that have a value beyond the header, repeat the header, or are blank."""
+        surplus = np.zeros(len(rows), dtype=bool)
+        for position in range(self._n_columns, self._n_fields):
+            surplus |= pc.not_equal(pc.utf8_trim_whitespace(table[str(position)]), "").to_numpy()
+        blank, headers = np.zeros_like(surplus), np.zeros_like(surplus)
+        if self._n_fields > 1 and (block.startswith(self._blank_row) or b"\n" + self._blank_row in block):
+            lines = block.split(b"\n")
+            blank = np.array([lines[row - self._n_rows - 1] + b"\n" == self._blank_row for row in rows], dtype=bool)
+        present = sorted({position for position in self._wanted if position < self._n_fields})
+        if len(present) > 1:
+            headers = pc.equal(table[str(present[0])], self._header[present[0]]).to_numpy()
+            for position in present[1:] if headers.any() else []:
+                headers &= pc.equal(table[str(position)], self._header[position]).to_numpy()
+        odd = surplus | blank | headers
+        if not odd.any():
+            return table, rows
+        lines = block.split(b"\n")
+        for mask, reason in ((surplus, _MORE), (headers, _HEADER)):
+            for row in rows[mask]:
+                self._rejects.add(self._source, int(row), "row", lines[row - self._n_rows - 1].decode(), reason)
+        return table.filter(pa.array(~odd)), rows[~odd]
+
+    def _merged(
+        self, table: pa.Table, rows: NDArray[np.int64], fitted: list[tuple[int, list[str]]]
+    ) -> tuple[pa.Table, NDArray[np.int64]]:
+        """The wanted columns, with the rows that were read one by one in their places."""
+        columns = [
+            table[str(position)] if position < self._n_fields else pa.array([""] * len(rows), pa.string())
+            for position in self._wanted
+        ]
+        names = [str(i) for i in range(len(columns))]
+        whole = pa.table(columns, names=names)
+        if not fitted:
+            return whole, rows
+        own = [pa.array([fields[position] for _, fields in fitted], pa.string()) for position in self._wanted]
+        rows = np.concatenate([rows, np.array([row for row, _ in fitted], dtype=np.int64)])
+        order = np.argsort(rows, kind="stable")
+        return pa.concat_tables([whole, pa.table(own, names=names)]).take(pa.array(order)), rows[order]
+
+    def _row(self, number: int, text: str) -> list[str] | None:
+        """The fields of a row that pyarrow set aside, fitted to the header; `None` if it is rejected or blank."""
+        return self._accepted(self._n_rows + number, self._fields(text), text)
+
+    def _accepted(self, row: int, fields: list[str] | None, text: str) -> list[str] | None:
+        """The fields of a row, fitted to the header; `None` if it is blank, or broken and therefore rejected."""
+        if not text.strip(self._dialect.delimiter):
+            return None
+        fitted = None if fields is None else self._fitted(fields, text)
+        if fitted is None:
+            reason = _OPEN if fields is None else _FEWER if len(fields) < self._n_columns else _MORE
+            self._rejects.add(self._source, row, "row", text.split("\n", 1)[0], reason)
+        elif fitted == self._header:
+            self._rejects.add(self._source, row, "row", text, _HEADER)
+            return None
+        return fitted
+
+    def _fitted(self, fields: list[str], text: str) -> list[str] | None:
+        """The fields of a row, as many as the header has.
+
+        Empty fields beyond the header are dropped, and missing ones at the end are empty; a row that was quoted as a
+        whole is split. `None` if there are values beyond the header, or too little to be a row.
+        """
+        n = self._n_columns
+        if (len(fields) == 1 or n > _MIN_SHORT_FIELDS) and text.startswith('"') and not any(fields[1:]):
+            inner = self._fields(fields[0], strict=True) or []
+            if len(inner) == n and self._looks_like_row(fields[0]):
+                return inner
+        if len(fields) >= n:
+            return None if any(field.strip() for field in fields[n:]) else fields[:n]
+        is_prose = not self._dialect.spaced and any(field[:1].isspace() for field in fields[1:])
+        return None if len(fields) < _MIN_SHORT_FIELDS or is_prose else fields + [""] * (n - len(fields))
 
     def _parse_by_row(
         self, block: bytes, odd: NDArray[np.int64], *, at_end: bool
@@ -187,11 +221,8 @@ class CsvRows:
                     fields = self._joined(lines[i : end + 1])
                     n_lines = end + 1 - i if fields else 1
             self._n_rows += 1
-            if fields is None:
-                self._rejects.add(self._source, self._n_rows, "row", lines[i], "quote is never closed")
-            elif len(fields) != self._n_columns:
-                self._reject_count(self._n_rows, len(fields), lines[i])
-            else:
+            fields = self._accepted(self._n_rows, fields, "\n".join(lines[i : i + n_lines]))
+            if fields is not None:
                 rows.append(self._n_rows)
                 for column, position in zip(columns, self._wanted, strict=True):
                     column.append(fields[position])
@@ -200,12 +231,13 @@ class CsvRows:
         rest = "".join(f"{line}\n" for line in lines[i:]).encode()
         return (table, np.array(rows, dtype=np.int64)), rest
 
-    def _fields(self, line: str, *, strict: bool = False) -> list[str] | None:
+    def _fields(self, text: str, *, strict: bool = False) -> list[str] | None:
         """The fields of a row; `None` if its last quote is open or it is not CSV."""
-        lines = iter([*(f"{part}\n" for part in line.split("\n")), _END])
-        reader = csv.reader(lines, delimiter=self._dialect.delimiter, escapechar=self._dialect.escape, strict=strict)
+        if self._dialect.backslash_escapes and "\\N" in text:
+            text = self._dialect.without_nulls(text)
+        lines = iter([*(f"{part}\n" for part in text.split("\n")), _END])
         try:
-            fields = next(reader)
+            fields = next(self._dialect.reader(lines, strict=strict))
         except csv.Error:
             return None
         # With an open quote, the reader has consumed the sentinel.
@@ -213,8 +245,9 @@ class CsvRows:
 
     def _joined(self, lines: list[str]) -> list[str] | None:
         """The fields of a multi-line row; `None` unless it is well-formed and contains no complete rows."""
-        fields = self._fields("\n".join(lines), strict=True)
-        if fields is None or len(fields) != self._n_columns:
+        text = "\n".join(lines)
+        fields = self._fields(text, strict=True)
+        if fields is None or self._fitted(fields, text) is None:
             return None
         swallowed = lines[1:-1]
         return None if swallowed and all(self._looks_like_row(line) for line in swallowed) else fields
@@ -225,17 +258,19 @@ class CsvRows:
         return (
             fields is not None
             and len(fields) == self._n_columns
-            and not any(field[:1].isspace() for field in fields[1:])
+            and (self._dialect.spaced or not any(field[:1].isspace() for field in fields[1:]))
         )
 
-    def _reject_count(self, row: int, n_found: int, text: str) -> None:
-        reason = "fewer fields than the header" if n_found < self._n_columns else "more fields than the header"
-        self._rejects.add(self._source, row, "row", text, reason)
+
+_OPEN = "quote is never closed"
+_FEWER = "fewer fields than the header"
+_MORE = "more fields than the header"
+_HEADER = "the header again"
 
 
 def _lines_with_odd_quotes(block: bytes, dialect: Dialect) -> NDArray[np.int64]:
     """Positions of the lines that hold an odd number of unescaped quotes."""
-    if b'"' not in block:
+    if not dialect.quoting or b'"' not in block:
         return np.empty(0, dtype=np.int64)
     if dialect.backslash_escapes:
         block = block.replace(rb"\\", b"  ").replace(rb"\"", b"  ")

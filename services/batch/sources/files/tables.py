@@ -1,4 +1,4 @@
-"""Table files, `.csv`, `.csv.gz` or `.parquet`, read in batches of text columns.
+"""Table files, read in batches of text columns: CSV, text with tabs (`.tsv`, `.txt`), either with `.gz`, and Parquet.
 
 All values are text here; `book_rows` and `interaction_rows` parse and validate them. Column names are compared
 case-insensitively, and `-`, `_` and blanks are equal.
@@ -9,17 +9,21 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.batch.sources.files.csv_rows import CsvRows, Dialect, sniff, text_blocks
-from services.batch.sources.source import LIST_SEPARATOR
+from services.batch.sources.files.csv_rows import CsvRows
+from services.batch.sources.files.dialect import Header, sniff
+from services.batch.sources.files.encoding import TextForm, find_form, given_form, read_block
+from services.batch.sources.files.parquet_rows import parquet_batches
+from services.batch.sources.files.text_blocks import text_blocks
+from services.batch.sources.guesses import Guess
 from shared.artifacts.generation import sha256_of
 from shared.errors import SourceError
 
@@ -27,15 +31,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
     from services.batch.sources.rejects import RejectLog
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-PARQUET_BATCH_ROWS = 1 << 18
-_MAX_EXACT_FLOAT = 2.0**53
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
+_ENCODING_SETTING = 'encoding = "…" for this file in nightshelf.toml'
+_HEAD_BYTES = 1 << 16
+_NOT_TEXT = (
+    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x1f\x8b", "compressed with gzip (its name should then end in .gz)"),
+    (b"PAR1", "a Parquet file (its name should then end in .parquet)"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"%PDF", "a PDF document"),
+)
 
 
 def plain_name(column: str) -> str:
@@ -49,7 +61,21 @@ class TableFile:
 
     path: Path
     columns: tuple[str, ...]
-    dialect: Dialect | None
+    header: Header | None = None
+    form: TextForm | None = None
+
+    @property
+    def guesses(self) -> tuple[Guess, ...]:
+        """What the file did not say itself: its encoding, and unusual separators and quotes."""
+        if self.header is None or self.form is None:
+            return ()
+        name, dialect = self.path.name, self.header.dialect
+        guesses = [Guess(f"encoding of {name}", str(self.form), _ENCODING_SETTING)] if self.form.is_guess else []
+        if dialect.backslash_escapes:
+            guesses.append(Guess(f"quotes in {name}", "a backslash before a quote keeps it from ending the text", ""))
+        if dialect.delimiter == "\t" and dialect.quoting:
+            guesses.append(Guess(f"quotes in {name}", "enclose fields", ""))
+        return tuple(guesses)
 
     @property
     def stem(self) -> str:
@@ -97,7 +123,7 @@ class TableFile:
         """
         self.require(list(columns.values()))
         positions = [cast("int", self.position(name)) for name in columns.values()]
-        read = self._parquet_batches(positions) if self.dialect is None else self._csv_batches(positions, rejects)
+        read = self._parquet_batches(positions) if self.header is None else self._csv_batches(positions, rejects)
         for batch, rows in read:
             values = [pc.utf8_trim_whitespace(column) for column in batch.columns]
             yield pa.table([*values, pa.array(rows)], names=[*columns, "row"])
@@ -109,51 +135,80 @@ class TableFile:
         return frame
 
     def _csv_batches(self, positions: list[int], rejects: RejectLog) -> Iterator[tuple[pa.Table, NDArray[np.int64]]]:
-        reader = CsvRows(self.path.name, cast("Dialect", self.dialect), len(self.columns), positions, rejects)
+        header = cast("Header", self.header)
+        fields = header.fields[: len(self.columns)]
+        reader = CsvRows(self.path.name, header.dialect, fields, positions, rejects)
         with _open_bytes(self.path) as file:
-            yield from reader.batches(_data_blocks(file, self.path, rejects))
+            yield from reader.batches(_data_blocks(file, self, rejects))
 
     def _parquet_batches(self, positions: list[int]) -> Iterator[tuple[pa.Table, NDArray[np.int64]]]:
-        n_rows = 0
         try:
-            with pq.ParquetFile(self.path) as file:
-                names = [file.schema_arrow.names[position] for position in positions]
-                for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS, columns=list(dict.fromkeys(names))):
-                    texts = [_as_text(batch.column(name)) for name in names]
-                    rows = np.arange(n_rows + 1, n_rows + len(batch) + 1, dtype=np.int64)
-                    yield pa.table(texts, names=[str(i) for i in range(len(texts))]), rows
-                    n_rows += len(batch)
+            yield from parquet_batches(self.path, positions)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(self.path, error) from error
 
 
-def open_table(path: Path) -> TableFile:
+def open_table(path: Path, encoding: str | None = None) -> TableFile:
     """Open a table and read its header.
 
+    Args:
+        path: the file.
+        encoding: of a text file; by default it is found out, and `TableFile.guesses` tells.
+
     Raises:
-        SourceError: the file is empty or is not a table.
+        SourceError: the file is empty or is not a table, or the encoding is unknown.
     """
     try:
         if path.name.lower().endswith(".parquet"):
-            return TableFile(path, tuple(pq.read_schema(path).names), None)
+            return TableFile(path, tuple(pq.read_schema(path).names))
+        form = _text_form(path, encoding)
         with _open_bytes(path) as file:
-            head = next(text_blocks(file), b"")
+            head = next(text_blocks(file, form), b"")
         if not head:
             raise SourceError(f"{path.name} is empty.", where=str(path), hint="Export it again.")
-        if head.startswith(_UTF16_MARKS) or b"\x00" in head[:1000]:
-            raise SourceError(f"{path.name} is not UTF-8 text.", where=str(path), hint="Save it as CSV in UTF-8.")
-        dialect, columns = sniff(head)
+        if b"\x00" in head[:1000]:
+            raise _no_text(path, "not text")
+        header = sniff(head)
     except (pa.ArrowException, OSError, EOFError, zlib.error, csv.Error) as error:
         raise _unreadable(path, error) from error
-    return TableFile(path, tuple(columns), dialect)
+    return TableFile(path, header.columns, header, form)
+
+
+def _text_form(path: Path, encoding: str | None) -> TextForm:
+    with _open_bytes(path) as file:
+        head = read_block(file, _HEAD_BYTES)
+        if what := next((what for mark, what in _NOT_TEXT if head.startswith(mark)), None):
+            raise _no_text(path, what)
+        if encoding is None:
+            file.seek(0)
+            return find_form(file)
+    try:
+        return given_form(encoding, head)
+    except LookupError:
+        raise SourceError(
+            f"There is no encoding {encoding!r}.", where=str(path), hint='For instance "utf-8" or "windows-1251".'
+        ) from None
+
+
+def _no_text(path: Path, what: str) -> SourceError:
+    return SourceError(f"{path.name} is {what}.", where=str(path), hint="Save it as CSV in UTF-8.")
 
 
 def list_tables(folder: Path) -> list[Path]:
-    """The possible table files of a folder, by name, without hidden ones."""
+    """The possible table files of a folder, by name, without hidden ones and texts without columns (`README.txt`)."""
     names = (
         path for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
     )
-    return sorted(path for path in names if path.is_file())
+    return sorted(path for path in names if path.is_file() and not _is_prose(path))
+
+
+def _is_prose(path: Path) -> bool:
+    """Whether a `.txt` file has no separator in its first line, but perhaps commas before blanks."""
+    if not path.name.lower().endswith(".txt"):
+        return False
+    with path.open("rb") as file:
+        line = file.readline(_HEAD_BYTES).replace(b"\x00", b"")
+    return not re.search(rb"[\t;|]|,(?! )|^sep=", line)
 
 
 def fingerprint_files(kind: str, paths: Sequence[Path]) -> str:
@@ -172,9 +227,14 @@ def _open_bytes(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
-def _data_blocks(file: BinaryIO, path: Path, rejects: RejectLog) -> Iterator[bytes]:
-    """Blocks of data rows without the header. A truncated compressed file is read up to the damage."""
-    blocks = text_blocks(file)
+def _data_blocks(file: BinaryIO, table: TableFile, rejects: RejectLog) -> Iterator[bytes]:
+    """Blocks of data rows without the header. A truncated compressed file is read up to the damage.
+
+    Where files were joined, the last row of one may have no line end before the header of the next.
+    """
+    path, header = table.path, cast("Header", table.header)
+    glued = re.compile(rb"(?<=[^\n])" + re.escape(header.line) + rb"(?=\n)")
+    blocks = text_blocks(file, table.form)
     started = False
     while True:
         try:
@@ -186,28 +246,9 @@ def _data_blocks(file: BinaryIO, path: Path, rejects: RejectLog) -> Iterator[byt
             return
         if block is None:
             return
-        data = block if started else block.split(b"\n", 1)[1]
+        data = block if started else block.split(b"\n", header.n_lines)[-1]
         started = True
+        if len(header.fields) > 1 and header.line in data:
+            data = glued.sub(b"\n" + header.line, data)
         if data:
             yield data
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    """A Parquet column as text: missing values as `""`, whole floats without `.0`, times as seconds since 1970."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        column = pc.binary_join(column.cast(pa.list_(pa.string())), LIST_SEPARATOR)
-    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        microseconds = column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(pa.int64())
-        column = pc.divide(microseconds.cast(pa.float64()), 1e6)
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
-        is_whole = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), _MAX_EXACT_FLOAT))
-        whole = pc.if_else(is_whole, column, None).cast(pa.int64())
-        column = pc.coalesce(whole.cast(pa.string()), column.cast(pa.string()))
-    if pa.types.is_binary(column.type):
-        texts = [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
-        column = pa.array(texts, pa.string())
-    return pc.fill_null(column.cast(pa.string()), "")

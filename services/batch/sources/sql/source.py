@@ -71,7 +71,8 @@ class SqlSource(MappedFolder[SqlMapping]):
 
     def interactions(self, rejects: RejectLog) -> pd.DataFrame:
         """See `Source.interactions`."""
-        forms = [table.form(table.table) for table in self.mapping.interactions]
+        books = self.mapping.books.table
+        forms = [table.form(table.table, is_shelf=table.table == books) for table in self.mapping.interactions]
         _, *tables = self._mirrored()
         return clean_all_interactions(
             (

@@ -53,8 +53,9 @@ def test_a_folder_becomes_the_tables_of_the_contract(tmp_path: Path) -> None:
         "name": "mini",
         "fingerprint": open_folder(tmp_path / "mini").fingerprint(),
         "rating_scale": "1-5",
-        "has_clock_time": False,
+        "order": "time",
         "simulated_readers": False,
+        "id": None,
     }
     assert snapshot.manifest.events_through is None
 
@@ -101,11 +102,11 @@ def test_books_that_vanish_keep_their_number_and_return_to_it(tmp_path: Path) ->
 
 
 def test_a_book_listed_twice_is_one_book_with_the_later_facts(tmp_path: Path) -> None:
-    books = "book_id,title\nb1,Old\nb2,Other\nb1,New\n"
+    books = "book_id,title\nb1,Name\nb2,Other\nb1,Name: Story of a Book\n"
     report, snapshot = run(
         tmp_path / "data", folder_source(tmp_path / "mini", books, "user_id,book_id,rating\nu,b1,3\n")
     )
-    assert sorted(snapshot.load_books()["title"]) == ["New", "Other"]
+    assert sorted(snapshot.load_books()["title"]) == ["Name: Story of a Book", "Other"]
     assert report.n_duplicates == 1
 
 

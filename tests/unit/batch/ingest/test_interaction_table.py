@@ -7,8 +7,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.batch.ingest.interaction_table import latest
+from services.batch.ingest.interaction_table import UNKNOWN_BOOK, latest, number_interactions, respelled
 from services.batch.sources.interaction_rows import KIND_DTYPE
+from services.batch.sources.rejects import RejectLog
 
 
 @settings(deadline=None)
@@ -34,3 +35,17 @@ def test_deduplication_keeps_what_a_plain_dictionary_would(seed: int) -> None:
         (row.user_id, row.book_number, row.kind): (row.value, row.time) for row in found.itertuples(index=False)
     } == expected
     assert len(found) == len(expected)
+
+
+def test_ids_that_differ_in_spelling_find_their_book_and_others_are_set_aside() -> None:
+    books = pd.DataFrame({"book_id": ["0439023483", "12", "x"], "book_number": np.arange(3, dtype=np.int32)})
+    ids = ["439023483", "9780439023481", "12.0", "x", "X"]
+    frame = pd.DataFrame(
+        {"user_id": "u", "book_id": ids, "kind": "read", "value": np.nan, "time": np.arange(5, dtype=float)}
+    )
+    spellings = respelled(frame, books)
+    assert spellings == {"439023483": "0439023483", "9780439023481": "0439023483", "12.0": "12"}
+    rejects = RejectLog()
+    numbered = number_interactions(frame, books, rejects, "loans", spellings)
+    assert numbered["book_number"].tolist() == [0, 0, 1, 2]
+    assert rejects.counts == {UNKNOWN_BOOK: 1}

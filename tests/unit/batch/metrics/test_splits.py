@@ -1,13 +1,20 @@
 """Splits: test books are later, unseen and active."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from services.batch.ingest.interactions import Interactions
-from services.batch.metrics.splits import split_by_time, split_last_of_each_user
+from services.batch.metrics.splits import (
+    split_by_order,
+    split_by_time,
+    split_last_of_each_user,
+    split_random_of_each_user,
+    with_the_held_out_last,
+)
 from shared.settings import UserStateSettings
 from tests.worlds.interaction_tables import COLUMNS, table_of
 
@@ -183,3 +190,54 @@ def test_splits_of_next_to_nothing_ask_nobody():
         split = split_by_time(books_of(2), interactions, RULES, test_share=0.1)
         assert len(split.rows) == 0
         assert split.relevant.shape == (0, 2)
+
+
+def test_at_random_every_user_loses_a_fifth_and_keeps_the_rest():
+    everything = Interactions.from_table(random_interactions(4), "none")
+    split = split_random_of_each_user(books_of(80), everything, RULES, share=0.2, seed=7)
+    part = split.training.interactions
+    pairs, kept = (set(zip(rows.user_codes, rows.item_index, strict=True)) for rows in (everything, part))
+    assert kept < pairs  # a book leaves with all its interactions
+    assert len(part) + split.n_test_interactions == len(everything)
+    for user in range(len(everything.user_ids)):
+        n_books, n_kept = (len([pair for pair in some if pair[0] == user]) for some in (pairs, kept))
+        assert n_books - n_kept == round(n_books * 0.2)
+    again = split_random_of_each_user(
+        books_of(80), everything.take(np.random.default_rng(1).permutation(len(everything))), RULES, share=0.2, seed=7
+    )
+    assert relevant_of(again) == relevant_of(split)
+    other = split_random_of_each_user(books_of(80), everything, RULES, share=0.2, seed=8)
+    assert relevant_of(other) != relevant_of(split)
+
+
+def test_at_random_a_user_with_one_book_keeps_it():
+    interactions = interactions_of(("ann", 0, "read", 5), ("bob", 0, "read", 5), ("bob", 1, "read", 5))
+    split = split_random_of_each_user(books_of(2), interactions, RULES, share=0.2, seed=7)
+    assert relevant_of(split).keys() == {"bob"}
+    nobody = split_random_of_each_user(books_of(2), interactions.take(slice(0)), RULES, share=0.2, seed=7)
+    assert len(nobody.rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [("time", "last 20% by time"), ("sequence", "last 1 of each user"), ("none", "random 20% of each user")],
+)
+def test_the_order_chooses_the_split(order, name):
+    everything = Interactions.from_table(random_interactions(4), order)
+    split = split_by_order(books_of(80), everything, RULES, test_share=0.2, seed=7)
+    assert split.name == name
+    assert split.training.interactions.order == order
+    assert len(split.rows)
+
+
+def test_what_is_held_out_comes_last():
+    everything = Interactions.from_table(random_interactions(4))
+    assert with_the_held_out_last(everything, seed=7) is everything
+    n_users = len(everything.user_ids)
+    for order in ("sequence", "none"):
+        arranged = with_the_held_out_last(replace(everything, order=order), seed=7)
+        assert sorted(arranged.times) == sorted(everything.times)
+        last = np.bincount(arranged.user_codes[-len(arranged) // 5 :], minlength=n_users)
+        assert (last > 0).all()
+        in_order = [np.all(np.diff(arranged.times[arranged.user_codes == user]) >= 0) for user in range(n_users)]
+        assert all(in_order) == (order == "sequence")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.batch.ingest.histories import Histories
 from services.batch.models import item_transitions
 from services.batch.models.item_transitions import item_transitions_of
+from services.batch.models.trending import trending_books
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.item_transitions import FILES, open_item_transitions
 from shared.errors import ArtifactError
@@ -25,12 +26,12 @@ chosen_settings = st.builds(
 )  # fmt: skip
 
 
-def histories_of(read):
+def histories_of(read, order="time"):
     """From each reader's books, oldest first."""
     rows = np.repeat(np.arange(len(read)), [len(books) for books in read])
     numbers = np.array([number for books in read for number in books], np.int32)
     times = np.array([moment for books in read for moment in range(len(books))], np.float64)
-    return Histories.of(rows, numbers, times, n_users=len(read), n_books=N_BOOKS)
+    return Histories.of(rows, numbers, times, n_users=len(read), n_books=N_BOOKS, order=order)
 
 
 def found(read, **settings):
@@ -106,3 +107,36 @@ def test_a_part_of_before_has_none_and_halves_of_two_are_refused(tmp_path):
     np.save(tmp_path / FILES[1], np.zeros((3, 1), np.float32))
     with pytest.raises(ArtifactError, match="do not belong together"):
         open_item_transitions(tmp_path)
+
+
+@given(readings, chosen_settings, st.randoms())
+def test_without_order_all_pairs_of_a_history_count_alike(read, settings, chance):
+    alike = settings.model_copy(update={"distance_exponent": 0.0, "backward": 1.0, "half_life": None, "window": 1000})
+    expected = item_transitions_of(histories_of(read), alike, progress=SILENT)
+    shuffled = [chance.sample(books, len(books)) for books in read]
+    numbers, scores = item_transitions_of(histories_of(shuffled, "none"), settings, progress=SILENT)
+    np.testing.assert_allclose(scores, expected[1], rtol=1e-3)
+    np.testing.assert_array_equal(numbers >= 0, expected[0] >= 0)
+
+
+@given(readings, chosen_settings)
+def test_between_readers_without_order_no_pair_is_older(read, settings):
+    ageless = settings.model_copy(update={"half_life": None})
+    expected = item_transitions_of(histories_of(read), ageless, progress=SILENT)
+    np.testing.assert_array_equal(
+        item_transitions_of(histories_of(read, "sequence"), settings, progress=SILENT), expected
+    )
+
+
+@pytest.mark.parametrize("order", ["sequence", "none"])
+def test_nothing_is_trending_without_times(order):
+    read = [[0, 1, 2], [3, 4], [2, 1]]
+    assert len(trending_books(histories_of(read), 0.1)[0]) == 5
+    assert len(trending_books(histories_of(read, order), 0.1)[0]) == 0
+
+
+def test_without_order_every_book_of_a_history_weighs_the_same():
+    read = [[0, 1, 2], [3]]
+    weights = {order: histories_of(read, order).weighted(decay=0.5, n=9).toarray() for order in ("sequence", "none")}
+    assert weights["sequence"][0, :3].tolist() == [0.25, 0.5, 1.0]
+    assert weights["none"][0, :3].tolist() == [1.0, 1.0, 1.0]

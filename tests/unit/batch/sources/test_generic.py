@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,11 @@ def test_mapped_tables_are_read_with_their_own_separators_scales_and_times(tmp_p
     source = open_folder(lay_out(tmp_path))
     rejects = RejectLog()
     books, interactions = source.books(rejects), source.interactions(rejects)
-    assert (source.kind, source.name, source.rating_scale, source.has_clock_time) == (
+    assert (source.kind, source.name, source.rating_scale, source.order) == (
         "generic",
         "Town library",
         "0-10",
-        True,
+        None,
     )
     assert books["book_id"].tolist() == ["A/1", "A/2"]
     assert books["authors"].tolist() == [["Austen, Jane", "Editor, An"], []]
@@ -91,7 +92,7 @@ def test_without_times_the_files_follow_each_other_in_order(tmp_path: Path) -> N
         columns = { user_id = "member", book_id = "item" }
     """
     source = open_folder(lay_out(tmp_path, mapping))
-    assert (source.has_clock_time, source.rating_scale, source.name) == (False, "none", tmp_path.name)
+    assert (source.order, source.rating_scale, source.name) == (None, "none", tmp_path.name)
     assert source.interactions(RejectLog())["time"].tolist() == [1, 2, 3, 4, 5]
 
 
@@ -107,6 +108,31 @@ def test_one_wide_table_may_serve_as_books_and_interactions(tmp_path: Path) -> N
     """
     source = open_folder(lay_out(tmp_path, mapping))
     assert source.books(RejectLog())["title"].tolist() == ["A/2", "A/1", "A/1"]
+
+
+SHELF = """
+    [books]
+    file = "shelf.csv"
+    columns = { book_id = "id", title = "id" }
+    [[interactions]]
+    file = "shelf.csv"
+    columns = { user_id = "id", book_id = "id", value = "stars", time = ["year", "month"] }
+"""
+
+
+def test_a_shelf_counts_unrated_books_as_read_and_dates_rows_by_another_column(tmp_path: Path) -> None:
+    rows = "id,stars,year,month,Date Added\na,4,2023,11,2001-01-01\nb,,,,2020-05-06\nc,,2022,,2001-01-01\n"
+    source, rejects = open_folder(lay_out(tmp_path, SHELF, shelf=rows)), RejectLog()
+    frame = source.interactions(rejects)
+    assert frame["kind"].tolist() == ["rating", "read", "read"]
+    days = [f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" for seconds in frame["time"]]
+    assert days == ["2023-11-01", "2020-05-06", "2022-01-01"]
+    assert [guess.value for guess in rejects.guesses] == ["Date Added"]
+    own = SHELF.replace('"month"] }', '"month"], time_else = "year" }\nempty_is_read = false')
+    source, rejects = open_folder(lay_out(tmp_path, own, shelf=rows)), RejectLog()
+    assert source.interactions(rejects)["book_id"].tolist() == ["a"]
+    assert rejects.counts == {"rating is missing": 2}
+    assert rejects.guesses == []
 
 
 def test_the_mapping_is_part_of_the_fingerprint(tmp_path: Path) -> None:
@@ -129,6 +155,8 @@ def test_the_mapping_is_part_of_the_fingerprint(tmp_path: Path) -> None:
         ('kind = "read"', 'kind = "read"\nkinds = { a = "read" }', "kinds needs a column kind"),
         (', kind = "what"', ', kind = "what" }\nkind = "read"\nextra = { a = "b"', "extra"),
         (', time = "at"', "", "or none"),
+        ('time = "at"', "time = []", "time is in 1 to 6 columns, not 0"),
+        ('time = "returned"', 'time_else = "returned"', "time_else dates rows without a time"),
         ("[0, 10]", "[10, 0]", "from its lowest to its highest"),
         ('author_separator = ";"', 'colour = "red"', "colour"),
     ],

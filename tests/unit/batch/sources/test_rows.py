@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.batch.sources.book_ids import own_id
 from services.batch.sources.book_rows import (
     BookFormat,
     clean_books,
@@ -19,7 +20,8 @@ from services.batch.sources.book_rows import (
     split_list,
     split_series,
 )
-from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions, parse_numbers, parse_times
+from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
+from services.batch.sources.number_texts import parse_numbers
 from services.batch.sources.rejects import RejectLog
 
 
@@ -104,14 +106,14 @@ def test_books_need_an_id_and_a_title_and_nothing_else() -> None:
         {"book_id": "a\x00b", "title": "Control"},
         {"book_id": "x" * 200, "title": "Just right", "year": "unknown", "image_url": "javascript:alert(1)"},
     )
-    assert frame["book_id"].tolist() == ["000123X", "x" * 200]
-    assert frame["title"].tolist() == ["The Title", "Just right"]
+    assert frame["book_id"].tolist() == ["000123X", own_id("no id", ""), "x" * 200]
+    assert frame["title"].tolist() == ["The Title", "No id", "Just right"]
     first = frame.iloc[0]
     assert (first["authors"], first["genres"], first["series"], first["description"]) == ([], [], None, None)
     assert math.isnan(first["year"])
-    assert frame["image_url"].tolist() == [None, None]
+    assert frame["image_url"].tolist() == [None, None, None]
     assert [(reject["row"], reject["field"], reject["reason"]) for reject in rejects.table().to_pylist()] == [
-        (2, "ISBN", "id is missing"),
+        (2, "ISBN", "id is missing; kept under an id of its own"),
         (3, "title", "title is missing"),
         (4, "ISBN", "id is longer than 200 characters"),
         (5, "ISBN", "control character in id"),
@@ -187,22 +189,6 @@ def test_kinds_are_translated_and_only_ratings_have_a_value() -> None:
     assert frame["kind"].tolist() == ["read", "rating"]
     assert frame["value"].isna().tolist() == [True, False]
     assert rejects.counts == {"unknown kind": 1}
-
-
-def test_times_in_seconds_milliseconds_and_iso_are_one() -> None:
-    texts = ["1700000000", "1700000000000", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "2023-11-14T23:13:20+01:00"]
-    assert parse_times(pa.chunked_array([texts])).tolist() == [1_700_000_000.0] * 5
-    assert parse_times(pa.chunked_array([["14.11.2023"]]), "%d.%m.%Y").tolist() == [1_699_920_000.0]
-    assert all(math.isnan(time) for time in parse_times(pa.chunked_array([["soon", "", "nan", "inf", "2023-14-11"]])))
-
-
-def test_times_outside_this_age_are_set_aside() -> None:
-    form = InteractionFormat("r.csv", {**NAMES, "time": "when"})
-    rejects = RejectLog()
-    times = ["-5", "1700000000", "1e20", "never"]
-    frame = interactions(form, rejects, user_id=["u"] * 4, book_id=["b"] * 4, value=["3"] * 4, time=times)
-    assert frame["time"].tolist() == [1_700_000_000.0]
-    assert rejects.counts == {"time is outside 1970-2100": 2, "time is missing or invalid": 1}
 
 
 @settings(deadline=None)

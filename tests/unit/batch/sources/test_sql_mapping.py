@@ -48,7 +48,7 @@ def rewrite(folder: Path, old: str, new: str) -> None:
 
 def test_opening_asks_the_database_nothing(folder) -> None:
     source = open_folder(folder, folder / "mirrors")
-    assert (source.kind, source.name, source.rating_scale, source.has_clock_time) == ("sql", folder.name, "1-5", False)
+    assert (source.kind, source.name, source.rating_scale, source.order) == ("sql", folder.name, "1-5", None)
     assert source.mapping.database.overlap_minutes == 10
     assert [table.place for table in source.mapping.tables] == [("shop", "books"), (None, "stars")]
     assert not (folder / "mirrors").exists()

@@ -60,7 +60,7 @@ def test_ingest_can_open_the_folder(synthetic: tuple[GenerateReport, pd.DataFram
     source, rejects = open_folder(report.out), RejectLog()
     read_books, read_ratings = source.books(rejects), source.interactions(rejects)
     assert rejects.total == 0
-    assert (source.kind, source.rating_scale, source.has_clock_time) == ("generic", "1-5", True)
+    assert (source.kind, source.rating_scale, source.order) == ("generic", "1-5", None)
     for column in ("book_id", "title", "description"):
         assert read_books[column].tolist() == books[column].tolist()
     for column in ("authors", "genres"):

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.batch.sources.files.csv_rows import CsvRows, Dialect, text_blocks
+from services.batch.sources.files.csv_rows import CsvRows
+from services.batch.sources.files.dialect import Dialect
 from services.batch.sources.files.tables import fingerprint_files, open_table
+from services.batch.sources.files.text_blocks import text_blocks
 from services.batch.sources.rejects import RejectLog
 from shared.errors import SourceError
 
@@ -97,18 +99,18 @@ def test_blocks_may_end_anywhere() -> None:
     expected = None
     for block_bytes in (*range(1, 30), 1000):
         rejects = RejectLog()
-        reader = CsvRows("t.csv", Dialect(",", backslash_escapes=False), 3, [0, 2], rejects)
+        reader = CsvRows("t.csv", Dialect(",", backslash_escapes=False), ["a", "b", "c"], [0, 2], rejects)
         rows = [
             (*values.values(), int(row))
-            for batch, numbers in reader.batches(text_blocks(io.BytesIO(content), block_bytes))
+            for batch, numbers in reader.batches(text_blocks(io.BytesIO(content), block_bytes=block_bytes))
             for values, row in zip(batch.to_pylist(), numbers, strict=True)
         ]
         found = (rows, rejects.table().to_pylist())
         expected = expected or found
         assert found == expected
     assert expected is not None
-    assert expected[0] == [("1", "x", 1), ("3", "z", 3), ("4", "w", 4)]
-    assert [reject["row"] for reject in expected[1]] == [2, 5, 6]
+    assert expected[0] == [("1", "x", 1), ("3", "z", 3), ("4", "w", 4), ("5", "", 5)]
+    assert [reject["row"] for reject in expected[1]] == [2, 6]
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters='\n",;\\'), max_size=12)
@@ -121,8 +123,8 @@ def test_whatever_the_csv_module_writes_is_read_back_row_by_row(rows: list[tuple
     buffer = io.StringIO(newline="")
     csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows(rows)
     rejects = RejectLog()
-    reader = CsvRows("t.csv", Dialect(",", backslash_escapes=False), 3, [0, 1, 2], rejects)
-    blocks = text_blocks(io.BytesIO(buffer.getvalue().encode()), block_bytes)
+    reader = CsvRows("t.csv", Dialect(",", backslash_escapes=False), ["a", "b", "c"], [0, 1, 2], rejects)
+    blocks = text_blocks(io.BytesIO(buffer.getvalue().encode()), block_bytes=block_bytes)
     found = [tuple(row.values()) for batch, _ in reader.batches(blocks) for row in batch.to_pylist()]
     # Lines that alone look like whole rows, inside a text, are taken for damage; anything else must come back.
     if rejects.total == 0:
@@ -142,7 +144,7 @@ def test_compressed_files_are_read_and_one_that_breaks_off_is_used_as_far_as_it_
 
 
 def test_damage_far_into_a_compressed_file_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "__defaults__", (1000,))
+    monkeypatch.setattr(text_blocks, "__defaults__", (None, 1000))
     lines = "".join(f"{i},title {i * 7919 % 10007}\n" for i in range(1, 5001))
     rows, rejects = read(write(tmp_path, gzip.compress(f"id,title\n{lines}".encode())[:-5000], "cut.csv.gz"), "id")
     assert 0 < len(rows) < 5000
@@ -168,7 +170,9 @@ def test_parquet_columns_of_any_type_become_the_text_a_csv_would_hold(tmp_path: 
     ("name", "content", "message"),
     [
         ("empty.csv", b"", "is empty"),
-        ("wide.csv", "id,title\n1,One\n".encode("utf-16"), "not UTF-8"),
+        ("book.csv", b"PK\x03\x04 and so on", "an Excel workbook"),
+        ("zeros.csv", b"id,title\x00\x00\x00\n", "not text"),
+        ("packed.csv", gzip.compress(b"id,title"), "compressed with gzip"),
         ("torn.parquet", b"PAR1 and no more", "cannot be read"),
         ("plain.csv.gz", b"id,title\n1,One\n", "cannot be read"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import isbn as stdnum_isbn
 
-from shared.isbn import isbn13, isbns_in
+from shared.books.isbn import isbn13, isbns_in
 
 HUNGER_GAMES = "9780439023481"
 

@@ -1,0 +1,1 @@
+"""How a book is told from others, whatever its spelling."""
