@@ -17,7 +17,7 @@ from services.api.search.title_query import TitleQuery, read_query
 from services.api.search.title_spans import explained_title, has_title
 from services.api.search.title_table import OtherNames, build_title_table
 from services.api.search.title_typos import MIN_LETTERS_OF_BEGINNING, typo_matches
-from shared.isbn import isbn13
+from shared.books.isbn import isbn13
 from shared.title_keys import parse_title
 from shared.work_id import groups_of_parsed
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.api.search.title_table import OtherNames
 from services.api.search.titles import TitleIndex
-from shared.isbn import isbns_in
+from shared.books.isbn import isbns_in
 from shared.title_keys import title_key
 from tests.paths import DATASETS
 
