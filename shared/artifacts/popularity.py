@@ -51,3 +51,13 @@ class Popularity:
         """Average rating on 1-5 (`None` without ratings) and number of ratings of one book."""
         average = float(self.average_rating[number])
         return (None if np.isnan(average) else round(average, 2)), int(self.n_ratings[number])
+
+    def ranked(self, active: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """The active books by number of ratings, then Bayesian average, then item index: int32.
+
+        Args:
+            active: bool, (n_books,).
+        """
+        books = np.flatnonzero(active[: self.n_books])
+        order = np.lexsort((books, -self.bayesian_average[books], -self.n_ratings[books]))
+        return books[order].astype(np.int32)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from shared.recommend.blend import Blended
 
+N_FIRST = 500  # books of a spread to look at first
+
 
 def first_of_each_work(item_index: NDArray[np.int32], work_id: NDArray[np.int32]) -> NDArray[np.int32]:
     """Keep only the first edition of each work in a list.
@@ -28,6 +30,22 @@ def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]
     return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
 
 
+def popular_spread(
+    popular: NDArray[np.int32], others: NDArray[np.int32], work_id: NDArray[np.int32], cluster_of: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """One book of each work: the popular ones spread over clusters, then all others, so that no list runs dry.
+
+    Args:
+        popular: int32, most popular first.
+        others: int32, further books, most popular first; may repeat popular ones.
+        work_id: int32, (n_books,), the work of each book.
+        cluster_of: int32, (n_books,), -1 for no cluster.
+    """
+    n_popular = len(first_of_each_work(popular, work_id))
+    firsts = first_of_each_work(np.concatenate((popular, others)), work_id)
+    return np.concatenate((popular_by_cluster(firsts[:n_popular], cluster_of), firsts[n_popular:]))
+
+
 def popularity_backfill(
     items: Blended, spread: NDArray[np.int32], work_id: NDArray[np.int32], seen: NDArray[np.int32], limit: int
 ) -> Blended:
@@ -37,13 +55,17 @@ def popularity_backfill(
 
     Args:
         items: the list so far, best first.
-        spread: int32, popular books, one per work, ordered by `popular_by_cluster`.
+        spread: int32, popular books, one per work, see `popular_spread`.
         work_id: int32, (n_books,), the work of each book.
         seen: int32, books to leave out with all their editions.
         limit: number of books wanted.
     """
     taken = np.concatenate((seen[seen < len(work_id)], items.item_index))
-    fresh = spread[~np.isin(work_id[spread], work_id[taken])][: limit - len(items.item_index)]
+    n_wanted = limit - len(items.item_index)
+    fresh = _not_taken(spread[:N_FIRST], work_id, taken)
+    if len(fresh) < n_wanted:  # rare, and slow in a large catalogue
+        fresh = _not_taken(spread, work_id, taken)
+    fresh = fresh[: max(n_wanted, 0)]
     alone = not len(items.item_index)
     scores = (
         np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)
@@ -54,3 +76,7 @@ def popularity_backfill(
         scores=np.concatenate((items.scores, scores)),
         own=np.concatenate((items.own, absent), axis=1),
     )
+
+
+def _not_taken(spread: NDArray[np.int32], work_id: NDArray[np.int32], taken: NDArray[np.int32]) -> NDArray[np.int32]:
+    return spread[~np.isin(work_id[spread], work_id[taken])]

@@ -21,7 +21,7 @@ from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
 from shared.recommend.explanations import NO_EXPLANATION, Explained, explain_all
 from shared.recommend.neighbor_table import Candidates
-from shared.recommend.popularity_backfill import popularity_backfill
+from shared.recommend.popularity_backfill import N_FIRST, popularity_backfill
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 MAX_CACHED_BOOKS = 100_000  # a book in an answer takes about 300 bytes
@@ -135,7 +135,7 @@ class Recommender:
             )
         except StoreUnavailableError:
             DEGRADED.inc(len(questions))
-            return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
+            return [_popular(served, limit) for _, limit, _ in questions]
         for row, answer in zip(rest, made, strict=True):
             answers[row] = answer
             if self._cached_generation == generation.id:
@@ -182,11 +182,15 @@ class Recommender:
         ]
         explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
         return [
-            Recommended(served, strategy, degraded=False, items=books, because=because)
-            if len(books.item_index) == limit
-            else _filled(served, strategy, books, because, known, limit)
-            for (_, limit, _), strategy, books, because, known in zip(
-                questions, _strategies(lists), items, explanations, seen, strict=True
+            _filled(
+                Recommended(served, strategy, degraded=False, items=books, because=because),
+                known,
+                # Whether a user with a very long history has seen a book is asked of Redis, for the first ones only.
+                served.spread[:N_FIRST] if state.seen is None else served.spread,
+                limit,
+            )
+            for (_, limit, _), strategy, books, because, known, state in zip(
+                questions, _strategies(lists), items, explanations, seen, states, strict=True
             )
         ]
 
@@ -195,7 +199,7 @@ class Recommender:
     ) -> NDArray[np.int32]:
         """Seen candidates of a user whose history exceeds LONGEST_SEEN, with all their editions."""
         work_id = served.generation.catalog.work_id
-        candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread])
+        candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread[:N_FIRST]])
         same_works = np.isin(work_id, work_id[candidates]).nonzero()[0].astype(np.int32)
         return await self._store.seen_among(user_id, same_works)
 
@@ -245,23 +249,20 @@ def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
     ]
 
 
-def _filled(
-    served: ServingState,
-    strategy: Strategy,
-    items: Blended,
-    because: NDArray[np.int32],
-    seen: NDArray[np.int32],
-    limit: int,
-) -> Recommended:
+def _filled(answer: Recommended, seen: NDArray[np.int32], spread: NDArray[np.int32], limit: int) -> Recommended:
     """Fill a short list with popular books; an empty one becomes popular."""
-    if not len(items.item_index):
-        return _popular(served, seen, limit, degraded=False)
-    filled = popularity_backfill(items, served.spread, served.generation.catalog.work_id, seen, limit)
-    because = np.concatenate((because, np.full(len(filled.item_index) - len(because), NO_EXPLANATION)))
-    return Recommended(served, strategy, degraded=False, items=filled, because=because)
+    items = answer.items
+    if len(items.item_index) == limit:
+        return answer
+    filled = popularity_backfill(items, spread, answer.served.generation.catalog.work_id, seen, limit)
+    because = np.concatenate((answer.because, np.full(len(filled.item_index) - len(answer.because), NO_EXPLANATION)))
+    strategy = answer.strategy if len(items.item_index) else "popular"
+    return Recommended(answer.served, strategy, degraded=answer.degraded, items=filled, because=because)
 
 
-def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
-    items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.work_id, seen, limit)
-    because = np.full(len(items.item_index), NO_EXPLANATION)
-    return Recommended(served, "popular", degraded=degraded, items=items, because=because)
+def _popular(served: ServingState, limit: int) -> Recommended:
+    """Popular books without Redis."""
+    nothing = Recommended(
+        served, "popular", degraded=True, items=NOTHING_BLENDED, because=np.empty(0, NO_EXPLANATION.dtype)
+    )
+    return _filled(nothing, _NO_BOOKS, served.spread, limit)

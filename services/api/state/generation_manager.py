@@ -34,7 +34,7 @@ from shared.artifacts.generation import Generation, open_generation, read_pointe
 from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder
 from shared.log import get_logger
-from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
+from shared.recommend.popularity_backfill import popular_spread
 
 _RETRY_REFUSED_SECONDS = 30.0
 
@@ -46,7 +46,7 @@ class ServingState:
     Attributes:
         generation: the opened generation.
         titles: resolves and searches titles.
-        spread: int32, popular books spread over tribes, best first, for unknown users.
+        spread: int32, one book of each work: popular ones spread over tribes, then all others, see `popular_spread`.
     """
 
     generation: Generation
@@ -79,8 +79,8 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
                 isbns=[record["isbns"] for record in records],
             ),
         ),
-        spread=popular_by_cluster(
-            first_of_each_work(popularity.overall, catalog.work_id), generation.content.cluster_of
+        spread=popular_spread(
+            popularity.overall, popularity.ranked(catalog.active), catalog.work_id, generation.content.cluster_of
         ),
     )
 

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended
-from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
+from shared.recommend.popularity_backfill import (
+    N_FIRST,
+    first_of_each_work,
+    popular_by_cluster,
+    popular_spread,
+    popularity_backfill,
+)
 
 WORK_ID = np.array([0, 1, 2, 0, 4, 5], np.int32)  # 3 is another edition of 0
 SPREAD = np.array([0, 2, 4, 1], np.int32)
@@ -61,3 +67,18 @@ def test_no_work_comes_twice_nor_back(listed, seen, expected):
 
 def test_a_list_that_is_long_enough_stays_as_it_is():
     assert popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 1).item_index.tolist() == [5]
+
+
+def test_behind_the_popular_books_every_other_work_follows():
+    cluster_of = np.array([0, 0, 1, 1, 2, 2], np.int32)
+    spread = popular_spread(numbers_of(3, 1, 2), numbers_of(3, 0, 2, 5, 1, 4), WORK_ID, cluster_of)
+    assert spread.tolist() == [3, 1, 2, 5, 4]
+    assert popular_spread(numbers_of(), numbers_of(), WORK_ID, cluster_of).tolist() == []
+
+
+def test_a_reader_who_has_seen_all_popular_books_gets_others():
+    n_books = N_FIRST + 30
+    spread, work_id = np.arange(n_books, dtype=np.int32), np.arange(n_books, dtype=np.int32)
+    for n_seen, expected in ((N_FIRST, 10), (N_FIRST - 3, 10), (n_books - 4, 4)):
+        found = popularity_backfill(NOTHING_BLENDED, spread, work_id, spread[:n_seen], 10).item_index
+        assert found.tolist() == list(range(n_seen, n_seen + expected))
