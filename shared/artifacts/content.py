@@ -79,23 +79,22 @@ def _nearest_works(
     found: NDArray[np.float32], labels: NDArray[np.int64], own: NDArray[np.int32], work_id: NDArray[np.int32], n: int
 ) -> Rows:
     """The best book of each work but the own, best first, ties by item index, at most `n`, padded."""
-    found = np.where((labels >= 0) & (work_id[labels] != own[:, None]), found, -np.inf)
-    order = np.lexsort((labels, -found))
-    found, labels = (np.take_along_axis(array, order, axis=1) for array in (found, labels))
-    works = work_id[labels]
-    by_work = np.argsort(works, axis=1, kind="stable")
-    works = np.take_along_axis(works, by_work, axis=1)
+    scores = np.where((labels >= 0) & (work_id[labels] != own[:, None]), found, -np.inf)
+    order = np.lexsort((labels, -scores))
+    scores, books = np.take_along_axis(scores, order, axis=1), np.take_along_axis(labels, order, axis=1)
+    by_work = np.argsort(work_id[books], axis=1, kind="stable")
+    works = np.take_along_axis(work_id[books], by_work, axis=1)
     is_first = np.ones(works.shape, np.bool_)
     is_first[:, 1:] = works[:, 1:] != works[:, :-1]
-    keep = np.empty_like(is_first)
-    np.put_along_axis(keep, by_work, is_first, axis=1)
-    keep &= np.isfinite(found)
-    order = np.argsort(~keep, axis=1, kind="stable")[:, :n]
-    keep, found, labels = (np.take_along_axis(array, order, axis=1) for array in (keep, found, labels))
-    rows = np.full((len(labels), n), -1, np.int32), np.zeros((len(labels), n), np.float32)
-    rows[0][:, : labels.shape[1]] = np.where(keep, labels, -1)
-    rows[1][:, : labels.shape[1]] = np.where(keep, found, 0)
-    return rows
+    is_best = np.zeros(works.shape, np.bool_)
+    np.put_along_axis(is_best, by_work, is_first, axis=1)
+    is_best &= np.isfinite(scores)
+    best = np.argsort(~is_best, axis=1, kind="stable")[:, :n]
+    kept = np.take_along_axis(is_best, best, axis=1)
+    items, similarities = np.full((len(labels), n), -1, np.int32), np.zeros((len(labels), n), np.float32)
+    items[:, : best.shape[1]] = np.where(kept, np.take_along_axis(books, best, axis=1), -1)
+    similarities[:, : best.shape[1]] = np.where(kept, np.take_along_axis(scores, best, axis=1), 0)
+    return items, similarities
 
 
 class ContentNeighbors(NeighborTable):

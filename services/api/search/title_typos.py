@@ -140,7 +140,7 @@ def _found(table: TitleTable, words: list[str], place: int, *, unfinished: bool)
         in_title = index.books("title", meaning)
         found[in_title] = np.maximum(found[in_title], meaning.similarity)
     _add_joined_and_split(index, words, place, found)
-    n_with = index.n_books_with(meanings[-1]) if meanings else np.count_nonzero(found)
+    n_with = index.n_books_with(meanings[-1]) if meanings else int(np.count_nonzero(found))
     weight = _rarity(table, n_with, words[place])
     return found, weight * (meanings[-1].similarity if meanings else 1.0)  # an uncertain word counts less
 

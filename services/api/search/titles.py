@@ -113,15 +113,15 @@ class TitleIndex:
     def search(self, text: str, limit: int = 10) -> list[int]:
         """Books for a search-as-you-type box, one edition of each work. What `resolve` finds is among them.
 
-        First the book with this ISBN, or the one that the text names with words to spare. Then the books in which every
-        typed word is a prefix of a word, titles before authors, popular books first. Then, if there is room, those that
-        the text abbreviates, or else those it may mean.
+        The book with this ISBN alone. Otherwise first the well-known books that the text abbreviates, and the one that it
+        names with words to spare. Then the books in which every typed word is a prefix of a word, titles before
+        authors, popular books first. Then, if there is room, the books the text may mean.
         """
         query = read_query(text, self._table.words)
         if limit <= 0:
             return []
-        if found := self._with_isbn(text):
-            return self._one_per_work(found, limit)
+        if with_isbn := self._with_isbn(text):
+            return self._one_per_work(with_isbn, limit)
         titled = self._titled(text)
         named = titled or self._named_in(text)
         if not query.words:
