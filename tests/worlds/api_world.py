@@ -57,8 +57,8 @@ ODD_IDS = [book[0] for book in _ODD_BOOKS]
 _FIRST_ODD_RATING_SECONDS = 1_700_000_000
 
 
-ISBNS = {"shogun": ["9780306406157"]}
-OTHER_TITLES = {"shogun": ["Der Steuermann von Edo"]}
+ISBNS = {"x,y": ["9780306406157"]}
+OTHER_TITLES = {"x,y": ["Von Kommas und Punkten"]}
 
 
 class OddDemo(DemoSource):

@@ -113,7 +113,7 @@ class TitleIndex:
     def search(self, text: str, limit: int = 10) -> list[int]:
         """Books for a search-as-you-type box, one edition of each work. What `resolve` finds is among them.
 
-        The book with this ISBN alone. Otherwise first the well-known books that the text abbreviates, and the one that it
+        The book with this ISBN alone. Otherwise first the well-known books that the text abbreviates, and the one it
         names with words to spare. Then the books in which every typed word is a prefix of a word, titles before
         authors, popular books first. Then, if there is room, the books the text may mean.
         """
