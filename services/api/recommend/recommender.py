@@ -185,8 +185,7 @@ class Recommender:
             _filled(
                 Recommended(served, strategy, degraded=False, items=books, because=because),
                 known,
-                # Whether a user with a very long history has seen a book is asked of Redis, for the first ones only.
-                served.spread[:N_FIRST] if state.seen is None else served.spread,
+                served.spread[:N_FIRST] if state.seen is None else served.spread,  # see `_seen_of`
                 limit,
             )
             for (_, limit, _), strategy, books, because, known, state in zip(

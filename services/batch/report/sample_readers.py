@@ -48,24 +48,19 @@ def sample_readers(
         training,
         _factors(generation, training),
         generation.candidate_generator,
-        popular_spread(
-            generation.popularity.overall,
-            generation.popularity.ranked(catalog.active),
-            catalog.work_id,
-            generation.content.cluster_of,
-        ),
+        _spread(generation),
         list_length=settings.collaborative.list_length,
         threads=1,
         reranker=generation.reranker,
     )
-    n_recent = max(max_recent_books(generation.manifest.blend), generation.fold_in.history_books)
+    blend = generation.manifest.blend
+    n_recent = max(max_recent_books(blend), generation.fold_in.history_books)
     recents = [training.recent_of(row, n_recent) for row in rows.tolist()]
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:
         return []
-    blend, n_used = generation.manifest.blend, max_recent_books(generation.manifest.blend)
     explained = [
-        Explained(books, recent, blend_weights(blend, min(len(recent), n_used)))
+        Explained(books, recent, blend_weights(blend, min(len(recent), max_recent_books(blend))))
         for books, recent in zip(answers, recents, strict=True)
     ]
     explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
@@ -78,6 +73,12 @@ def sample_readers(
         for row, books, because in zip(rows.tolist(), answers, explanations, strict=True)
     }
     return [readers[user] for user in users if user in readers]
+
+
+def _spread(generation: Generation) -> NDArray[np.int32]:
+    catalog, popularity = generation.catalog, generation.popularity
+    others = popularity.ranked(catalog.active)
+    return popular_spread(popularity.overall, others, catalog.work_id, generation.content.cluster_of)
 
 
 def _drawn(users: list[str], seed: int) -> list[str]:
