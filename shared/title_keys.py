@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 # Letters that decomposition keeps but people type without marks.
@@ -36,8 +38,8 @@ _VOLUME_IN_KEY = re.compile(rf"(?<![^\W_])({_VOLUME_WORD}) ({_NUMBER})")
 _VOLUME_MARK = re.compile(
     rf"(?:[\s,:;(\[–—-]+(?:vol|volume)\.? ?|[,:;(\[–—-]\s*(?:the\s)?(?:{_VOLUME_WORD})\.? ?)({_NUMBER})"  # noqa: RUF001
 )
-_SUBTITLE_HINTS = (":", ";", ", or", " - ", " – ", "—", "--", "(", "[")  # noqa: RUF001 - the dashes meant
-_SUBTITLE_MARK = re.compile(r":(?![0-9])|(?<![0-9]):|;|, or,? | [-–] |—|--|[(\[]")  # noqa: RUF001 - the dashes meant
+_SUBTITLE_HINTS = (":", ";", ", or", " or,", " - ", " – ", "—", "--", "(", "[")  # noqa: RUF001 - the dashes meant
+_SUBTITLE_MARK = re.compile(r":(?![0-9])|(?<![0-9]):|;|, or |,? or, | [-–] |—|--|[(\[]")  # noqa: RUF001 - the dashes meant
 # "(Discworld, #3)", "(Penguin Readers, Level 5)", "(Harry Potter, Book 3)"; not "(Part 2)" nor "(London, 1984)".
 _PARENTHESIS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _SERIES_WITHOUT_SIGN = re.compile(r"[^\s,],? (?:book|vol|volume|part|level|no)\.? [0-9]{1,3}$|[^\s,], [0-9]{1,3}$")
@@ -47,6 +49,21 @@ _LEADING_ARTICLES = re.compile(r"(?:(?:the|an?) )+(?=.)")
 _TRAILING_ARTICLE = re.compile(r", ?(?:the|an?)(?=$|[:;(\[]| [-(\[])")
 _MAX_CUTS = 8  # maximum number of cuts of a title
 _NAME_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md", "esq"})
+# A name of only such words, at least one of them "unknown", or a whole name in `_NO_NAME`, names no author.
+_UNKNOWN = re.compile(
+    r"unknown|unnamed|uncredited|unidentified|unspecified|undefined|anon(?:ym(?:ous|us|e|er?)?)?|anonimo?s?|anonymos|"
+    r"various|several|multiple|misc(?:ellaneous)?|assorted|diver(?:s|se|ses|sos|si)|verschiedene|vari[aeo]?s?|"
+    r"descon(?:h?ec|oc)ido|sconosciuto|inconnue?|unbekannter?|onbekend|okand|ukjent|ukendt|nieznany|neznamy|"
+    r"collectif|colectivo|неизвестн?(?:ен|ыи|о)|аноним"  # noqa: RUF001
+)
+_ROLE = re.compile(
+    r"the|an?|and|or|(?:author|writer|artist|contributor|editor)s?|hands|people|autor(?:e|es|i|en)?|auteurs?|verfasser|автор"
+)
+_NO_NAME = re.compile(
+    r"na|n a|nan|null|none|nil|missing|tb[ad]|et al|(?:and )?others|s ?n|(?:no|without) (?:authors?|name)|"
+    r"(?:authors? )?not (?:available|applicable|specified|known|given|listed|stated)|aa ?vv|vv ?aa|без автора|"
+    r"коллектив авторов|народ|佚名|无名氏|無名氏|作者不詳|不詳|不明|匿名"
+)
 
 
 class ParsedTitle(NamedTuple):
@@ -132,12 +149,27 @@ def last_name(name: str) -> str:
     return parts[-1]
 
 
+@lru_cache(1 << 16)
+def author_key(name: str) -> str:
+    """A key of an author: `"Tolkien, J. R. R."` and `"J.R.R. Tolkien"` share it; `""` for "Unknown" or "Various"."""
+    words = words_of(fold(name))
+    others = [word for word in words.split() if not _UNKNOWN.fullmatch(word)]
+    if _NO_NAME.fullmatch(words) or (words.count(" ") >= len(others) and all(map(_ROLE.fullmatch, others))):
+        return ""
+    return " ".join(sorted(name_words(name).split()))
+
+
+def author_keys(names: Sequence[str]) -> list[str]:
+    """The keys of the authors who are known, each once."""
+    return list(dict.fromkeys(filter(None, map(author_key, names))))
+
+
 def _key(folded: str) -> str:
     """The words of folded text as a key; `""` if there are none."""
-    return _key_of_words(words_of(folded))
+    return key_of_words(words_of(folded))
 
 
-def _key_of_words(words: str) -> str:
+def key_of_words(words: str) -> str:
     """Words with volumes written one way and no leading article."""
     if _mentions(words, _VOLUME_HINTS):
         words = _VOLUME_IN_KEY.sub(_plain_volume, words)
@@ -188,7 +220,7 @@ def parse_title(title: str) -> ParsedTitle:
     words = words_of(folded)
     searchable = words if words.isascii() else _by_ideograph(words)
     if words == folded and "vol" not in words:  # no punctuation: nothing to split
-        return ParsedTitle(_key_of_words(words), (), "", (), searchable)
+        return ParsedTitle(key_of_words(words), (), "", (), searchable)
 
     text, series = _without_series(folded) if "(" in folded or "[" in folded else (folded, ())
     if ", " in text:
@@ -196,7 +228,7 @@ def parse_title(title: str) -> ParsedTitle:
     full = _key(text)
     if not full:
         text = folded  # the title is only a series suffix
-        full = _key_of_words(words)
+        full = key_of_words(words)
     if not full:  # only punctuation: use it as the title
         full = " ".join("".join(c for c in text if c.isprintable() and unicodedata.category(c)[0] != "M").split())
         return ParsedTitle(full, (), "", series, "")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.title_keys import ParsedTitle, last_name, parse_title, series_positions
+from shared.title_keys import ParsedTitle, author_key, last_name, parse_title, series_positions
 
 # A subtitle of only these words, at least one of them in _PRINTING_NOUNS, describes a printing.
 _PRINTING_WORDS = re.compile(
@@ -57,12 +57,12 @@ def edition_groups(titles: Sequence[str], authors: Sequence[Sequence[str]]) -> N
 
     Two books are editions of one work if they share the first author's last name and the title up to the first break,
     are not different volumes (in the title or in a series), and have compatible subtitles: equal, one a prefix of the
-    other, describing a printing, or a single subtitle that names no guide, part or adaptation. A book without an
-    author is grouped by its whole title.
+    other, describing a printing, or a single subtitle that names no guide, part or adaptation. A book without a known
+    author is a work of its own: many books are called "Selected Poems" or "Annual Report".
 
     Args:
         titles: by item index.
-        authors: of each book; only the first counts; may be empty.
+        authors: of each book; only the first that is known counts; may be empty.
     """
     return groups_of_parsed([parse_title(title) for title in titles], authors)
 
@@ -72,14 +72,10 @@ def groups_of_parsed(parsed: Sequence[ParsedTitle], authors: Sequence[Sequence[s
     last_names: dict[str, str] = {}
     by_plain: dict[tuple[str, str, str], list[int]] = {}
     for number, (title, names) in enumerate(zip(parsed, authors, strict=True)):
-        author = names[0] if names else ""
-        name = last_names.get(author)
-        if name is None:
-            name = last_names[author] = last_name(author)
-        plain, volume, _subtitle = _cut(title)
-        key = (plain, name, volume) if name else (title.full, "", "")
-        if title.full:
-            by_plain.setdefault(key, []).append(number)
+        name = next(filter(None, (_known_last_name(author, last_names) for author in names)), "")
+        if name and title.full:
+            plain, volume, _subtitle = _cut(title)
+            by_plain.setdefault((plain, name, volume), []).append(number)
 
     groups = np.arange(len(parsed), dtype=np.int32)
     for numbers in by_plain.values():
@@ -88,6 +84,13 @@ def groups_of_parsed(parsed: Sequence[ParsedTitle], authors: Sequence[Sequence[s
                 for work in _by_series(same_text, parsed):
                     groups[work] = min(work)
     return groups
+
+
+def _known_last_name(author: str, known: dict[str, str]) -> str:
+    """The last name, `""` for a name like "Unknown"; kept in `known`."""
+    if author not in known:
+        known[author] = last_name(author) if author_key(author) else ""
+    return known[author]
 
 
 def _without_printing(title: ParsedTitle) -> str:

@@ -120,4 +120,5 @@ def _rows_of_an_older_artifact(catalog: Catalog) -> Rows:
         [record["series_position"] for record in records],
         catalog.authors,
         catalog.active,
+        catalog.work_id,
     )

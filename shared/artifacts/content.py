@@ -22,8 +22,9 @@ from shared.recommend.neighbor_table import NeighborTable, Rows, open_rows
 
 NAME = "content"
 N_NEIGHBORS = 100
-_MARGIN = 12  # extra results, because the book and its other editions are left out
-_BLOCK = 1024  # books searched at once
+_MARGIN = 12  # extra results, because editions of a work count once and the book's own work not at all
+_GROWTH = 4  # how many times as many results the next search asks for
+_MAX_FOUND_AT_ONCE = 1 << 17  # results in memory at once
 
 
 class Cluster(TypedDict):
@@ -44,9 +45,9 @@ def read_clusters(path: Path) -> list[Cluster]:
 def nearest_rows(
     index: faiss.Index, vectors: NDArray[np.float32], work_id: NDArray[np.int32], n: int = N_NEIGHBORS
 ) -> Rows:
-    """The rows of the table: the nearest other works of each book, ties by item index.
+    """The rows of the table: the nearest edition of each of the nearest other works, ties by item index.
 
-    A book without a vector has none. Other editions of the same work are left out.
+    A book without a vector has no row. The search goes on until it has `n` works, or the index has no more books.
 
     Args:
         index: a FAISS index whose labels are item indexes, inner product over unit vectors.
@@ -56,17 +57,44 @@ def nearest_rows(
     """
     items = np.full((len(vectors), n), -1, np.int32)
     scores = np.zeros((len(vectors), n), np.float32)
-    described = np.flatnonzero(vectors.any(axis=1))
-    for start in range(0, len(described), _BLOCK):
-        books = described[start : start + _BLOCK]
-        found, labels = index.search(np.asarray(vectors[books], np.float32), n + _MARGIN)
-        keep = (labels >= 0) & (work_id[labels] != work_id[books, None])
-        order = np.lexsort((labels, -np.where(keep, found, -np.inf)))[:, :n]
-        keep, found, labels = (np.take_along_axis(array, order, axis=1) for array in (keep, found, labels))
-        items[books] = np.where(keep, labels, -1)
-        scores[books] = np.where(keep, found, 0)
+    short = np.flatnonzero(vectors.any(axis=1))
+    n_searched = min(n + _MARGIN, index.ntotal)
+    while len(short) and n_searched:
+        n_block = max(1, _MAX_FOUND_AT_ONCE // n_searched)
+        has_more = np.ones(len(short), np.bool_)  # an index of cells may have less than it is asked for
+        for start in range(0, len(short), n_block):
+            books = short[start : start + n_block]
+            found, labels = index.search(np.asarray(vectors[books], np.float32), n_searched)
+            items[books], scores[books] = _nearest_works(found, labels, work_id[books], work_id, n)
+            has_more[start : start + n_block] = labels[:, -1] >= 0
+        if n_searched == index.ntotal:
+            break
+        short = short[has_more & (items[short, -1] < 0)]  # editions of few works filled the results: search further
+        n_searched = min(n_searched * _GROWTH, index.ntotal)
     width = int((items >= 0).sum(axis=1).max(initial=0))
     return items[:, :width].copy(), scores[:, :width].copy()
+
+
+def _nearest_works(
+    found: NDArray[np.float32], labels: NDArray[np.int64], own: NDArray[np.int32], work_id: NDArray[np.int32], n: int
+) -> Rows:
+    """The best book of each work but the own, best first, ties by item index, at most `n`, padded."""
+    scores = np.where((labels >= 0) & (work_id[labels] != own[:, None]), found, -np.inf)
+    order = np.lexsort((labels, -scores))
+    scores, books = np.take_along_axis(scores, order, axis=1), np.take_along_axis(labels, order, axis=1)
+    by_work = np.argsort(work_id[books], axis=1, kind="stable")
+    works = np.take_along_axis(work_id[books], by_work, axis=1)
+    is_first = np.ones(works.shape, np.bool_)
+    is_first[:, 1:] = works[:, 1:] != works[:, :-1]
+    is_best = np.zeros(works.shape, np.bool_)
+    np.put_along_axis(is_best, by_work, is_first, axis=1)
+    is_best &= np.isfinite(scores)
+    best = np.argsort(~is_best, axis=1, kind="stable")[:, :n]
+    kept = np.take_along_axis(is_best, best, axis=1)
+    items, similarities = np.full((len(labels), n), -1, np.int32), np.zeros((len(labels), n), np.float32)
+    items[:, : best.shape[1]] = np.where(kept, np.take_along_axis(books, best, axis=1), -1)
+    similarities[:, : best.shape[1]] = np.where(kept, np.take_along_axis(scores, best, axis=1), 0)
+    return items, similarities
 
 
 class ContentNeighbors(NeighborTable):

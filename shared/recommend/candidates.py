@@ -85,16 +85,19 @@ class CandidateGenerator:
         known = [any(len(kind[row][0]) for kind in (collaborative, *of_recents)) for row in range(len(recents))]
         return (collaborative, *of_recents, [self.trending if is_known else NO_CANDIDATES for is_known in known])
 
-    def explanations(self, recent: NDArray[np.int32]) -> dict[int, int]:
-        """By candidate, the recent book that adds most to its score.
+    def explanations(self, source: str, recent: NDArray[np.int32]) -> dict[int, int]:
+        """By candidate of a source, the recent book that adds most to its score; empty if no book leads to them.
 
-        Precedence: item transitions, same series or author, content.
+        Args:
+            source: one of `shared.recommend.blend.CANDIDATE_SOURCES`.
+            recent: int32, item indexes, newest first.
         """
-        return (
-            self._content.explanations(recent)
-            | self._same_series_author.explanations(recent)
-            | self._item_transitions.explanations(recent)
-        )
+        by_name = {
+            "content": self._content,
+            "item_transitions": self._item_transitions,
+            "same_series_author": self._same_series_author,
+        }
+        return by_name[source].explanations(recent) if source in by_name else {}
 
     @property
     def _content(self) -> _Source:

@@ -75,3 +75,7 @@ def popularity_backfill(
         scores=np.concatenate((items.scores, scores)),
         own=np.concatenate((items.own, absent), axis=1),
     )
+
+
+def _not_taken(spread: NDArray[np.int32], work_id: NDArray[np.int32], taken: NDArray[np.int32]) -> NDArray[np.int32]:
+    return spread[~np.isin(work_id[spread], work_id[taken])]

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, Rows, pad_rows
+from shared.recommend.series import NO_SERIES, series_groups
+from shared.title_keys import author_keys
 
 NAME = "same_series_author"
 _EARLIER_VOLUME = 0.2
@@ -25,39 +27,47 @@ def same_series_author_rows(
     positions: Sequence[float | None],
     authors: Sequence[Sequence[str]],
     active: NDArray[np.bool_],
+    work_id: NDArray[np.int32],
 ) -> Rows:
-    """The rows of the table, best first, ties by item index.
+    """The rows of the table, best first, ties by item index; one edition of each other work.
+
+    "Unknown", "Various" and the like are no author. Series are told apart as in `series_groups`.
 
     Args:
         series: the name of each book's series, `None` for none.
         positions: each book's place in its series; NaN or `None` if it has none.
         authors: of each book.
         active: bool, (n_books,): books that may be listed.
+        work_id: int32, (n_books,); editions of one work share it.
     """
     places = np.array([np.nan if place is None else place for place in positions], np.float64)
-    volumes: dict[str, list[int]] = defaultdict(list)
-    books_of: dict[str, list[int]] = defaultdict(list)
+    group_of = series_groups(series, places, authors).tolist()
+    keys = [author_keys(names) for names in authors]
+    works = work_id.tolist()
+    volumes: dict[int, list[int]] = defaultdict(list)
+    books_of: dict[str, dict[int, int]] = defaultdict(dict)  # by author, the first edition of each work
     for book in np.flatnonzero(active).tolist():
-        name = series[book]
-        if name:
-            volumes[name].append(book)
-        for author in authors[book]:
-            books_of[author].append(book)
+        if group_of[book] != NO_SERIES:
+            volumes[group_of[book]].append(book)
+        for author in keys[book]:
+            books_of[author].setdefault(works[book], book)
     lists = []
     for book in range(len(places)):
-        scores = {other: _SAME_AUTHOR for author in authors[book] for other in books_of.get(author, ())}
-        name = series[book]
-        of_series = volumes.get(name, []) if name else []
+        scores = {other: _SAME_AUTHOR for author in keys[book] for other in books_of[author].values()}
+        of_series = volumes.get(group_of[book], [])
         for volume, gap in zip(of_series, (places[of_series] - places[book]).tolist(), strict=True):
             scores[volume] = 1 / max(gap, 1.0) if gap > 0 else _EARLIER_VOLUME
-        scores.pop(book, None)
-        lists.append(_best(scores))
+        lists.append(_best(scores, works, works[book]))
     return pad_rows(lists)
 
 
-def _best(scores: dict[int, float]) -> Candidates:
-    if not scores:
+def _best(scores: dict[int, float], works: list[int], own: int) -> Candidates:
+    """The best book of each work but the own, best first."""
+    of_work: dict[int, tuple[int, float]] = {}
+    for book, score in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
+        of_work.setdefault(works[book], (book, score))
+    of_work.pop(own, None)
+    if not of_work:
         return NO_CANDIDATES
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NEIGHBORS]
-    items, values = zip(*ranked, strict=True)
+    items, values = zip(*list(of_work.values())[:_MAX_NEIGHBORS], strict=True)
     return np.array(items, np.int32), np.array(values, np.float32)

@@ -39,6 +39,7 @@ class QuickEmbedder:
 
     model_key = "quick"
     dimensions = _DIMENSIONS
+    max_tokens = 1_000_000
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
         """See `services.batch.content.embedder.Embedder`."""

@@ -55,6 +55,7 @@ class ShortVectors:
 
     model_key = "short"
     dimensions = DIMENSIONS
+    max_tokens = 1_000_000
 
     def encode(self, texts, advance):
         """See `Embedder`."""

@@ -47,6 +47,11 @@ class NoModel:
 
     model_key = "short"
     dimensions = 8
+    max_tokens = 20
+
+    def is_long(self, text: str) -> bool:
+        """No text of the archive has more than 254 word pieces, what the model reads at once."""
+        return len(text.split()) > 200
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NoReturn:
         """Fail."""

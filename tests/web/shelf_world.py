@@ -65,6 +65,7 @@ class WordEmbedder:
 
     model_key = "words"
     dimensions = 64
+    max_tokens = 1_000_000
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
         """See `services.batch.content.embedder.Embedder`."""

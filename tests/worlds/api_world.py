@@ -57,6 +57,10 @@ ODD_IDS = [book[0] for book in _ODD_BOOKS]
 _FIRST_ODD_RATING_SECONDS = 1_700_000_000
 
 
+ISBNS = {"x,y": ["9780306406157"]}
+OTHER_TITLES = {"x,y": ["Von Kommas und Punkten"]}
+
+
 class OddDemo(DemoSource):
     """The demo with a shelf of awkward books, rated by readers with awkward ids."""
 
@@ -73,7 +77,9 @@ class OddDemo(DemoSource):
         facts |= {"genres": ["oddities"], "series": None, "image_url": "https://example.org/cover.png"}
         odd = pd.DataFrame(
             [
-                {"book_id": book_id, "title": title, "authors": authors, "description": description} | facts
+                {"book_id": book_id, "title": title, "authors": authors, "description": description}
+                | {"isbns": ISBNS.get(book_id, []), "other_titles": OTHER_TITLES.get(book_id, [])}
+                | facts
                 for book_id, title, authors, description in _ODD_BOOKS
             ],
             columns=demo.columns,

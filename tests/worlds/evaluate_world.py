@@ -29,7 +29,7 @@ def books() -> pd.DataFrame:
             "book_number": range(N_BOOKS),
             "book_id": [f"b{number}" for number in range(N_BOOKS)],
             "title": [f"The {TASTES[taste_of(number)].title()} {number}" for number in range(N_BOOKS)],
-            "authors": [[f"Author {number}"] for number in range(N_BOOKS)],
+            "authors": [[f"Author {number}", f"Founder of {TASTES[taste_of(number)]}"] for number in range(N_BOOKS)],
             "genres": [[TASTES[taste_of(number)]] for number in range(N_BOOKS)],
             "description": [f"A book about {TASTES[taste_of(number)]}." for number in range(N_BOOKS)],
             "series": [TASTES[taste_of(number)] for number in range(N_BOOKS)],

@@ -19,7 +19,7 @@ from shared.cache import Cache
 from shared.errors import StoreUnavailableError
 from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
-from shared.recommend.explanations import NO_EXPLANATION, explain_all
+from shared.recommend.explanations import NO_EXPLANATION, Explained, explain_all
 from shared.recommend.neighbor_table import Candidates
 from shared.recommend.popularity_backfill import N_SPREAD, popularity_backfill
 
@@ -37,7 +37,7 @@ class Recommended:
         strategy: which lists they came from.
         degraded: whether they were made without Redis.
         items: the books, best first.
-        because: int32, (n,), the recent book that adds most to each, -1 for none.
+        because: int32, (n,), the recent book that led to each, -1 for none.
         written: the items as JSON, by whether they are explained; see `write_json`.
     """
 
@@ -137,7 +137,7 @@ class Recommender:
             )
         except StoreUnavailableError:
             DEGRADED.inc(len(questions))
-            return [_popular(served, _NO_BOOKS, limit, degraded=True) for _, limit, _ in questions]
+            return [_popular(served, limit) for _, limit, _ in questions]
         for row, answer in zip(rest, made, strict=True):
             answers[row] = answer
             if self._cached_generation == generation.id:
@@ -167,9 +167,10 @@ class Recommender:
             await self._seen_of(user, lists, row, served) if state.seen is None else state.seen
             for row, ((user, _, _), state) in enumerate(zip(questions, states, strict=True))
         ]
+        weights = [blend_weights(settings, min(len(state.recent), n_recent)) for state in states]
         blended = blend(
             lists,
-            weights=[blend_weights(settings, min(len(state.recent), n_recent)) for state in states],
+            weights=weights,
             seen=seen,
             work_id=generation.catalog.work_id,
             limit=max(*(limit for _, limit, _ in questions), 0 if reranker is None else reranker.n_ranked),
@@ -178,8 +179,8 @@ class Recommender:
             blended = reranker.rank(blended, [state.recent for state in states])
         items = [books.first(limit) for books, (_, limit, _) in zip(blended, questions, strict=True)]
         explained = [
-            (books, state.recent if explain else _NO_BOOKS)
-            for books, state, (_, _, explain) in zip(items, states, questions, strict=True)
+            Explained(books, state.recent if explain else _NO_BOOKS, of_user)
+            for books, state, of_user, (_, _, explain) in zip(items, states, weights, questions, strict=True)
         ]
         explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
         answers = [
@@ -187,9 +188,7 @@ class Recommender:
             for strategy, books, because in zip(_strategies(lists), items, explanations, strict=True)
         ]
         return [
-            answer
-            if len(answer.items.item_index) == limit
-            else _filled(answer, served.spread, known, limit)
+            _filled(answer, served.spread, known, limit)
             if state.seen is not None
             else await self._filled_step_by_step(answer, user, known, limit)
             for answer, (user, limit, _), state, known in zip(answers, questions, states, seen, strict=True)
@@ -272,6 +271,8 @@ def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
 
 def _filled(answer: Recommended, spread: NDArray[np.int32], seen: NDArray[np.int32], limit: int) -> Recommended:
     """Fill a short list with popular books; an empty one becomes popular."""
+    if len(answer.items.item_index) == limit:
+        return answer
     work_id = answer.served.generation.catalog.work_id
     filled = popularity_backfill(answer.items, spread, work_id, seen, limit)
     because = np.full(len(filled.item_index), NO_EXPLANATION)
@@ -280,7 +281,9 @@ def _filled(answer: Recommended, spread: NDArray[np.int32], seen: NDArray[np.int
     return replace(answer, strategy=strategy, items=filled, because=because, written={})
 
 
-def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:
-    items = popularity_backfill(NOTHING_BLENDED, served.spread, served.generation.catalog.work_id, seen, limit)
-    because = np.full(len(items.item_index), NO_EXPLANATION)
-    return Recommended(served, "popular", degraded=degraded, items=items, because=because)
+def _popular(served: ServingState, limit: int) -> Recommended:
+    """Popular books without Redis."""
+    nothing = Recommended(
+        served, "popular", degraded=True, items=NOTHING_BLENDED, because=np.empty(0, NO_EXPLANATION.dtype)
+    )
+    return _filled(nothing, served.spread, _NO_BOOKS, limit)

@@ -8,12 +8,15 @@ from typing import Any
 from services.api.present import rated
 from services.api.schemas.neighbors import AlikeByContent, AlikeByReaders, SimilarBook
 from shared.artifacts.generation import Generation
+from shared.recommend.series import is_same_series
+from shared.title_keys import author_key
 
 
 def similar_books(generation: Generation, number: int, limit: int) -> list[SimilarBook]:
     """Books with the most similar descriptions, most similar first."""
     item_index, similarities = generation.content.neighbors(number)
-    found = _one_per_work(generation, set(), item_index.tolist(), similarities.tolist(), limit)
+    own = {int(generation.catalog.work_id[number])}
+    found = _one_per_work(generation, own, item_index.tolist(), similarities.tolist(), limit)
     return [
         SimilarBook(**rated(generation, neighbor).model_dump(), similarity=min(1.0, round(similarity, 4)))
         for neighbor, similarity in found
@@ -32,8 +35,8 @@ def alike_by_content(generation: Generation, number: int, limit: int) -> list[Al
         books.append(
             AlikeByContent(
                 **book.model_dump(),
-                same_series=record["series"] if record["series"] and record["series"] == other["series"] else None,
-                same_authors=_in_both(record, other, "authors"),
+                same_series=record["series"] if _of_one_series(record, other) else None,
+                same_authors=[name for name in _in_both(record, other, "authors") if author_key(name)],
                 same_genres=_in_both(record, other, "genres"),
                 same_tribe=generation.content.clusters[cluster]["name"] if same_cluster else None,
             )
@@ -69,6 +72,10 @@ def _one_per_work(
         n_found += 1
         if n_found == limit:
             return
+
+
+def _of_one_series(record: dict[str, Any], other: dict[str, Any]) -> bool:
+    return is_same_series(record["series"], other["series"], record["authors"], other["authors"])
 
 
 def _in_both(record: dict[str, Any], other: dict[str, Any], field: str) -> list[str]:

@@ -22,6 +22,7 @@ _FIELDS: tuple[Field, ...] = get_args(Field)
 
 _MAX_SHORTLIST = 400  # words to compute an edit distance for
 _MIN_SIMILARITY = 0.6  # a similarity is 1 minus the errors per letter
+_MIN_OF_SEVERAL_ERRORS = 0.7  # two errors in six letters make another word
 _SHORT = 3  # words of up to so many letters are ambiguous after one error,
 _OF_SHORT_WORDS = 0.9  # so their similarities are scaled by this
 _PAIRS_AN_EDIT_COSTS = 3  # letter pairs that a swap changes; any other edit changes two
@@ -122,7 +123,8 @@ class WordIndex:
         )
         lengths = np.clip(self._lengths[candidates], len(word), len(word) + n_edits)
         similarities = np.maximum(1.0 - distances / lengths, 0.0) * (_OF_SHORT_WORDS if len(word) <= _SHORT else 1.0)
-        near = np.flatnonzero((distances <= n_edits) & (similarities >= _MIN_SIMILARITY))
+        least = np.where(distances > 1, _MIN_OF_SEVERAL_ERRORS, _MIN_SIMILARITY)
+        near = np.flatnonzero((distances <= n_edits) & (similarities >= least))
         near = near[np.argsort(similarities[near], kind="stable")]
         return [
             Meaning(number, number + 1, similarity)

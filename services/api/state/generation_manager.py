@@ -27,6 +27,7 @@ from services.api.metrics import (
     GENERATION_FAILURES,
     REDIS_UP,
 )
+from services.api.search.title_table import OtherNames
 from services.api.search.titles import TitleIndex
 from services.api.state.store import Store
 from shared.artifacts.generation import Generation, open_generation, read_pointer_file
@@ -63,6 +64,7 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
     """
     generation = open_generation(folder, generation_id, previous=replaced.generation if replaced else None)
     catalog, popularity = generation.catalog, generation.popularity
+    records = [catalog.record(number) for number in range(catalog.n_books)]
     return ServingState(
         generation=generation,
         titles=TitleIndex(
@@ -71,7 +73,11 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
             popularity.n_ratings,
             catalog.active,
             catalog.work_id,
-            [_series_of(catalog.record(number)) for number in range(catalog.n_books)],
+            OtherNames(
+                series=[_series_of(record) for record in records],
+                titles=[record["other_titles"] for record in records],
+                isbns=[record["isbns"] for record in records],
+            ),
         ),
         spread=popular_spread(popularity.ranked, catalog.work_id, generation.content.cluster_of),
     )

@@ -36,7 +36,7 @@ def build_catalog(folder: Path, books: pd.DataFrame) -> Metadata:
     series, positions, authors = (
         [record[name] for record in records] for name in ("series", "series_position", "authors")
     )
-    save_rows(folder, NAME, same_series_author_rows(series, positions, authors, active))
+    save_rows(folder, NAME, same_series_author_rows(series, positions, authors, active, work_id))
     return {"books": len(books), "active_books": int(active.sum()), "works": len(np.unique(work_id))}
 
 

@@ -14,6 +14,7 @@ from services.batch.content.embedder import Embedder
 from services.batch.content.vectors import DIGEST, VectorStore, digest_of
 from services.batch.runtime.progress import Progress
 
+_WHOLE = "whole\n"  # before a text that may be cut: an earlier version stored vectors of the first words only
 CHUNK_SIZE = 2048  # texts per write to the store: at most this many are lost if a run is killed
 
 
@@ -64,8 +65,12 @@ def embed_books(books: pd.DataFrame, store_folder: Path, embedder: Embedder, pro
     lengths = np.empty(len(active), np.int64)
     for row, number in enumerate(active.tolist()):
         text = text_of(number)
-        hashes[row] = digest_of(text)
+        hashes[row] = digest_of(text) if len(text) <= embedder.max_tokens else digest_of(_WHOLE + text)
         lengths[row] = len(text)
+    unknown = np.flatnonzero((store.find(hashes) < 0) & (lengths > embedder.max_tokens))
+    for start in range(0, len(unknown) if len(store) else 0, CHUNK_SIZE):
+        rows = unknown[start : start + CHUNK_SIZE]
+        _take_over(store, embedder, hashes[rows], [text_of(number) for number in active[rows].tolist()])
     vectors = np.zeros((len(books), embedder.dimensions), np.float32)
     found = store.find(hashes)
     vectors[active[found >= 0]] = store.read(found[found >= 0])
@@ -81,3 +86,10 @@ def embed_books(books: pd.DataFrame, store_folder: Path, embedder: Embedder, pro
                 store.append(hashes[chunk], encoded)
         vectors[active[missing]] = store.read(store.find(hashes[missing]))
     return Embedded(vectors, n_embedded=len(missing), n_reused=len(active) - len(missing))
+
+
+def _take_over(store: VectorStore, embedder: Embedder, hashes: NDArray[np.bytes_], texts: list[str]) -> None:
+    """Keep the vectors that an earlier version stored for texts that turn out to need no cut."""
+    earlier = store.find(np.array([digest_of(text) for text in texts], DIGEST))
+    whole = [row for row in np.flatnonzero(earlier >= 0).tolist() if not embedder.is_long(texts[row])]
+    store.append(hashes[whole], store.read(earlier[whole]))

@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.batch.content.pieces import cut, joined, without_repeats
 from services.batch.runtime.threads import n_threads
 from shared.artifacts.generation import content_id, sha256_of
 from shared.errors import ModelError, install_hint
@@ -27,6 +28,8 @@ from shared.errors import ModelError, install_hint
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_SIZE = 64  # texts of similar length; larger batches are no faster on two cores
+_MARKS = 2  # word pieces that mark the start and the end of a text
+_USUAL_MAX_TOKENS = 126  # of a model that does not say
 
 
 class Embedder(Protocol):
@@ -40,8 +43,18 @@ class Embedder(Protocol):
     def dimensions(self) -> int:
         """Dimensions of each vector."""
 
+    @property
+    def max_tokens(self) -> int:
+        """How many word pieces the model reads at once. A text of at most so many characters is never longer."""
+
+    def is_long(self, text: str) -> bool:
+        """Whether a text has more word pieces than that, so that `encode` cuts it."""
+
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """Unit vectors of the texts, float32, (n, dimensions), in input order; calls `advance` with texts done."""
+        """Unit vectors of the texts, float32, (n, dimensions), in input order; calls `advance` with texts done.
+
+        A long text is embedded in pieces, see `services.batch.content.pieces`.
+        """
 
 
 def open_embedder(name: str, *, threads: int | None) -> Embedder:
@@ -88,36 +101,58 @@ class SentenceEmbedder:
     def __init__(self, folder: Path, model_key: str, threads: int | None) -> None:
         self.model_key = model_key
         self.dimensions = _dimensions(folder)
+        self.max_tokens = _max_tokens(folder)
         self._folder = folder
         self._threads = n_threads(threads)
         self._model: Any = None
 
+    def is_long(self, text: str) -> bool:
+        """See `Embedder.is_long`."""
+        return len(text) > self.max_tokens and len(self._tokens(text)) > self.max_tokens
+
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """See `Embedder.encode`. Batches hold texts of similar length, which keeps padding small."""
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
+        """See `Embedder.encode`. Batches hold pieces of similar length, which keeps padding small."""
         if not texts:
-            return vectors
+            return np.empty((0, self.dimensions), np.float32)
+        pieces = [self._pieces(text) for text in texts]
+        flat = [piece for of_text in pieces for piece in of_text]
+        is_last = np.zeros(len(flat), np.int64)
+        is_last[np.cumsum([len(of_text) for of_text in pieces]) - 1] = 1
+        vectors = np.empty((len(flat), self.dimensions), np.float32)
         model = self._load()
         import torch  # noqa: PLC0415 - takes seconds to import; a night without new books does not need it
 
         fast = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
-        order = np.argsort([-len(text) for text in texts], kind="stable")
-        bounds = [*range(0, len(texts), BATCH_SIZE), len(texts)]
+        order = np.argsort([-len(piece) for piece in flat], kind="stable")
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-            for start, end in pairwise(bounds):
+            for start, end in pairwise([*range(0, len(flat), BATCH_SIZE), len(flat)]):
                 rows = order[start:end]
                 batch = model.encode(
-                    [texts[row] for row in rows.tolist()],
+                    [flat[row] for row in rows.tolist()],
                     batch_size=BATCH_SIZE,
                     show_progress_bar=False,
                     convert_to_numpy=False,
                     convert_to_tensor=True,
                 )
                 vectors[rows] = batch.float().numpy()
-                advance(end - start)
+                advance(int(is_last[rows].sum()))
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-12))
-        return unit
+        return joined(vectors / np.maximum(lengths, np.float32(1e-12)), pieces)
+
+    def _pieces(self, text: str) -> list[str]:
+        if not self.is_long(text):
+            return [text]
+        text = without_repeats(text)
+        return cut(text, self._tokens(text), self.max_tokens)
+
+    def _tokens(self, text: str) -> list[tuple[int, int]]:
+        """Start and end of each word piece; of each character if the tokenizer does not say."""
+        tokenizer = self._load().tokenizer
+        if not tokenizer.is_fast:
+            return [(place, place + 1) for place in range(len(text))]
+        found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
+        places: list[tuple[int, int]] = found["offset_mapping"]
+        return places
 
     def _load(self) -> Any:
         if self._model is None:
@@ -200,6 +235,16 @@ def _checked_sha256(folder: Path) -> str:
             "or set NIGHTSHELF_EMBEDDER to a model you trust.",
         )
     return found
+
+
+def _max_tokens(folder: Path) -> int:
+    """Word pieces the model reads at once, without the two that mark the ends of a text."""
+    for name, field in (("sentence_bert_config.json", "max_seq_length"), ("config.json", "max_position_embeddings")):
+        path = folder / name
+        value = orjson.loads(path.read_bytes()).get(field) if path.is_file() else None
+        if isinstance(value, int) and value > _MARKS:
+            return value - _MARKS
+    return _USUAL_MAX_TOKENS
 
 
 def _dimensions(folder: Path) -> int:

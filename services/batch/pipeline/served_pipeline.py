@@ -147,7 +147,7 @@ def candidate_generator(
     if "same_series_author" in only and "series" in training.books:
         books = training.books
         series, positions, authors = (books[name].tolist() for name in ("series", "series_position", "authors"))
-        rows = same_series_author_rows(series, positions, authors, training.active)
+        rows = same_series_author_rows(series, positions, authors, training.active, training.work_id)
         same_series_author = NeighborTable(rows, name="same_series_author")
     if "trending" in only:
         item_index, scores = trending_books(training.histories, settings.item_transitions.trending_half_life)

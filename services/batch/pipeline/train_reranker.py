@@ -30,10 +30,11 @@ from services.batch.runtime.threads import bound_threads
 from shared.artifacts.content import ContentNeighbors
 from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.reranker import FEATURES, FILES, HALF_LIVES, BookMetadata, Reranker, is_liked, lightgbm
+from shared.recommend.series import NO_SERIES, series_groups
 from shared.settings import Settings
+from shared.title_keys import author_keys
 
 _MIN_LIKED = 100  # minimum positive examples
-_NO_GROUP = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +217,16 @@ def book_metadata(books: pd.DataFrame, histories: Histories) -> BookMetadata:
     likes = np.log1p(np.bincount(histories.books, minlength=n_books))
     series, volumes = _series_of(books)
     metadata = np.stack([likes, *of_late, np.where(np.isneginf(age), np.nan, age), volumes], axis=1)
-    authors = _groups([names[0] if len(names) else None for names in books["authors"]])
+    authors = _groups([next(iter(author_keys(names)), None) for names in books["authors"]])
     return BookMetadata(metadata.astype(np.float32), np.stack([authors, series], axis=1))
 
 
 def _series_of(books: pd.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     if "series" not in books:
-        return np.full(len(books), _NO_GROUP, np.int32), np.full(len(books), np.nan)
-    return _groups(books["series"].tolist()), books["series_position"].to_numpy(np.float64)
+        return np.full(len(books), NO_SERIES, np.int32), np.full(len(books), np.nan)
+    positions = books["series_position"].to_numpy(np.float64)
+    names = [name if isinstance(name, str) else None for name in books["series"].tolist()]
+    return series_groups(names, positions, books["authors"].tolist()), positions
 
 
 def _groups(names: list[str | None]) -> NDArray[np.int32]:

@@ -17,8 +17,8 @@ from shared.artifacts.catalog import Catalog
 from shared.artifacts.generation import Generation, artifact_folder
 from shared.layout import DataFolder
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
-from shared.recommend.blend_weights import max_recent_books
-from shared.recommend.explanations import explain_all
+from shared.recommend.blend_weights import blend_weights, max_recent_books
+from shared.recommend.explanations import Explained, explain_all
 from shared.recommend.popularity_backfill import popular_spread
 from shared.settings import Settings
 
@@ -53,14 +53,17 @@ def sample_readers(
         threads=1,
         reranker=generation.reranker,
     )
-    n_recent = max(max_recent_books(generation.manifest.blend), generation.fold_in.history_books)
+    blend = generation.manifest.blend
+    n_recent = max(max_recent_books(blend), generation.fold_in.history_books)
     recents = [training.recent_of(row, n_recent) for row in rows.tolist()]
     answers = list(pipeline.answers(rows, N_RECOMMENDED))
     if not answers:
         return []
-    explanations = explain_all(
-        generation.fold_in, generation.candidate_generator, list(zip(answers, recents, strict=True))
-    )
+    explained = [
+        Explained(books, recent, blend_weights(blend, min(len(recent), max_recent_books(blend))))
+        for books, recent in zip(answers, recents, strict=True)
+    ]
+    explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
     readers = {
         str(training.users[row]): SampleReader(
             n_liked=int(training.positive_interactions[row].nnz),

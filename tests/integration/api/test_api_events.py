@@ -26,6 +26,10 @@ def ids(answer):
     return [item["book_id"] for item in answer["items"]]
 
 
+def reasons(answer):
+    return {item["because"]["book_id"] for item in answer["items"] if item["because"]}
+
+
 def post(api, body):
     return api.client.post("/api/events", json=body)
 
@@ -60,7 +64,7 @@ class TestTaking:
     def test_a_repetition_within_a_batch_counts_once(self, api, user):
         twice = [event(user, event_id=user), event(user, "emma", event_id=user)]
         assert api.report(*twice) == {"accepted": 1, "duplicates": 1, "rejected": []}
-        assert {item["because"]["book_id"] for item in api.recommend(user)["items"]} == {"dune"}
+        assert reasons(api.recommend(user)) == {"dune"}
 
     def test_bad_events_are_named_by_position_and_good_ones_kept(self, api, user):
         batch = [
@@ -81,7 +85,7 @@ class TestTaking:
         ]  # fmt: skip
         assert all(bad["what"] and bad["hint"] for bad in answer["rejected"])
         assert answer["rejected"][1]["what"] == "a rating needs a value from 1 to 5, and no other kind has one"
-        assert {item["because"]["book_id"] for item in api.recommend(user)["items"]} == {"dune", "foundation"}
+        assert reasons(api.recommend(user)) == {"dune", "foundation"}
 
     def test_a_rejected_event_may_be_sent_again_under_its_id(self, api, user):
         assert api.report(event(user, "no-such-book", event_id=user))["accepted"] == 0
@@ -238,7 +242,7 @@ class TestEffect:
         api.report(event(user, "dune"), event(user, "emma", time=time.time() - 1000))
         api.report(event(user, "dune", "dismiss"))
         answer = api.recommend(user, limit=100)
-        assert {item["because"]["book_id"] for item in answer["items"] if item["because"]} == {"emma"}
+        assert reasons(answer) == {"emma"}
         assert "dune" not in ids(answer)
 
     def test_a_dismissed_book_never_comes_back(self, api, user):
@@ -266,7 +270,7 @@ class TestEffect:
         assert read not in ids(after)
         assert seen_by[reader].isdisjoint(ids(after))
         assert ids(after)[:10] != ids(before)
-        assert read in {item["because"]["book_id"] for item in after["items"] if item["because"]}
+        assert read in reasons(after)
 
     def test_nobody_else_is_moved(self, api, user):
         other = api.recommend("reader-0100")

@@ -32,6 +32,11 @@ def ask_similar(api, title):
         ("tHe hObBiT", "the-hobbit"),
         ("hobbit", "the-hobbit"),
         ("Hobbit, The", "the-hobbit"),
+        ("hobbit tolkien", "the-hobbit"),
+        ("the hobbit book", "the-hobbit"),
+        ("von kommas und punkten", "x,y"),
+        ("978-0-306-40615-7", "x,y"),
+        ("0306406152", "x,y"),
         ("  The   Hobbit!?  ", "the-hobbit"),
         ("Les Miserables", "les-miserables"),
         ("LES MISÉRABLES", "les-miserables"),
@@ -132,7 +137,6 @@ def test_harry_potter_is_suggested_for_misspellings(api, typed):
     [
         ("pride and predjudice", "Pride and Prejudice"),
         ("to kil a mocking bird", "To Kill a Mockingbird"),
-        ("hobbit tolkien", "The Hobbit"),
         ("discworld 1", "The Colour of Magic"),
         ("discwrld 4", "Mort"),
     ],
@@ -174,6 +178,8 @@ class TestSearch:
             ("miserab", "Les Misérables"), ("11/22", "11/22/63"), ("c#", "C# in Depth"), ("discworld mort", "Mort"),
             ("prejudise", "Pride and Prejudice"), ("100%", "100% Wolf"),
             ("harry potter 3", "Harry Potter and the Prisoner of Azkaban"),
+            ("the hobbit (paperback)", "The Hobbit"), ("9780306406157", "Commas, and Other Marks"),
+            ("kommas", "Commas, and Other Marks"),
         ],
     )  # fmt: skip
     def test_what_is_typed_is_found_first(self, api, typed, first):

@@ -8,7 +8,7 @@ import pytest
 from services.batch.ingest.snapshot import current_snapshot
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_books
 from services.batch.runtime.progress import SILENT
 from services.batch.runtime.threads import n_threads
 from shared.artifacts.content import ContentNeighbors
@@ -53,7 +53,7 @@ def pipeline(odd_world, training):
             settings.collaborative, training.positive_interactions, training.histories, threads=threads, progress=SILENT
         ),
         candidate_generator(training, neighbours, settings, progress=SILENT),
-        popular_spread(training, neighbours.cluster_of),
+        popular_books(training, neighbours.cluster_of),
         list_length=settings.collaborative.list_length,
         threads=threads,
     )

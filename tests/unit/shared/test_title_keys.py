@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 
-from shared.title_keys import last_name, name_words, parse_title, search_words, series_positions, title_key
+from shared.title_keys import (
+    author_key,
+    author_keys,
+    last_name,
+    name_words,
+    parse_title,
+    search_words,
+    series_positions,
+    title_key,
+)
 from tests.worlds.title_texts import ANYTHING, TITLE_LIKE
 
 
@@ -97,6 +106,22 @@ class TestTitleKey:
     def test_names(self, name: str, words: str, filed_under: str) -> None:
         assert name_words(name) == words
         assert last_name(name) == filed_under
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Unknown", "Various", "Anonymous", "Anon.", "N/A", "Various Authors", "Author Unknown", "[s.n.]", "AA.VV.",
+            "An\u00f3nimo", "Autor desconocido", "Unbekannter Autor", "Auteurs divers", "Неизвестный автор", "佚名",
+            "Unknown, Unknown", "Various (Editor)", "et al.", "None", "NULL", "-", "",
+        ],
+    )  # fmt: skip
+    def test_a_name_that_says_no_author_has_no_key(self, name: str) -> None:
+        assert author_key(name) == ""
+        assert author_keys([name, "Ann Ode", "Ode, Ann"]) == ["ann ode"]
+
+    @pytest.mark.parametrize("name", ["Nan Goldin", "Various Vera", "An Na", "A. A. Milne", "The Editors of Time"])
+    def test_a_name_that_only_looks_so_has_one(self, name: str) -> None:
+        assert author_key(name)
 
     @pytest.mark.parametrize(
         ("text", "words"),

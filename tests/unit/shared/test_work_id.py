@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +51,14 @@ class TestEditions:
 
     def test_author_decides(self) -> None:
         assert self.groups(("Emma", "Jane Austen"), ("Emma", "Alexander McCall Smith"), ("Emma", "")) == [0, 1, 2]
-        assert self.groups(("Dune", ""), ("Dune", ""), ("Dune: Messiah", "")) == [0, 0, 2]
+
+    @pytest.mark.parametrize("name", ["", "Unknown", "Various", "Anon.", "n/a"])
+    def test_without_a_known_author_an_equal_title_is_not_one_work(self, name: str) -> None:
+        assert self.groups(*[("Selected Poems", name)] * 3, ("Selected Poems", "Ann Ode")) == [0, 1, 2, 3]
+
+    def test_an_unknown_author_before_a_known_one_does_not_count(self) -> None:
+        authors = [["Unknown", "Ann Ode"], ["Ode, Ann"], ["Unknown", "Bo Lay"]]
+        assert edition_groups(["Sagas"] * 3, authors).tolist() == [0, 0, 2]
 
     def test_guides_and_adaptations_are_books_of_their_own(self) -> None:
         assert self.groups(

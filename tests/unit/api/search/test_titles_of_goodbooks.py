@@ -7,7 +7,9 @@ import csv
 import numpy as np
 import pytest
 
+from services.api.search.title_table import OtherNames
 from services.api.search.titles import TitleIndex
+from shared.books.isbn import isbns_in
 from shared.title_keys import title_key
 from tests.paths import DATASETS
 
@@ -25,6 +27,9 @@ def goodbooks() -> tuple[TitleIndex, list[str]]:
         [row["authors"].split(", ") for row in rows],
         np.array([int(row["ratings_count"]) for row in rows], np.int64),
         np.ones(len(rows), np.bool_),
+        also=OtherNames(
+            [""] * len(rows), [[row["original_title"]] for row in rows], [isbns_in(row["isbn"]) for row in rows]
+        ),
     )
     return index, titles
 
@@ -131,6 +136,60 @@ class TestRealCatalogue:
     def test_searched_first(self, goodbooks: tuple[TitleIndex, list[str]], text: str, first: str) -> None:
         index, titles = goodbooks
         assert titles[index.search(text)[0]].startswith(first)
+
+    @pytest.mark.parametrize(
+        ("text", "first"),
+        [
+            ("The Hobbit (Paperback)", "The Hobbit"),
+            ("1984 (Signet Classics)", "1984"),
+            ("Frankenstein; or, the Modern Prometheus", "Frankenstein"),
+            ("Gone Girl: A Novel", "Gone Girl"),
+            ("sapiens book", "Sapiens: A Brief History"),
+            ("the help movie", "The Help"),
+            ("me before u", "Me Before You"),
+            ("hamlet prince of denmark", "Hamlet"),
+            ("the giver quartet 1", "The Giver"),
+            ("mockingjay part 1", "Mockingjay"),
+            ("50 shades of grey", "Fifty Shades of Grey"),
+            ("the great gatsby f scott fitzgerald book", "The Great Gatsby"),
+            ("Moby Dick", "Moby-Dick"),
+            ("0439023483", "The Hunger Games"),
+            ("ISBN 978-0-439-02348-1", "The Hunger Games"),
+            ("Cien a\u00f1os de soledad", "One Hundred Years of Solitude"),
+            ("O Alquimista", "The Alchemist"),
+            ("Harry Potter and the Philosopher's Stone", "Harry Potter and the Sorcerer's Stone"),
+        ],
+    )
+    def test_resolved_and_searched_first(self, goodbooks: tuple[TitleIndex, list[str]], text: str, first: str) -> None:
+        index, titles = goodbooks
+        resolution = index.resolve(text)
+        assert resolution is not None
+        assert titles[resolution.number].startswith(first)
+        assert titles[index.search(text)[0]].startswith(first)
+
+    @pytest.mark.parametrize(
+        ("text", "first"),
+        [
+            ("philosophers stone", "Harry Potter and the Sorcerer's Stone"),
+            ("the hungr games movie", "The Hunger Games"),
+            ("harry potter azkaban film", "Harry Potter and the Prisoner of Azkaban"),
+            ("tkam", "To Kill a Mockingbird"),
+            ("GoT", "A Game of Thrones"),
+            ("hp 1", "Harry Potter and the Sorcerer's Stone"),
+            ("asoiaf", "A Game of Thrones"),
+            ("lotr", "The Lord of the Rings"),
+            ("lotr 2", "The Two Towers"),
+        ],
+    )
+    def test_searched_and_suggested_first(self, goodbooks: tuple[TitleIndex, list[str]], text: str, first: str) -> None:
+        index, titles = goodbooks
+        assert titles[index.search(text)[0]].startswith(first)
+        assert titles[index.suggest(text)[0]].startswith(first)
+
+    @pytest.mark.parametrize("text", ["wheres waldo", "hhgttg", "potc", "xkcd", "foo bar baz"])
+    def test_nonsense_finds_nothing(self, goodbooks: tuple[TitleIndex, list[str]], text: str) -> None:
+        index, _titles = goodbooks
+        assert index.search(text) == index.suggest(text) == []
 
     def test_every_title_resolves_to_its_key(self, goodbooks: tuple[TitleIndex, list[str]]) -> None:
         index, titles = goodbooks

@@ -24,6 +24,7 @@ class HashEmbedder:
 
     model_key = "hash-1"
     dimensions = 8
+    max_tokens = 1_000_000
 
     def __init__(self, fail_after=None):
         self.asked = []
@@ -162,3 +163,29 @@ def stand_in_for(embedder):
     stand_in = HashEmbedder()
     stand_in.model_key, stand_in.dimensions = embedder.model_key, embedder.dimensions
     return stand_in
+
+
+class LongEmbedder(HashEmbedder):
+    """Cuts texts of more than four words; ten characters are certainly not more."""
+
+    max_tokens = 10
+
+    def is_long(self, text):
+        return text.count(" ") > 3
+
+
+def test_vectors_of_the_first_words_of_a_long_text_are_not_used_again_and_others_are(tmp_path):
+    books = make_books()
+    books.loc[5, "description"] = "A description that is cut, because it has many words."
+    embed_books(books, tmp_path, HashEmbedder(), SILENT)
+    long = sum(text_of(books, number).count(" ") > 3 for number in range(N_BOOKS) if number != 3)
+
+    later = LongEmbedder()
+    embedded = embed_books(books, tmp_path, later, SILENT)
+
+    assert 0 < long < N_BOOKS - 1
+    assert len(later.asked) == embedded.n_embedded == long
+    assert all(later.is_long(text) for text in later.asked)
+    again = LongEmbedder()
+    np.testing.assert_array_equal(embed_books(books, tmp_path, again, SILENT).vectors, embedded.vectors)
+    assert not again.asked

@@ -76,3 +76,18 @@ def test_the_real_model_knows_what_belongs_together(packaged, capfd):
     alone = np.concatenate([packaged.encode([text], done.append) for text in texts])
     assert (alone * vectors).sum(axis=1).min() > 0.9999  # neither order nor batch decides what a text means
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_long_text_is_embedded_to_its_end(packaged):
+    praise = "Praise for the author and this bestselling, award winning series. " * 30
+    lead = " ".join(f"The reviewer of paper {number} liked it." for number in range(60))
+    cookbook = "A cookbook of Thai street food."
+    texts = [f"Blue. {praise}{cookbook}", f"Red. {praise}A life of a Roman emperor.", f"Street Food. {cookbook}", lead]
+    assert [packaged.is_long(text) for text in texts] == [True, True, False, True]
+    done = []
+    vectors = packaged.encode([*texts, f"{lead} {cookbook}"], done.append)
+
+    assert sum(done) == 5
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert vectors[0] @ vectors[2] > vectors[0] @ vectors[1]
+    assert vectors[4] @ vectors[2] > vectors[3] @ vectors[2]  # what stands after the first word pieces counts

@@ -37,7 +37,8 @@ def test_a_book_is_found_by_its_id_unless_it_is_withdrawn(opened):
 
 def test_records_and_the_json_of_answers(opened):
     _, catalog = opened()
-    assert catalog.record(1) == {"book_id": "b1", "title": "Book 1", "series": "saga", "series_position": 2}
+    added = {"isbns": [], "other_titles": []}  # an artifact of an earlier version lacks them
+    assert catalog.record(1) == {"book_id": "b1", "title": "Book 1", "series": "saga", "series_position": 2} | added
     for _ in range(2):  # the second time kept
         assert orjson.loads(orjson.dumps(catalog.item(3))) == ["b3", "Book 3", ["Ann Pause"]]
         assert orjson.loads(orjson.dumps(catalog.explanation(3))) == {"book_id": "b3", "title": "Book 3"}

@@ -129,3 +129,47 @@ def test_rows_that_are_not_of_these_books_are_refused(tmp_path):
     save_rows(tmp_path, NAME, (np.full((2, 1), -1, np.int32), np.zeros((2, 1), np.float32)))
     with pytest.raises(ArtifactError, match="3 books have 2 rows"):
         ContentNeighbors.open(tmp_path, np.arange(3, dtype=np.int32))
+
+
+def test_a_work_of_very_many_editions_and_its_guide_have_other_works_as_neighbors():
+    vectors = unit_vectors(400)
+    vectors[:300] = vectors[0]  # the editions of a classic
+    vectors[300] = vectors[0] * 0.999 + vectors[301] * 0.001  # its study guide
+    vectors[300] /= np.linalg.norm(vectors[300])
+    work_id = np.arange(400, dtype=np.int32)
+    work_id[:300] = 0
+    neighbors = make(vectors, work_id, n=20)
+
+    of_edition, _ = neighbors.neighbors(17)
+    assert len(of_edition) == 20
+    assert of_edition[0] == 300
+    of_guide, _ = neighbors.neighbors(300)
+    assert len(of_guide) == 20
+    assert of_guide[0] < 300 < min(of_guide[1:])
+
+
+@settings(deadline=None, max_examples=50)
+@given(works=st.lists(st.integers(0, 12), min_size=1, max_size=60), n=st.integers(1, 15))
+def test_each_row_is_the_best_edition_of_each_of_the_nearest_other_works(works, n):
+    vectors = unit_vectors(len(works), seed=len(works))
+    work_id = np.array([works.index(work) for work in works], np.int32)
+    neighbors = make(vectors, work_id, n)
+
+    for book in range(len(works)):
+        found, scores = neighbors.neighbors(book)
+        best = {}
+        for other in (-(vectors @ vectors[book])).argsort(kind="stable").tolist():
+            best.setdefault(int(work_id[other]), other)
+        best.pop(int(work_id[book]))
+        assert found.tolist() == list(best.values())[:n]
+        np.testing.assert_allclose(scores, vectors[found] @ vectors[book], atol=1e-6)
+
+
+def test_an_index_that_searches_some_cells_only_gives_what_they_have():
+    vectors = unit_vectors(200)
+    index = faiss.index_factory(6, "IVF8,Flat", faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add_with_ids(vectors, np.arange(200))
+    items, scores = nearest_rows(index, vectors, np.arange(200, dtype=np.int32), 150)
+    assert ((items >= 0).sum(axis=1) < 150).all()
+    assert (scores[items < 0] == 0).all()

@@ -42,7 +42,9 @@ def same_series_rows():
     series = [f"s{book % 9}" if book % 3 else None for book in range(N_BOOKS)]
     positions = [float(book // 9) if book % 4 else None for book in range(N_BOOKS)]
     authors = [[f"a{book % 7}"] for book in range(N_BOOKS)]
-    return same_series_author_rows(series, positions, authors, np.arange(N_BOOKS) % 10 != 0)
+    return same_series_author_rows(
+        series, positions, authors, np.arange(N_BOOKS) % 10 != 0, np.arange(N_BOOKS, dtype=np.int32)
+    )
 
 
 @pytest.fixture(

@@ -13,13 +13,14 @@ from shared.settings import BlendSettings
 #           0      1      2      3      4     5     6     7
 SERIES = ["saga", "saga", "saga", "saga", None, None, "saga", None]
 PLACES = [1.0, 2.0, 3.0, float("nan"), None, None, 4.0, None]
-AUTHORS = [["ann"], ["ann"], ["bob"], ["ann"], ["ann", "cy"], ["cy"], ["ann"], []]
+AUTHORS = [["ann"], ["ann"], ["bob", "ann"], ["ann"], ["ann", "cy"], ["cy"], ["ann"], []]
 ACTIVE = np.arange(8) != 6
+WORK_ID = np.arange(8, dtype=np.int32)
 
 
 @pytest.fixture
 def same_series_author():
-    return NeighborTable(same_series_author_rows(SERIES, PLACES, AUTHORS, ACTIVE), name="same_series_author")
+    return NeighborTable(same_series_author_rows(SERIES, PLACES, AUTHORS, ACTIVE, WORK_ID), name="same_series_author")
 
 
 def test_the_next_volume_comes_first_then_the_others_then_the_author(same_series_author):
@@ -27,7 +28,7 @@ def test_the_next_volume_comes_first_then_the_others_then_the_author(same_series
     assert numbers.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(scores, [1, 0.5, 0.2, 0.1])
     assert (numbers.dtype, scores.dtype) == (np.int32, np.float32)
-    assert same_series_author.neighbors(2)[0].tolist() == [0, 1, 3]
+    assert same_series_author.neighbors(2)[0].tolist() == [0, 1, 3, 4]
     assert same_series_author.neighbors(5)[0].tolist() == [4]
 
 
@@ -48,4 +49,29 @@ def test_trending_books_are_never_shown_alone(same_series_author):
     assert [len(one[0]) for one in of_same_series_author] == [4, 0, 0]
     assert [len(one[0]) for one in trending] == [1, 0, 0]
     assert not any(len(one[0]) for kind in (nightly, content, item_transitions) for one in kind)
-    assert maker.explanations(recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
+    assert maker.explanations("same_series_author", recents[0]) == {1: 0, 2: 0, 3: 0, 4: 0}
+
+
+def neighbors_of(book, series, positions, authors, work_id=None):
+    n = len(series)
+    work_id = np.arange(n, dtype=np.int32) if work_id is None else np.array(work_id, np.int32)
+    rows = same_series_author_rows(series, positions, authors, np.ones(n, np.bool_), work_id)
+    return NeighborTable(rows, name="same_series_author").neighbors(book)[0].tolist()
+
+
+def test_series_of_one_name_by_other_writers_are_apart():
+    authors = [["Ann Astro"], ["Astro, Ann"], ["Rose Bloom"], ["Rose Bloom"]]
+    assert neighbors_of(0, ["Legacy"] * 4, [1.0, 2.0, 1.0, 2.0], authors) == [1]
+    assert neighbors_of(3, ["Legacy"] * 4, [1.0, 2.0, 1.0, 2.0], authors) == [2]
+
+
+@pytest.mark.parametrize("name", ["Unknown", "Various", "anonymous", "N/A", "Various Authors", "Autor desconocido"])
+def test_an_unknown_author_connects_nothing(name):
+    assert neighbors_of(0, [None] * 3, [None] * 3, [[name], [name], [name, "Ann"]]) == []
+
+
+def test_editions_of_one_work_neither_fill_a_row_nor_are_in_their_own():
+    authors = [["Ann"]] * 150
+    work_id = [0] * 120 + list(range(120, 150))
+    assert neighbors_of(7, [None] * 150, [None] * 150, authors, work_id) == list(range(120, 150))
+    assert neighbors_of(130, [None] * 150, [None] * 150, authors, work_id)[:2] == [0, 120]
