@@ -1,7 +1,7 @@
 r"""Finds out how a text table is written: separator, quotes, header.
 
 A quote within quotes is `""`, or `\"` where the file shows it; elsewhere a backslash is a character like any other.
-Between tabs, quotes are characters unless the file shows that they enclose fields.
+Between tabs or bars, quotes are characters unless the file shows that they enclose fields.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+csv.field_size_limit(16 << 20)  # the csv module refuses fields beyond 128 KiB by default; texts may be longer
 DELIMITERS = ",;\t|"
 _SAMPLE_BYTES = 1 << 20
 _MAX_HEADER_LINES = 20
 _N_COUNTED_LINES = 1_000
-_SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\r\n"])"?', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\r\n"])\1*"?', re.IGNORECASE)
+_MAY_BE_LITERAL = "\t|"
 _BACKSLASH_QUOTE = re.compile(rb'\\"(?!["\r\n,;\t|])')
-_QUOTED = r'"(?:[^"\t]|"")*"'
-_TAB_OPENED = re.compile(r'(?:^|\t)"', re.MULTILINE)
-_TAB_ENCLOSED = re.compile(rf"(?:^|\t){_QUOTED}(?=\t|$)", re.MULTILINE)
-_TAB_NEEDED = re.compile(r'(?:^|\t)"(?=[^"\t]*(?:""|[,\n]))(?:[^"\t]|"")*"(?=\t|$)', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,9 @@ def sniff(head: bytes) -> Header:
     named = separator[1].replace("\\t", "\t") if separator else None
     fields, n_lines = _header(lines, named)
     delimiter = named or _delimiter(lines[:n_lines])
-    quoting = delimiter != "\t" or _quotes_enclose("\n".join(lines))
+    quoting = delimiter not in _MAY_BE_LITERAL or _quotes_enclose("\n".join(lines), delimiter)
     if not quoting:
-        fields, n_lines = lines[0].split("\t"), 1
+        fields, n_lines = lines[0].split(delimiter), 1
     dialect = Dialect(
         delimiter,
         backslash_escapes=quoting and bool(_BACKSLASH_QUOTE.search(head)),
@@ -150,17 +149,40 @@ def _n_fields(text: str, delimiter: str) -> int:
     return len(next(csv.reader([text], delimiter=delimiter), []))
 
 
-def _quotes_enclose(sample: str) -> bool:
-    """Whether quotes enclose fields in a tab-separated text, and not by chance."""
-    header = sample.split("\n", 1)[0].split("\t")
-    if all(len(name) > 1 and name[0] == name[-1] == '"' for name in header):
+def _quotes_enclose(sample: str, delimiter: str) -> bool:
+    """Whether quotes enclose fields in a text with tabs or bars, and not by chance.
+
+    They do if the header or whole rows are quoted, or if more fields needed the quotes than begin with one and do not
+    end with one. Between bars, any enclosed field counts as one that needed them.
+    """
+    between, lines = re.escape(delimiter), sample.split("\n")
+    names = lines[0].split(delimiter)
+    if all(len(name) > 1 and name[0] == name[-1] == '"' for name in names):
         return True
-    n_opened, n_enclosed = len(_TAB_OPENED.findall(sample)), len(_TAB_ENCLOSED.findall(sample))
-    n_needed = len(_TAB_NEEDED.findall(sample))
+    if _are_whole_rows(lines[1:_N_COUNTED_LINES], delimiter):
+        return True
+    needed = r'(?=[^"]*(?:""|[,\n\t]))' if delimiter == "\t" else ""
+    inner = rf'(?:(?:[^"\n]|"")*|(?:[^"{between}]|"")*)"(?={between}|$)'
+    n_opened = len(re.findall(rf'(?:^|{between})"', sample, re.MULTILINE))
+    n_enclosed = len(re.findall(rf'(?:^|{between})"{inner}', sample, re.MULTILINE))
+    n_needed = len(re.findall(rf'(?:^|{between})"{needed}{inner}', sample, re.MULTILINE))
     return n_needed > n_opened - n_enclosed
 
 
+def _are_whole_rows(lines: list[str], delimiter: str) -> bool:
+    """Whether most rows are quoted as a whole."""
+    lines = [line for line in lines if line]
+    n_whole = sum(
+        line.startswith('"') and delimiter in line and _n_fields(line, delimiter) == 1 and line.endswith('"')
+        for line in lines
+    )
+    return n_whole * 2 > len(lines)
+
+
 def _usual_fields(lines: list[str], dialect: Dialect) -> int | None:
-    counts = Counter(len(dialect.fields(line)) for line in lines if line)
-    n_fields = counts.most_common(1)[0][0] if counts else 1
+    counts: Counter[int] = Counter()
+    for line in lines:
+        with suppress(csv.Error):
+            counts[len(dialect.fields(line))] += bool(line)
+    n_fields = max(counts, key=lambda n: counts[n], default=1)
     return n_fields if n_fields > 1 else None

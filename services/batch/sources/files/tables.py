@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from services.batch.sources.rejects import RejectLog
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
-_ENCODING_SETTING = 'encoding = "…" for this file in nightshelf.toml'
+_ENCODING_SETTING = 'encoding = "…" in nightshelf.toml'
 _HEAD_BYTES = 1 << 16
 _NOT_TEXT = (
     (b"PK\x03\x04", "an Excel workbook or another zip archive"),

@@ -141,6 +141,7 @@ def test_book_crossing_from_kaggle(tmp_path: Path) -> None:
     assert interactions["value"].fillna(-1).tolist() == [-1, 5.0, 1.0, 1 + 7 * 4 / 9]
     assert faults(rejects) == [
         ("Books.csv", 5, "row", "fewer fields than the header"),
+        ("Books.csv", 3, "Year-Of-Publication", "year is in the future; left empty"),
         ("Books.csv", 4, "Year-Of-Publication", "not a year: the row is shifted"),
         ("Ratings.csv", 5, "Book-Rating", "rating is outside 1-10"),
     ]

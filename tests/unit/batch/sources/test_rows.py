@@ -1,93 +1,24 @@
-"""Text to values: titles with a series, years, lists, ratings, times, ids."""
+"""Rows of text to books and interactions."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 import pandas as pd
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.batch.sources.book_ids import own_id
-from services.batch.sources.book_rows import (
-    BookFormat,
-    clean_books,
-    clean_text,
-    parse_year,
-    split_list,
-    split_series,
-)
+from services.batch.sources.book_rows import BookFormat, clean_books
+from services.batch.sources.files.generic import open_generic
+from services.batch.sources.guesses import Guess
 from services.batch.sources.interaction_rows import InteractionFormat, clean_interactions
 from services.batch.sources.number_texts import parse_numbers
 from services.batch.sources.rejects import RejectLog
+from tests.paths import ROOT
 
-
-@pytest.mark.parametrize(
-    ("title", "expected"),
-    [
-        ("The Hunger Games (The Hunger Games, #1)", ("The Hunger Games", "The Hunger Games", 1.0)),
-        ("Queen's Shadow (The Kestrel Cycle #0.5)", ("Queen's Shadow", "The Kestrel Cycle", 0.5)),
-        ("Ranma ½, Vol. 1 (Ranma ½ (US 2nd), #1)", ("Ranma ½, Vol. 1", "Ranma ½ (US 2nd)", 1.0)),
-        ("Guards! Guards! (Discworld, #8; City Watch #1)", ("Guards! Guards!", "Discworld", 8.0)),
-        ("Two Tales (Bis) (Tales, #2)", ("Two Tales (Bis)", "Tales", 2.0)),
-        ("Boxed Set (Harry Potter, #1-7)", ("Boxed Set", "Harry Potter", None)),
-        ("The Theban Plays (The Theban Plays, #1\N{EN DASH}3)", ("The Theban Plays", "The Theban Plays", None)),
-        (
-            "Order of the Phoenix (Harry Potter, #5, Part 1)",
-            ("Order of the Phoenix (Harry Potter, #5, Part 1)", None, None),
-        ),
-        ("Saga #1", ("Saga #1", None, None)),
-        ("(Untitled, #1)", ("(Untitled, #1)", None, None)),
-        ("The Firm (Penguin Readers, Level 5)", ("The Firm (Penguin Readers, Level 5)", None, None)),
-    ],
-)
-def test_series_suffix(title: str, expected: tuple[str, str | None, float | None]) -> None:
-    found, series, position = split_series(title)
-    assert (found, series, None if math.isnan(position) else position) == expected
-
-
-@settings(deadline=None)
-@given(st.text(max_size=60))
-def test_no_title_breaks_the_series_parser_or_loses_its_beginning(title: str) -> None:
-    found, _, _ = split_series(title)
-    assert title.startswith(found)
-
-
-def test_texts_made_to_hurt_a_pattern_are_read_like_any_other() -> None:
-    for title in ("(a" * 20_000 + "#", "a (" + "#" * 20_000 + "(", "a " * 20_000 + "(#)x"):
-        assert split_series(title)[0] == title
-    assert clean_text("<!--" * 50_000) == "<!--" * 50_000
-
-
-@pytest.mark.parametrize(
-    ("text", "year"),
-    [("2008.0", 2008), ("1954", 1954), ("-750.0", -750), ("2008-09-14", 2008), ("", 0), ("0", 0), ("-9000", 0)],
-)
-def test_years(text: str, year: int) -> None:
-    assert parse_year(text) == year
-
-
-def test_a_year_to_come_is_none_and_prose_is_no_year() -> None:
-    this_year = datetime.now(tz=UTC).year
-    assert parse_year(str(this_year)) == this_year
-    assert parse_year(str(this_year + 1)) == 0
-    assert parse_year("DK Publishing Inc") is None
-
-
-def test_descriptions_lose_tags_entities_and_blanks_but_not_a_lone_less_than() -> None:
-    assert (
-        clean_text("<p>A <b>bold</b>\n tale &amp; more<br/>of <i>it</i></p> 1 < 2 &lt;3\x07")
-        == "A bold tale & more of it 1 < 2 <3"
-    )
-
-
-def test_lists_are_split_trimmed_and_each_part_kept_once() -> None:
-    assert split_list("J.K. Rowling, Mary GrandPré,, J.K. Rowling", ", ") == ["J.K. Rowling", "Mary GrandPré"]
-    assert split_list("Le Guin, Ursula K.", None) == ["Le Guin, Ursula K."]
-    assert split_list("", ",") == []
+CASES = ROOT / "tests" / "cases"
 
 
 def books(rejects: RejectLog, *rows: dict[str, str], **options: object) -> pd.DataFrame:
@@ -104,7 +35,7 @@ def test_books_need_an_id_and_a_title_and_nothing_else() -> None:
         {"book_id": "2", "title": " "},
         {"book_id": "x" * 201, "title": "Long"},
         {"book_id": "a\x00b", "title": "Control"},
-        {"book_id": "x" * 200, "title": "Just right", "year": "unknown", "image_url": "javascript:alert(1)"},
+        {"book_id": "x" * 200, "title": "Just right", "year": "Penguin Books", "image_url": "javascript:alert(1)"},
     )
     assert frame["book_id"].tolist() == ["000123X", own_id("no id", ""), "x" * 200]
     assert frame["title"].tolist() == ["The Title", "No id", "Just right"]
@@ -126,6 +57,93 @@ def test_published_averages_are_mapped_to_five_stars_and_nonsense_is_left_out() 
     averages = books(RejectLog(), *rows, average_scale=(1.0, 10.0))["average_rating"].tolist()
     assert averages[:2] == [5.0, 1.0]
     assert all(math.isnan(average) for average in averages[2:])
+
+
+def test_every_spelling_of_missing_is_empty_but_stays_a_title() -> None:
+    words = ["NULL", "nan", "None", "N/A", r"\N", "-", "NA", ""]
+    optional = ("authors", "year", "genres", "series", "description", "average_rating", "n_ratings")
+    rejects = RejectLog()
+    rows = [{"book_id": str(i), "title": "T", **dict.fromkeys(optional, word)} for i, word in enumerate(words)]
+    frame = books(rejects, *rows)
+    assert frame["authors"].map(len).sum() == frame["genres"].map(len).sum() == 0
+    assert frame[["year", "series", "description", "average_rating", "n_ratings"]].isna().to_numpy().all()
+    assert rejects.total == 0
+    titled = books(rejects, *({"book_id": word, "title": word} for word in ("Nan", "None", "NA", "Unknown")))
+    assert titled["title"].tolist() == ["Nan", "None", "NA", "Unknown"]
+    assert len(books(rejects, {"book_id": "1", "title": r"\N"}, {"book_id": "2", "title": "T"})) == 1
+
+
+def test_a_file_full_of_words_for_missing_has_books_without_details() -> None:
+    found = open_generic(CASES / "null-markers").books(RejectLog())
+    assert len(found) == 12
+    assert found["authors"].map(len).sum() == found["genres"].map(len).sum() == 0
+    assert found[["year", "description"]].isna().to_numpy().all()
+
+
+def test_lists_written_as_text_are_lists() -> None:
+    found = open_generic(CASES / "amazon-lists").books(RejectLog())
+    assert found["genres"].tolist() == [["fiction", "sea stories"]] * 11
+    assert {tuple(authors[1:]) for authors in found["authors"]} == {("Second Author",)}
+
+
+def test_nobody_is_no_author() -> None:
+    found = open_generic(CASES / "author-unknown").books(RejectLog()).set_index("book_id")["authors"]
+    assert found[["un1", "un2", "un3", "va1", "va2"]].tolist() == [[]] * 5
+    assert found["b1"] == ["Writer Aason"]
+
+
+def test_descriptions_lose_what_other_programs_left_in_them() -> None:
+    found = open_generic(CASES / "html-double-escaped").books(RejectLog())["description"].tolist()
+    assert found[:8] == [
+        "A bold tale of ships",
+        "Plain html",
+        'A & B "x" \N{RIGHT SINGLE QUOTATION MARK}',
+        None,
+        "price < 5 and > 3",
+        "hello there",
+        "Line one Line two",
+        "<3 is a heart, a<b and c>d",
+    ]
+    assert found[8:11] == ["An inner text", "bb code tale", None]
+
+
+def test_years_in_many_forms_are_read_and_the_impossible_counted() -> None:
+    rejects = RejectLog()
+    found = open_generic(CASES / "year-forms").books(rejects)
+    years = found.set_index("book_id")["year"]
+    assert years[["b1", "b2", "b3", "b4", "b10", "b12", "b22"]].tolist() == [1998, 2003, 2004, 1998, 2004, 2006, 2004]
+    assert years.notna().sum() == 23
+    assert rejects.counts == {"not a year; left empty": 1, "year is in the future; left empty": 2}
+
+
+def test_a_column_of_inverted_names_has_one_author_a_cell() -> None:
+    names = [
+        "García Márquez, Gabriel",
+        "Cortázar, Julio",
+        "Borges, Jorge Luis",
+        "Ocampo, Silvina; Bioy Casares, Adolfo",
+    ]
+    rejects = RejectLog()
+    frame = books(rejects, *({"book_id": name, "title": "T", "authors": name} for name in names))
+    assert frame["authors"].tolist() == [*([name] for name in names[:3]), ["Ocampo, Silvina", "Bioy Casares, Adolfo"]]
+    assert rejects.guesses == [
+        Guess("authors in b.csv", "surname, first name", 'author_separator = ";" in nightshelf.toml')
+    ]
+
+
+def test_a_series_and_its_position_are_read_from_their_cells() -> None:
+    cells = [("Discworld #8", ""), ("Discworld", "8"), ("(Discworld, #8)", "Book 9"), ("", "3"), ("NULL", "NULL")]
+    rows = [{"book_id": str(i), "title": "T", "series": s, "series_position": p} for i, (s, p) in enumerate(cells)]
+    frame = books(RejectLog(), *rows)
+    assert frame["series"].tolist() == ["Discworld", "Discworld", "Discworld", None, None]
+    assert frame["series_position"].fillna(-1).tolist() == [8, 8, 9, -1, -1]
+
+
+def test_numbers_may_have_a_decimal_comma_and_groups_of_digits() -> None:
+    row = {"book_id": "1", "title": "T", "average_rating": "4,5", "n_ratings": "1,234,567"}
+    frame = books(RejectLog(), row, {**row, "n_ratings": "12.0"}, {**row, "n_ratings": "-1"})
+    assert frame["average_rating"].tolist() == [4.5] * 3
+    assert frame["n_ratings"].fillna(-1).tolist() == [1_234_567, 12, -1]
 
 
 def test_isbns_of_any_column_are_kept_once_and_an_original_title_unless_it_is_the_title() -> None:

@@ -23,6 +23,7 @@ from services.batch.sources.files.dialect import sniff
         ('"sep=,"\na,b\n', ",", ("a", "b")),
         ("SEP=\\t\na\tb\n", "\t", ("a", "b")),
         ("sep=\t\na\tb\n", "\t", ("a", "b")),
+        ("sep=;;;\na;b\n", ";", ("a", "b")),
         ('"a,b,c"\n"1,2,3"\n', ",", ("a", "b", "c")),
         ('"a;""b"";c"\n', ";", ("a", "b", "c")),
         ('a;"b\n(two lines)";c\n1;2;3\n', ";", ("a", "b\n(two lines)", "c")),
@@ -53,6 +54,20 @@ def test_separator_and_header(head: str, delimiter: str, columns: tuple[str, ...
 )
 def test_quotes_between_tabs_enclose_only_where_the_file_shows_it(rows: str, *, quoting: bool) -> None:
     assert sniff(f"id\ttitle\n{rows}".encode()).dialect.quoting is quoting
+
+
+@pytest.mark.parametrize(
+    ("content", "quoting"),
+    [
+        ('a|b\n1|"B" is for Bread\n', False),
+        ('a|b\n1|"One|Two"\n', True),
+        ('a|b\n1|"One"\n', True),
+        ('a\tb\n1\t"One\tTwo"\n', True),
+        ('a\tb\tc\n"1\tOne\t""x, y"""\n"2\tTwo\ty"\n', True),
+    ],
+)
+def test_quotes_between_bars_and_around_whole_rows(content: str, *, quoting: bool) -> None:
+    assert sniff(content.encode()).dialect.quoting is quoting
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def read(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[list[
         ('a,b,c\n"1,""One, two"",x"\n2,Two,y\n', [["1", "One, two", "x"], ["2", "Two", "y"]]),
         ('a,b,c\n"1,One,x",,\n"2,Two,y",,\n', [["1", "One", "x"], ["2", "Two", "y"]]),
         ('"a,b,c"\n"1,One,""x, """"y"""""""\n', [["1", "One", 'x, "y"']]),
+        ('a\tb\tc\n"1\tOne\t""x, y"""\n"2\tTwo\ty"\n', [["1", "One", "x, y"], ["2", "Two", "y"]]),
         ("a,b,c\n1,One,x\n,,\n,,\n", [["1", "One", "x"]]),
         ("a,b,c\r1,One,x\r2,Two,y\r", [["1", "One", "x"], ["2", "Two", "y"]]),
         ('a,b,c\r1,"One\nline",x\r2,Two,y', [["1", "One\nline", "x"], ["2", "Two", "y"]]),
@@ -62,6 +63,11 @@ def test_a_row_that_is_none_is_set_aside_alone(tmp_path: Path, row: str, reason:
         [["0", "Zero", "w"], ["2", "Two", "y"]],
         {reason: 1},
     )
+
+
+def test_a_text_may_be_long_and_have_lines(tmp_path: Path) -> None:
+    text = "\n".join(["word " * 40] * 1_000).rstrip()
+    assert read(tmp_path, f'a,b\n1,"{text}"\n2,Two\n') == ([["1", text], ["2", "Two"]], {})
 
 
 @pytest.mark.parametrize("join", ["\n", "\n\ufeff", "\ufeff", "", "\n\n"])
