@@ -103,7 +103,7 @@ quality-goodbooks: $(VENV)/.dev ## the served pipeline and single systems tuned 
 
 quality-amazon: $(VENV)/.dev ## the served pipeline on the published Amazon-Book split
 	env $$(grep -v '^#' benchmarks/amazon-book.env) $(BIN)/nightshelf evaluate --train $(AMAZON)/train.txt.gz \
-		--test $(AMAZON)/test.txt.gz --system served --data-dir $(DATA)/quality --out $(DATA)/quality-amazon.json
+		--test $(AMAZON)/test.txt.gz --order none --system served --data-dir $(DATA)/quality --out $(DATA)/quality-amazon.json
 
 quality-cold: $(VENV)/.dev ## books without interactions, and users with few (goodbooks-10k)
 	NIGHTSHELF_RERANKER__ENABLED=true $(BIN)/nightshelf evaluate --source $(NIGHTSHELF_DATASETS)/goodbooks-10k --split cold-books --split cold-users \

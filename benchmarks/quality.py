@@ -205,7 +205,7 @@ def amazon_split(settings: Settings) -> Split:
                 n_out = int(len(books) * AMAZON_SHARE)
                 kept.write(" ".join([user, *drawn[n_out:]]) + "\n")
                 held_out.write(" ".join([user, *drawn[:n_out]]) + "\n")
-        return read_given_split(*files, settings.user_state)
+        return read_given_split(*files, settings.user_state, "none")
 
 
 def amazon_steps(settings: Settings) -> list[Recommender]:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from shared.recommend.blend import Blended
 
+N_SPREAD = 500
+"""The first books of a popular list, which are spread over clusters."""
+
 
 def first_of_each_work(item_index: NDArray[np.int32], work_id: NDArray[np.int32]) -> NDArray[np.int32]:
     """Keep only the first edition of each work in a list.
@@ -28,6 +31,21 @@ def popular_by_cluster(overall: NDArray[np.int32], cluster_of: NDArray[np.int32]
     return overall[np.argsort(np.array(rounds, np.int32), kind="stable")]
 
 
+def popular_spread(
+    ranked: NDArray[np.int32], work_id: NDArray[np.int32], cluster_of: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """One edition of every work: those among the first `N_SPREAD` books spread over clusters, then the others.
+
+    Args:
+        ranked: int32, (n,), all recommendable books, most popular first.
+        work_id: int32, (n_books,), the work of each book.
+        cluster_of: int32, (n_books,), the cluster of each book.
+    """
+    first = first_of_each_work(ranked, work_id)
+    n_head = len(first_of_each_work(ranked[:N_SPREAD], work_id))
+    return np.concatenate((popular_by_cluster(first[:n_head], cluster_of), first[n_head:]))
+
+
 def popularity_backfill(
     items: Blended, spread: NDArray[np.int32], work_id: NDArray[np.int32], seen: NDArray[np.int32], limit: int
 ) -> Blended:
@@ -37,13 +55,16 @@ def popularity_backfill(
 
     Args:
         items: the list so far, best first.
-        spread: int32, popular books, one per work, ordered by `popular_by_cluster`.
+        spread: int32, popular books, one per work, ordered by `popular_spread`.
         work_id: int32, (n_books,), the work of each book.
         seen: int32, books to leave out with all their editions.
         limit: number of books wanted.
     """
     taken = np.concatenate((seen[seen < len(work_id)], items.item_index))
-    fresh = spread[~np.isin(work_id[spread], work_id[taken])][: limit - len(items.item_index)]
+    works = np.unique(work_id[taken])
+    n_wanted = max(limit - len(items.item_index), 0)
+    first = spread[: n_wanted + len(works)]  # of distinct works: enough, even if every taken one is among them
+    fresh = first[~np.isin(work_id[first], works)][:n_wanted]
     alone = not len(items.item_index)
     scores = (
         np.linspace(1, 0, len(fresh), endpoint=False, dtype=np.float32) if alone else np.zeros(len(fresh), np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +21,7 @@ from shared.recommend.blend import NOTHING_BLENDED, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books, with_content_share
 from shared.recommend.explanations import NO_EXPLANATION, explain_all
 from shared.recommend.neighbor_table import Candidates
-from shared.recommend.popularity_backfill import popularity_backfill
+from shared.recommend.popularity_backfill import N_SPREAD, popularity_backfill
 
 Strategy = Literal["hybrid", "collaborative", "content", "popular"]
 MAX_CACHED_BOOKS = 100_000  # a book in an answer takes about 300 bytes
@@ -180,21 +180,43 @@ class Recommender:
             for books, state, (_, _, explain) in zip(items, states, questions, strict=True)
         ]
         explanations = explain_all(generation.fold_in, generation.candidate_generator, explained)
-        return [
+        answers = [
             Recommended(served, strategy, degraded=False, items=books, because=because)
-            if len(books.item_index) == limit
-            else _filled(served, strategy, books, because, known, limit)
-            for (_, limit, _), strategy, books, because, known in zip(
-                questions, _strategies(lists), items, explanations, seen, strict=True
-            )
+            for strategy, books, because in zip(_strategies(lists), items, explanations, strict=True)
         ]
+        return [
+            answer
+            if len(answer.items.item_index) == limit
+            else _filled(answer, served.spread, known, limit)
+            if state.seen is not None
+            else await self._filled_step_by_step(answer, user, known, limit)
+            for answer, (user, limit, _), state, known in zip(answers, questions, states, seen, strict=True)
+        ]
+
+    async def _filled_step_by_step(
+        self, answer: Recommended, user_id: str, seen: NDArray[np.int32], limit: int
+    ) -> Recommended:
+        """Fill a short list of a user whose history exceeds LONGEST_SEEN: some popular books at a time are looked up.
+
+        `seen` covers the first `N_SPREAD` popular books.
+        """
+        spread, work_id = answer.served.spread, answer.served.generation.catalog.work_id
+        for start in range(0, len(spread), N_SPREAD):
+            some = spread[start : start + N_SPREAD]
+            if start:
+                same_works = np.isin(work_id, work_id[some]).nonzero()[0].astype(np.int32)
+                seen = await self._store.seen_among(user_id, same_works)
+            answer = _filled(answer, some, seen, limit)
+            if len(answer.items.item_index) == limit:
+                break
+        return answer
 
     async def _seen_of(
         self, user_id: str, lists: Sequence[Sequence[Candidates]], row: int, served: ServingState
     ) -> NDArray[np.int32]:
         """Seen candidates of a user whose history exceeds LONGEST_SEEN, with all their editions."""
         work_id = served.generation.catalog.work_id
-        candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread])
+        candidates = np.concatenate([*(kind[row][0] for kind in lists), served.spread[:N_SPREAD]])
         same_works = np.isin(work_id, work_id[candidates]).nonzero()[0].astype(np.int32)
         return await self._store.seen_among(user_id, same_works)
 
@@ -244,20 +266,14 @@ def _strategies(lists: Sequence[Sequence[Candidates]]) -> list[Strategy]:
     ]
 
 
-def _filled(
-    served: ServingState,
-    strategy: Strategy,
-    items: Blended,
-    because: NDArray[np.int32],
-    seen: NDArray[np.int32],
-    limit: int,
-) -> Recommended:
+def _filled(answer: Recommended, spread: NDArray[np.int32], seen: NDArray[np.int32], limit: int) -> Recommended:
     """Fill a short list with popular books; an empty one becomes popular."""
-    if not len(items.item_index):
-        return _popular(served, seen, limit, degraded=False)
-    filled = popularity_backfill(items, served.spread, served.generation.catalog.work_id, seen, limit)
-    because = np.concatenate((because, np.full(len(filled.item_index) - len(because), NO_EXPLANATION)))
-    return Recommended(served, strategy, degraded=False, items=filled, because=because)
+    work_id = answer.served.generation.catalog.work_id
+    filled = popularity_backfill(answer.items, spread, work_id, seen, limit)
+    because = np.full(len(filled.item_index), NO_EXPLANATION)
+    because[: len(answer.because)] = answer.because
+    strategy = answer.strategy if len(answer.items.item_index) else "popular"
+    return replace(answer, strategy=strategy, items=filled, because=because, written={})
 
 
 def _popular(served: ServingState, seen: NDArray[np.int32], limit: int, *, degraded: bool) -> Recommended:

@@ -33,7 +33,7 @@ from shared.artifacts.generation import Generation, open_generation, read_pointe
 from shared.errors import NoGenerationError, StoreUnavailableError
 from shared.layout import DataFolder
 from shared.log import get_logger
-from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
+from shared.recommend.popularity_backfill import popular_spread
 
 _RETRY_REFUSED_SECONDS = 30.0
 
@@ -45,7 +45,7 @@ class ServingState:
     Attributes:
         generation: the opened generation.
         titles: resolves and searches titles.
-        spread: int32, popular books spread over tribes, best first, for unknown users.
+        spread: int32, one edition of every work, the popular ones first and spread over tribes.
     """
 
     generation: Generation
@@ -73,9 +73,7 @@ def open_serving_state(folder: DataFolder, generation_id: str, replaced: Serving
             catalog.work_id,
             [_series_of(catalog.record(number)) for number in range(catalog.n_books)],
         ),
-        spread=popular_by_cluster(
-            first_of_each_work(popularity.overall, catalog.work_id), generation.content.cluster_of
-        ),
+        spread=popular_spread(popularity.ranked, catalog.work_id, generation.content.cluster_of),
     )
 
 

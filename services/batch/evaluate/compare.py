@@ -198,6 +198,8 @@ def settings_of(system: Recommender) -> dict[str, Setting]:
 
 def _refuse_seen(ranked: NDArray[np.int32], split: Split, name: str) -> None:
     rows, places = np.nonzero(ranked >= 0)
+    if not len(rows):
+        return  # scipy answers an empty index with a sparse matrix
     seen = split.training.seen[split.rows]
     if np.asarray(seen[rows, ranked[rows, places]]).any():
         raise NightshelfError(f"The recommender {name} recommends books that the user has already seen.")

@@ -37,7 +37,7 @@ from services.batch.metrics.bootstrap import Interval, mean_intervals, paired_di
 from services.batch.metrics.ranking import hit_rate_at, ndcg_at, recall_at, reciprocal_rank_at
 from services.batch.metrics.splits import SPLIT_OF_ORDER, Split, split_by_order
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_books
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.artifact_builder import Metadata
 from services.batch.runtime.context import RunContext
@@ -197,7 +197,7 @@ def _lists(
     content = ContentNeighbors.open(content_artifact, training.work_id)
     maker = candidate_generator(training, content, settings, progress=progress)
     pipeline = partial(ServedPipeline, training, list_length=settings.collaborative.list_length, threads=n_threads)
-    spread = popular_spread(training, content.cluster_of)
+    spread = popular_books(training, content.cluster_of)
     reranker = train_reranker(training, content, settings, threads=n_threads, progress=progress)
     nothing = CandidateGenerator(None, None, None, NO_CANDIDATES, settings.blend)
     with progress.task("Evaluating", len(SYSTEMS)) as advance:
@@ -276,7 +276,9 @@ def _figures(by_metric: Scores, seed: int) -> dict[str, Interval]:
 
 
 def _too_few(split: Split, n_users: int, min_users: int) -> str:
+    if not len(split.training.interactions) and not split.n_test_interactions:
+        return "There are no interactions yet, so nothing can be measured. Readers get popular books and search."
     return (
-        f"Only {n_users} users with a history like a new book in the {split.name}; "
+        f"Only {n_users} {'user' if n_users == 1 else 'users'} with a history like a new book in the {split.name}; "
         f"{min_users} are needed for a comparison."
     )

@@ -92,7 +92,7 @@ def ingest(context: RunContext, source: Source | None, *, fresh: bool = False) -
         fresh: read the source even if it is unchanged.
 
     Raises:
-        SourceError: there is no source and no snapshot, or the source has no valid book or interaction.
+        SourceError: there is no source and no snapshot, or the source has no valid book, or only invalid interactions.
         StoreUnavailableError: Redis did not answer.
         ArtifactError: the last snapshot or an event file is damaged.
     """

@@ -45,7 +45,7 @@ def read_source(
     """Read a source; known books keep their item indexes.
 
     Raises:
-        SourceError: there is no valid book or interaction.
+        SourceError: there is no valid book, or there are interactions and none is valid.
     """
     with progress.task(f"Reading the books of {source.name}"):
         rows = source.books(rejects)
@@ -63,7 +63,7 @@ def read_source(
         n_interactions_aside = rejects.n_set_aside - n_books_aside
         spellings = respelled(read, has_now)
         interactions = number_interactions(read, has_now, rejects, source.name, spellings)
-        if not len(interactions):
+        if not len(interactions) and (len(read) or n_interactions_aside):
             raise _nothing_usable("interaction", source, rejects)
     counts = SourceCounts(
         interactions=len(interactions),

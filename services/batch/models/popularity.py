@@ -87,6 +87,7 @@ def build_popularity(
         "genres": genres,
         "clusters": _by_cluster(ranking.item_index, cluster_of),
     }
+    np.save(folder / "popular.npy", ranking.item_index)
     np.save(folder / "n_ratings.npy", ranking.n_ratings)
     np.save(folder / "average_rating.npy", ranking.average.astype(np.float32))
     np.save(folder / "bayesian_average.npy", ranking.bayesian)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.batch.ingest.training_data import Training
 from services.batch.models.factor_model import Factors
 from services.batch.models.item_transitions import item_transitions_of, without_withdrawn
-from services.batch.models.popularity import N_OVERALL, rank_by_popularity
+from services.batch.models.popularity import rank_by_popularity
 from services.batch.models.top_n import top_n
 from services.batch.models.trending import trending_books
 from services.batch.pipeline.blend_of_order import blend_of_order
@@ -26,7 +26,7 @@ from shared.recommend.blend import CANDIDATE_SOURCES, Blended, blend
 from shared.recommend.blend_weights import blend_weights, max_recent_books
 from shared.recommend.candidates import CandidateGenerator
 from shared.recommend.neighbor_table import NO_CANDIDATES, Candidates, NeighborTable
-from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
+from shared.recommend.popularity_backfill import popular_spread, popularity_backfill
 from shared.recommend.reranker import Reranker
 from shared.recommend.same_series_author import same_series_author_rows
 from shared.settings import Settings
@@ -41,7 +41,7 @@ class ServedPipeline:
         training: the training part.
         factors: factors with the rows of `training`; `None` for no nightly lists.
         maker: generator of the other lists, see `candidate_generator`.
-        spread: int32, item indexes that fill short lists, see `popular_spread`; `None` leaves lists short.
+        spread: int32, item indexes that fill short lists, see `popular_books`; `None` leaves lists short.
         list_length: books in a nightly list.
         threads: number of threads.
         reranker: reorders the first books; `None` keeps the order of the blend.
@@ -157,7 +157,7 @@ def candidate_generator(
     )
 
 
-def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
+def popular_books(training: Training, cluster_of: NDArray[np.int32]) -> NDArray[np.int32]:
     """int32: the popular books of the training part, spread over clusters as in the API.
 
     Published averages of a source break ties between equally liked books, as in the API.
@@ -166,5 +166,5 @@ def popular_spread(training: Training, cluster_of: NDArray[np.int32]) -> NDArray
         training: the training part.
         cluster_of: int32, (n_books,), of the content artifact.
     """
-    overall = rank_by_popularity(training.books, training.interactions, training.user_state).item_index[:N_OVERALL]
-    return popular_by_cluster(first_of_each_work(overall, training.work_id), cluster_of)
+    ranked = rank_by_popularity(training.books, training.interactions, training.user_state).item_index
+    return popular_spread(ranked, training.work_id, cluster_of)

@@ -19,7 +19,7 @@ from shared.layout import DataFolder
 from shared.recommend.blend import CANDIDATE_SOURCES, Blended
 from shared.recommend.blend_weights import max_recent_books
 from shared.recommend.explanations import explain_all
-from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster
+from shared.recommend.popularity_backfill import popular_spread
 from shared.settings import Settings
 
 N_READERS = 20
@@ -48,9 +48,7 @@ def sample_readers(
         training,
         _factors(generation, training),
         generation.candidate_generator,
-        popular_by_cluster(
-            first_of_each_work(generation.popularity.overall, catalog.work_id), generation.content.cluster_of
-        ),
+        popular_spread(generation.popularity.ranked, catalog.work_id, generation.content.cluster_of),
         list_length=settings.collaborative.list_length,
         threads=1,
         reranker=generation.reranker,

@@ -148,7 +148,7 @@ class Mapping(Section, Generic[BooksT, InteractionsT]):
     simulated_readers: bool = False
     order: Order | None = None
     books: BooksT
-    interactions: list[InteractionsT] = Field(min_length=1)
+    interactions: list[InteractionsT] = []
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -246,7 +246,7 @@ def read_mapping(path: Path, form: type[SectionT]) -> SectionT:
 def clean_all_interactions(
     tables: Iterable[tuple[Iterable[pa.Table], InteractionFormat]], rejects: RejectLog
 ) -> pd.DataFrame:
-    """The interactions of several tables in one frame, in order; see `clean_interactions`.
+    """The interactions of several tables, or of none, in one frame, in order; see `clean_interactions`.
 
     Without a time column, the rows of each table come after those of the previous table.
     """
@@ -258,6 +258,8 @@ def clean_all_interactions(
             frame["time"] += n_rows
             n_rows = int(frame["time"].max()) if len(frame) else n_rows
         frames.append(frame)
+    if not frames:
+        return clean_interactions((), InteractionFormat(MAPPING_FILE, {}), rejects)
     if len(frames) == 1:
         return frames[0]
     for column in ("user_id", "book_id", "file"):

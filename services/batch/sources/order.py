@@ -40,11 +40,17 @@ def find_order(declared: Order | None, interactions: pd.DataFrame, rejects: Reje
         return declared
     order: Order = "time"
     value = "time"
-    if len(interactions) and interactions["time"].max() <= _LAST_ROW_NUMBER:
+    if not _has_times(interactions):
         order = "none" if is_grouped(interactions) else "time"
         value = "time, by the rows" if order == "time" else "none: no times, and the rows are grouped by reader or book"
     rejects.guess(Guess("order of the interactions", value, 'order = "time", "sequence" or "none"'))
     return order
+
+
+def _has_times(interactions: pd.DataFrame) -> bool:
+    """Whether there are times, not row numbers or one moment for all; of no rows, one may think so."""
+    times = interactions["time"]
+    return not len(times) or (times.max() > _LAST_ROW_NUMBER and (times.min() < times.max() or len(times) == 1))
 
 
 def is_grouped(interactions: pd.DataFrame) -> bool:

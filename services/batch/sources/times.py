@@ -2,7 +2,8 @@
 
 - ISO 8601 and its relatives: `2023-11-14T10:00:00+01:00`, `2023/11/14`, `2023.11.14`, `2023-11`.
 - Days and months in either order: `16/9/2006`, `9/16/2006 10:05 PM`, `16.9.06`, `9/2006`. Both readings are returned.
-- Words: `Tue Nov 14 2023`, `14 November 2023`, `Nov 2023`.
+- Several dates, of which the last counts: `2022/12/01-2023/01/01`.
+- Words: `Tue Nov 14 2023`, `14 November 2023`, `Nov 2023`; `2023年11月14日`.
 - Numbers: seconds, milliseconds, microseconds or nanoseconds since 1970; `20231114`, `202311`, `2023`,
   `20231114103000`; days since 1900 as in a spreadsheet. The size of a number decides, and a number that could only be a
   few months after 1970 is no time.
@@ -34,6 +35,8 @@ _YEARS = (1000, 3000)
 _NO_TIME = ("0", "-1", "0.0", "0000-00-00", "0000-00-00 00:00:00")  # what databases write for none
 _DAY_AND_MONTH = r"^(\d{1,2})([/.\- ])(\d{1,2})[/.\- ](\d{4}|\d{2})(?:[ ,T]+(.+))?$"
 _MONTH_AND_YEAR = r"^(\d{1,2})[/.\- ](\d{4})$"
+_SEVERAL = r"^(?:\d{4}[/-]\d{1,2}[/-]\d{1,2}\s*[-,;]\s*)+(\d{4}[/-]\d{1,2}[/-]\d{1,2})$"
+_EAST_ASIAN = r"^(\d{4})\s*[年년.]\s*(\d{1,2})\s*[月월.]\s*(\d{1,2})\s*[日일.]$"
 _LAST_YEAR_OF_2000 = 68  # of two digits, as in POSIX
 _FORMATS = (
     "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %Y", "%a %b %d %H:%M:%S %Y",
@@ -134,6 +137,8 @@ def _of_texts(texts: list[str], wanted: NDArray[np.bool_]) -> tuple[NDArray[np.f
     written = pd.Series(texts, dtype=object)[wanted]
     if not len(written):
         return readings[0], readings[1], False
+    written = written.str.replace("[\u00a0\u202f]", " ", regex=True)
+    written = written.str.replace(_SEVERAL, r"\1", regex=True).str.replace(_EAST_ASIAN, r"\1-\2-\3", regex=True)
     parts = written.str.extract(_DAY_AND_MONTH)
     both = parts[0].notna().to_numpy()
     month_and_year = written.str.extract(_MONTH_AND_YEAR)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from services.batch.sources.order import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,14 @@ SPACE: dict[str, Range] = {
 }
 FACTOR_SETTINGS = ("collaborative.", "item_transitions.")
 """Prefixes of the settings whose changes need new factors or item transitions."""
+_OF_TIME = ("item_transitions.half_life", "blend.trending_weight", "blend.few_books_trending_weight")
+_OF_SEQUENCE = (
+    "collaborative.history_decay", "item_transitions.distance_exponent", "blend.recency_decay",
+    "blend.item_transitions_decay",
+)  # fmt: skip
+_WITHOUT_EFFECT: dict[Order, tuple[str, ...]] = {"time": (), "sequence": _OF_TIME, "none": (*_OF_TIME, *_OF_SEQUENCE)}
+
+
+def with_effect(space: Mapping[str, Range], order: Order) -> dict[str, Range]:
+    """The settings of a space that change anything if the interactions know this much of order."""
+    return {name: one for name, one in space.items() if name not in _WITHOUT_EFFECT[order]}

@@ -15,7 +15,7 @@ from services.batch.metrics.splits import Split
 from services.batch.models.factor_model import Factors
 from services.batch.models.factors import fit_factors
 from services.batch.pipeline.blend_of_order import blend_of_order
-from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_books
 from services.batch.runtime.progress import SILENT
 from shared.artifacts.content import ContentNeighbors
 from shared.artifacts.generation import content_id
@@ -40,7 +40,7 @@ class TrialScores:
         self._training = split.training
         self._threads = threads
         self._content = ContentNeighbors.open(content_artifact, split.training.work_id)
-        self._spread = popular_spread(split.training, self._content.cluster_of)
+        self._spread = popular_books(split.training, self._content.cluster_of)
         self._factors: LRUCache[str, Factors] = LRUCache(_KEPT_FACTORS)
         self._maker: tuple[ItemTransitionSettings, CandidateGenerator] | None = None
         self.n_factored = 0

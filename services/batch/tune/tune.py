@@ -17,7 +17,7 @@ from services.batch.metrics.bootstrap import mean_interval, paired_difference
 from services.batch.runtime.threads import bound_threads
 from services.batch.tune.record import Trial, TuningRecord, Value, read_record
 from services.batch.tune.search import N_PARTS, search
-from services.batch.tune.space import SPACE, Range
+from services.batch.tune.space import SPACE, Range, with_effect
 from services.batch.tune.trials import TrialScores
 from services.batch.tune.tuned_settings import is_explicit, reason_of, value_of, with_tuned, with_values
 from services.batch.tune.tuning_split import TuningSplit, tuning_split
@@ -57,7 +57,7 @@ def tune(
         content_artifact: folder of its content artifact.
         settings: as loaded, without tuned values.
         budget: time and number of trials.
-        space: the search space; explicit settings are skipped.
+        space: the search space; explicit settings, and those without effect on data of this order, are skipped.
         on_trial: called with each trial and the best value so far.
 
     Raises:
@@ -65,6 +65,7 @@ def tune(
         ArtifactError: there are too few test users.
         ModelError: Optuna is not installed.
     """
+    space = with_effect(space, snapshot.manifest.source.order)
     searched = _searched(space, settings)
     known = tuning_split(snapshot, settings)
     now = with_tuned(settings)

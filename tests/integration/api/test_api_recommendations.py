@@ -186,6 +186,21 @@ def test_an_odd_reader_is_recommended_to_like_any_other(api, seen_by):
     assert {"hobbit-again", "hobbit-illustrated"}.isdisjoint(ids(answer)), "another edition of a book that was read"
 
 
+@pytest.mark.parametrize("is_long", [False, True])
+def test_who_dismissed_the_most_popular_books_still_gets_a_full_list(api, state, odd_world, is_long):
+    """There are hundreds of books beyond the popular ones, and nothing else to go by."""
+    client, keys = state
+    settings = odd_world.settings
+    generation = open_generation(DataFolder(settings.data_dir), odd_world.generation_id)
+    dismissed = generation.popularity.overall.tolist()
+    assert len(dismissed) == 500
+    user = api.new_user()
+    client.sadd(keys.seen(user), *dismissed, *(range(100_000, 101_000) if is_long else ()))
+    books = ids(api.recommend(user, limit=100))
+    assert len(set(books)) == 100
+    assert {generation.catalog.ids[number] for number in dismissed}.isdisjoint(books)
+
+
 class TestVeryLongHistories:
     """More than 1,000 seen books, most of which the catalogue does not know."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from services.batch.evaluate.baselines.recommender import FittedRecommender
 from services.batch.ingest.training_data import Training
 from services.batch.models.factors import fit_factors
-from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_spread
+from services.batch.pipeline.served_pipeline import ServedPipeline, candidate_generator, popular_books
 from services.batch.pipeline.train_reranker import train_reranker
 from services.batch.runtime.progress import Progress
 from shared.artifacts.content import ContentNeighbors
@@ -71,7 +71,7 @@ class Served:
             content = ContentNeighbors.open(self.content_artifact, training.work_id)
         if self.only is None:
             no_clusters = np.full(training.n_books, -1, np.int32)
-            spread = popular_spread(training, no_clusters if content is None else content.cluster_of)
+            spread = popular_books(training, no_clusters if content is None else content.cluster_of)
             reranker = train_reranker(training, content, settings, threads=threads, progress=progress)
         return ServedPipeline(
             training,

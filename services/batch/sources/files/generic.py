@@ -12,7 +12,7 @@
     series_in_title = false            # titles end in "(Series, #2)"
     average_rating_scale = [1, 5]
 
-    [[interactions]]                   # once per file
+    [[interactions]]                   # once per file; may be left out
     file = "loans.csv"
     kind = "read"                      # the kind of all rows; default "rating"
     columns = { user_id = "member", book_id = "item", time = "returned" }

@@ -131,6 +131,7 @@ def test_lists_are_bounded(tmp_path):
     _, popularity = build(tmp_path, make_books(700), NOBODY)
 
     assert popularity.overall.tolist() == list(range(500))
+    assert popularity.ranked.tolist() == list(range(700))
     assert popularity.genres["fantasy"].tolist() == popularity.clusters[0].tolist() == list(range(200))
 
 

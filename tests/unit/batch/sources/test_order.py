@@ -40,6 +40,13 @@ def test_times_are_an_order_whatever_the_rows() -> None:
     ]
 
 
+def test_one_moment_for_all_rows_is_no_time() -> None:
+    users = ["a"] * 5 + ["b"] * 5
+    assert find_order(None, rows(users, times=[1_700_000_000.0] * 10), RejectLog()) == "none"
+    assert find_order(None, rows(users[:1], times=[1_700_000_000.0]), RejectLog()) == "time"
+    assert find_order(None, rows([]), RejectLog()) == "time"
+
+
 @pytest.mark.parametrize("order", ["time", "sequence", "none"])
 def test_a_source_that_declares_its_order_is_believed(order: str) -> None:
     rejects = RejectLog()

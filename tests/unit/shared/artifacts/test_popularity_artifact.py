@@ -14,5 +14,6 @@ def test_ratings_and_lists(tmp_path):
     assert popularity.n_books == N_BOOKS
     assert [popularity.rating_of(number) for number in (0, 2)] == [(4.26, 9), (None, 0)]
     assert popularity.overall.tolist() == [0, 3, 1]
+    assert popularity.ranked.tolist() == [0, 3, 1], "an artifact of an earlier version has no list of all books"
     assert {name: numbers.tolist() for name, numbers in popularity.genres.items()} == {"tides": [0, 1]}
     assert {cluster: numbers.tolist() for cluster, numbers in popularity.clusters.items()} == {0: [0], 1: [3]}

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.recommend.blend import CANDIDATE_SOURCES, NOTHING_BLENDED, Blended
-from shared.recommend.popularity_backfill import first_of_each_work, popular_by_cluster, popularity_backfill
+from shared.recommend.popularity_backfill import (
+    N_SPREAD,
+    first_of_each_work,
+    popular_by_cluster,
+    popular_spread,
+    popularity_backfill,
+)
 
 WORK_ID = np.array([0, 1, 2, 0, 4, 5], np.int32)  # 3 is another edition of 0
 SPREAD = np.array([0, 2, 4, 1], np.int32)
@@ -61,3 +69,27 @@ def test_no_work_comes_twice_nor_back(listed, seen, expected):
 
 def test_a_list_that_is_long_enough_stays_as_it_is():
     assert popularity_backfill(SHORT, SPREAD, WORK_ID, numbers_of(), 1).item_index.tolist() == [5]
+
+
+def test_behind_the_first_books_every_other_work_follows_by_popularity():
+    n_books = 3 * N_SPREAD
+    ranked = np.random.default_rng(3).permutation(n_books).astype(np.int32)
+    work_id = (np.arange(n_books) // 2 * 2).astype(np.int32)  # two editions of each
+    cluster_of = (np.arange(n_books) % 7).astype(np.int32)
+    spread = popular_spread(ranked, work_id, cluster_of)
+    head = popular_by_cluster(first_of_each_work(ranked[:N_SPREAD], work_id), cluster_of)
+    assert spread[: len(head)].tolist() == head.tolist()
+    assert len(np.unique(work_id[spread])) == len(spread) == n_books // 2
+    places = np.argsort(ranked)[spread[len(head) :]]
+    assert (np.diff(places) > 0).all()
+
+
+@given(st.sets(st.integers(0, 59)), st.sets(st.integers(0, 59), max_size=5), st.integers(0, 70))
+def test_a_list_is_full_as_long_as_there_is_an_unseen_work(seen, listed, limit):
+    work_id = (np.arange(60) // 2 * 2).astype(np.int32)
+    spread = np.arange(0, 60, 2, dtype=np.int32)
+    n = len(listed)
+    items = Blended(numbers_of(*listed), np.ones(n, np.float32), np.ones((len(CANDIDATE_SOURCES), n), np.float32))
+    found = popularity_backfill(items, spread, work_id, numbers_of(*seen), limit).item_index[n:].tolist()
+    taken = {number // 2 for number in seen | listed}
+    assert found == [book for book in spread.tolist() if book // 2 not in taken][: max(limit - n, 0)]
