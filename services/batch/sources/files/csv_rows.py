@@ -76,12 +76,15 @@ class CsvRows:
         return self._parse_by_row(block, odd, at_end=at_end)
 
     def _needs_rows(self, block: bytes) -> bool:
-        r"""Whether pyarrow would misread a block: blanks before quotes, rows quoted as a whole, or `\N` for missing."""
-        if self._dialect.backslash_escapes and b"\\N" in block:
+        r"""Whether pyarrow would misread a block: blanks before quotes, rows quoted as a whole, `\N`, an open end."""
+        if self._dialect.backslash_escapes and (b"\\N" in block or b"\\\n" in block):
             return True
         if not self._dialect.quoting or b'"' not in block:
             return False
-        return self._dialect.spaced or (self._n_columns > _MIN_SHORT_FIELDS and self._padded_row in block)
+        if self._dialect.spaced or (self._n_columns > _MIN_SHORT_FIELDS and self._padded_row in block):
+            return True
+        last = block[block.rfind(b"\n", 0, -1) + 1 : -1]  # pyarrow takes the end of the block for a closing quote
+        return b'"' in last and self._fields(last.decode()) is None
 
     def _parse_whole(self, block: bytes) -> tuple[pa.Table, NDArray[np.int64]] | None:
         """Parse a block of one-line rows; `None` if pyarrow fails or finds a different number of rows."""
@@ -199,7 +202,8 @@ class CsvRows:
                 return inner
         if len(fields) >= n:
             return None if any(field.strip() for field in fields[n:]) else fields[:n]
-        is_prose = not self._dialect.spaced and any(field[:1].isspace() for field in fields[1:])
+        is_usual = self._dialect.spaced or len(fields) == self._n_fields
+        is_prose = not is_usual and any(field[:1].isspace() for field in fields[1:])
         return None if len(fields) < _MIN_SHORT_FIELDS or is_prose else fields + [""] * (n - len(fields))
 
     def _parse_by_row(

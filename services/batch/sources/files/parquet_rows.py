@@ -38,13 +38,18 @@ def parquet_batches(path: Path, positions: list[int]) -> Iterator[tuple[pa.Table
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """A Parquet column as text: missing values as `""`, whole floats without `.0`, times as seconds since 1970."""
+    """A Parquet column as text.
+
+    Missing values are `""`, whole floats have no `.0`, dates are in ISO 8601, times are seconds since 1970.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         column = pc.binary_join(column.cast(pa.list_(pa.string())), LIST_SEPARATOR)
-    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    elif pa.types.is_date(kind):
+        column = column.cast(pa.date32()).cast(pa.string())
+    elif pa.types.is_timestamp(kind):
         microseconds = column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(pa.int64())
         column = pc.divide(microseconds.cast(pa.float64()), 1e6)
     if pa.types.is_floating(column.type):

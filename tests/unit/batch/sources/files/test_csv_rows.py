@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -158,11 +159,12 @@ def test_parquet_columns_of_any_type_become_the_text_a_csv_would_hold(tmp_path: 
             "score": [4.0, 3.5],
             "when": pa.array([1_700_000_000_000, None], pa.timestamp("ms", tz="UTC")),
             "writers": [["A, Jr.", "B"], None],
+            "day": pa.array([date(1951, 5, 6), None], pa.date32()),
         }
     )
     pq.write_table(table, tmp_path / "t.parquet")
-    rows, rejects = read(tmp_path / "t.parquet", "user_id", "score", "when", "writers")
-    assert rows == [("7", "4", "1700000000", "A, Jr.\x1fB", 1), ("", "3.5", "", "", 2)]
+    rows, rejects = read(tmp_path / "t.parquet", "user_id", "score", "when", "writers", "day")
+    assert rows == [("7", "4", "1700000000", "A, Jr.\x1fB", "1951-05-06", 1), ("", "3.5", "", "", "", 2)]
     assert rejects == []
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.batch.sources.files.generic import open_generic
 from services.batch.sources.files.tables import list_tables, open_table
 from services.batch.sources.rejects import RejectLog
+from shared.errors import SourceError
 from tests.paths import ROOT
 
 CASES = ROOT / "tests" / "cases"
@@ -68,6 +72,30 @@ def test_a_row_that_is_none_is_set_aside_alone(tmp_path: Path, row: str, reason:
 def test_a_text_may_be_long_and_have_lines(tmp_path: Path) -> None:
     text = "\n".join(["word " * 40] * 1_000).rstrip()
     assert read(tmp_path, f'a,b\n1,"{text}"\n2,Two\n') == ([["1", text], ["2", "Two"]], {})
+
+
+PIECES = st.sampled_from(
+    [*"ab1,;|\t\n\r\"\\ '", '""', '","', '\\"', "\r\n", "\ufeff", "a,b,c\n", "sep=;\n", "é", "\x00", "\udcff", "\udce9"]
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(PIECES, max_size=60), st.sampled_from(["a,b,c\n", "a;b;c\n", "a\tb\tc\n", "a|b|c\n", ""]))
+def test_no_file_stops_the_reader_or_gives_ragged_rows(pieces: list[str], header: str) -> None:
+    content = (header + "".join(pieces)).encode("utf-8", "surrogateescape")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        path.write_bytes(content)
+        try:
+            table = open_table(path)
+        except SourceError:
+            return
+        rejects = RejectLog()
+        frame = table.frame({f"c{i}": name for i, name in enumerate(table.columns)}, rejects)
+    assert not frame.isna().to_numpy().any()
+    assert frame["row"].is_monotonic_increasing
+    assert frame["row"].is_unique
+    assert set(frame["row"]).isdisjoint(rejects.table()["row"].to_pylist())
 
 
 @pytest.mark.parametrize("join", ["\n", "\n\ufeff", "\ufeff", "", "\n\n"])
