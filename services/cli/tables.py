@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from services.cli.ingest_summary import ingest_summary, n_set_aside
 from shared.errors import UnknownTitleError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from shared.artifacts.generation import GenerationManifest
     from shared.layout import DataFolder
 
-_MAX_REASONS = 6
 _MAX_AUTHORS_WIDTH = 20
 
 
@@ -62,7 +62,7 @@ def _taken_in(report: IngestReport) -> dict[str, object]:
         "interactions": report.n_interactions,
         "events ingested": report.n_events,
         "duplicates merged": report.n_duplicates,
-        "rows rejected": report.n_rejected,
+        "rows rejected": n_set_aside(report),
     }
 
 
@@ -70,21 +70,10 @@ def _snapshot_row(report: IngestReport) -> dict[str, object]:
     return {"snapshot": f"{report.snapshot_id}{'' if report.changed else ', unchanged'}"}
 
 
-def _rejected(report: IngestReport, folder: DataFolder) -> list[RenderableType]:
-    """Why rows were rejected, most frequent reasons first, and where they are listed."""
-    reasons = sorted(report.rejected_by_reason.items(), key=lambda item: -item[1])
-    if not reasons:
-        return []
-    shown = dict(reasons[:_MAX_REASONS])
-    if len(reasons) > _MAX_REASONS:
-        shown["other reasons"] = sum(count for _, count in reasons[_MAX_REASONS:])
-    details = folder.snapshots / report.snapshot_id / "rejects.parquet"
-    return [summary("Rows rejected", shown), Text(f"  All of them are in {details}", overflow="fold")]
-
-
 def ingest_table(report: IngestReport, folder: DataFolder) -> RenderableType:
     """What an ingest read."""
-    return Group(summary("Ingested", _taken_in(report)), *_rejected(report, folder), summary("", _snapshot_row(report)))
+    counts = summary("Ingested", _taken_in(report) | _snapshot_row(report))
+    return Group(counts, ingest_summary(report, folder))
 
 
 def night_table(report: NightReport, folder: DataFolder) -> RenderableType:
@@ -108,7 +97,7 @@ def night_table(report: NightReport, folder: DataFolder) -> RenderableType:
     page = folder.report(report.generation_id, "night")
     if page.exists():
         result["report"] = str(page)
-    return Group(side_by_side, *_rejected(report.ingest, folder), summary("", result))
+    return Group(side_by_side, ingest_summary(report.ingest, folder), summary("", result))
 
 
 def _quality(quality: NightlyMetrics) -> str:

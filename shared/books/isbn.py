@@ -9,6 +9,8 @@ from stdnum import isbn
 _WRAPPED = re.compile(r'="(.*)"', re.DOTALL)  # a spreadsheet's way to keep leading zeros
 _FLOAT = re.compile(r"(\d{7,13})\.0*")
 _FIRST = re.compile(r"^(?:urn:)?isbn(?:-?1[03])?[:\s]*", re.IGNORECASE)
+_COMPACT = re.compile(r"\d+[Xx]?", re.ASCII)
+_SHAPE = re.compile(r"\d{9}[\dX]|97[89]\d{10}", re.ASCII)
 _BETWEEN = re.compile(r"[,;|/\x1f]")
 _SHORTEST_WITHOUT_ZEROS = 7
 _LENGTH_10 = 10
@@ -26,10 +28,10 @@ def isbn13(text: str) -> str | None:
         text = wrapped[1].strip()
     if number := _FLOAT.fullmatch(text):
         text = number[1]
-    compact = isbn.compact(_FIRST.sub("", text))
+    compact = text.upper() if _COMPACT.fullmatch(text) else isbn.compact(_FIRST.sub("", text))
     if _SHORTEST_WITHOUT_ZEROS <= len(compact) < _LENGTH_10:
         compact = compact.zfill(_LENGTH_10)
-    if not compact.isascii() or len(set(compact)) == 1 or not isbn.is_valid(compact):
+    if not _SHAPE.fullmatch(compact) or len(set(compact)) == 1 or not isbn.is_valid(compact):
         return None
     converted: str = isbn.to_isbn13(compact)
     return converted

@@ -18,7 +18,7 @@ from services.batch.ingest.event_files import event_lock, n_stored
 from services.batch.ingest.event_log import EVENTS, StoredEvents, clean_events, read_events, take_events
 from services.batch.ingest.interaction_table import join, latest, number_interactions
 from services.batch.ingest.snapshot import Snapshot, current_snapshot, write_snapshot
-from services.batch.ingest.snapshot_manifest import SnapshotCounts, SnapshotInputs, SnapshotMetadata
+from services.batch.ingest.snapshot_manifest import SnapshotCounts, SnapshotInputs, SnapshotMetadata, SourceFindings
 from services.batch.ingest.source_tables import SourceTables, read_source, reuse_source
 from services.batch.sources.rejects import RejectLog
 from shared.errors import SourceError
@@ -37,7 +37,8 @@ class IngestReport:
     """The result of an ingest.
 
     `n_duplicates` counts books and interactions replaced by a later one with the same key, `n_events` the events that
-    this run took from the stream. `changed` tells whether the snapshot differs from the previous one.
+    this run took from the stream. `changed` tells whether the snapshot differs from the previous one. `findings` is
+    `None` if the source was read by an earlier version.
     """
 
     snapshot_id: str
@@ -50,6 +51,7 @@ class IngestReport:
     n_events: int
     rejected_by_reason: dict[str, int]
     changed: bool
+    findings: SourceFindings | None
 
     @property
     def facts(self) -> dict[str, Fact]:
@@ -189,4 +191,5 @@ def _report(snapshot: Snapshot, *, n_events: int, changed: bool) -> IngestReport
         n_events=n_events,
         rejected_by_reason=dict(snapshot.manifest.rejected_by_reason),
         changed=changed,
+        findings=snapshot.manifest.findings,
     )

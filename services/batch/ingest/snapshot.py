@@ -93,7 +93,7 @@ class Snapshot:
         """
         frame: pd.DataFrame = self._read("books", BOOKS_SCHEMA).to_pandas()
         for column in _LISTS:
-            frame[column] = pd.Series([list(items) for items in frame[column]], dtype=object)
+            frame[column] = pd.Series([[] if items is None else list(items) for items in frame[column]], dtype=object)
         for column in _OPTIONAL_NUMBERS:
             frame[column] = frame[column].astype("float64")
         for column in _OPTIONAL_TEXTS:

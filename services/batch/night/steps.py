@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from services.batch.runtime.context import RunContext
     from services.batch.sources.source import Source
 
+_NOT_TOLD = ("snapshot_id", "findings")  # the first has a shorter name, the second is in the snapshot
 Account = dict[str, Any]
 
 
@@ -96,7 +97,7 @@ class StepsOfRun:
             "generation": generation_id(context.folder, started, self._run),
             "served": served,
             "snapshot": report.snapshot_id,
-            **{name: value for name, value in asdict(report).items() if name != "snapshot_id"},
+            **{name: value for name, value in asdict(report).items() if name not in _NOT_TOLD},
         }
 
     def make(self, step: Step, snapshot: str) -> Account:

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
 from rapidfuzz import fuzz
 
 from services.batch.sources.ids import SAYS_NOTHING, clean_id, of_floats, without_fraction
@@ -58,18 +59,40 @@ def clean_book_ids(
     apart = {i: reason for i, reason in enumerate(faults) if reason in SAYS_NOTHING}
     apart |= dict.fromkeys(_other_books(ids, faults, title_of), SHARED_ID)
     for i, reason in apart.items():
-        one = title_of(i)
-        title = one.title.searchable or texts["title"][i].strip()
-        if title:
+        if own := _own_id_of(texts["title"][i], texts["authors"][i]):
             rejects.add(file, rows[i], column, written[i], f"{reason}; {OWN_ID}")
-            ids[i] = own_id(title, one.author)
+            ids[i] = own
     return ids
 
 
 def own_id(title: str, author: str) -> str:
-    """The id of a book that has none."""
+    """The id of a book that has none, from normalized title and authors."""
     digest = hashlib.sha256(f"{title}\n{author}".encode()).hexdigest()
     return f"own-{digest[:16]}"
+
+
+def _own_id_of(title: str, authors: str) -> str:
+    """The id of a book that has none, from title and authors as written; `""` without a title."""
+    words = parse_title(title).searchable or title.strip()
+    return own_id(words, parse_title(authors).searchable) if words else ""
+
+
+def with_own_ids(batch: pa.Table, title: str, authors: str) -> pa.Table:
+    """Interactions that stand in the rows of their books, with the ids that books without one got.
+
+    Args:
+        batch: text columns, among them `book_id`, `title` and `authors`.
+        title: the column of the title.
+        authors: the column of the authors; it may be missing.
+    """
+    ids = batch["book_id"].to_pylist()
+    empty = [i for i, text in enumerate(ids) if clean_id(text)[1] in SAYS_NOTHING]
+    if empty:
+        titles, names = batch[title].to_pylist(), batch[authors].to_pylist() if authors in batch.column_names else None
+        for i in empty:
+            ids[i] = _own_id_of(titles[i], names[i] if names else "") or ids[i]
+        batch = batch.set_column(batch.column_names.index("book_id"), "book_id", pa.array(ids, pa.string()))
+    return batch
 
 
 def _other_books(ids: Sequence[str], faults: Sequence[str | None], title_of: Callable[[int], _Title]) -> set[int]:

@@ -50,7 +50,7 @@ def open_folder(path: Path, mirrors: Path | None = None, *, fresh: bool = False)
     tables, unreadable = [], []
     for file in list_tables(path):
         try:
-            tables.append(open_table(file))
+            tables.append(open_table(file, overrides.encoding))
         except SourceError as error:
             unreadable.append(error.what)
     likeness = [layout.likeness(tables) for layout, _ in _FORMATS]

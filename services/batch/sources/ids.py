@@ -29,10 +29,12 @@ SAYS_NOTHING = (MISSING, LOST_DIGITS, PLACEHOLDER)
 _NOTHING = MISSING_TEXTS | {"[]", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!"}
 _PLAIN = re.compile(r"[A-Za-z0-9_:]+(?:-[A-Za-z0-9_:]+)*")
 _WRAPPED = re.compile(r'=?"+([^"]*)"+', re.DOTALL)
+_APOSTROPHE = re.compile(r"'[\dXx-]+")  # a spreadsheet's other way to keep zeros
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _EXPONENT = re.compile(r"(\d)(?:[.,](\d*))?[eE](\+?)(\d{1,2})")
 _FLOAT = re.compile(r"(\d+)\.0+")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _SHORTEST_ISBN = 9  # an ISBN-10 that lost its zero
 _SHORTEST_REPEATED_DIGIT = 9
@@ -61,6 +63,8 @@ def _unwrapped(text: str) -> str:
     text = text.translate(_INVISIBLE).strip()
     if wrapped := _WRAPPED.fullmatch(text):
         text = wrapped[1].strip()
+    if _APOSTROPHE.fullmatch(text):
+        text = text[1:]
     return unicodedata.normalize("NFC", text)
 
 
@@ -87,15 +91,20 @@ def without_fraction(text: str) -> str:
 
 
 def sure_key(text: str) -> str:
-    """The same for all spellings that surely mean one id: Unicode forms, `12.0` and `12`, ISBN-10 and ISBN-13."""
+    """The same for all spellings that surely mean one id: Unicode forms, `12.0` and `1,234`, ISBN-10 and ISBN-13."""
     text = without_fraction(unicodedata.normalize("NFC", text))
-    found = isbn13(text) if len(text) >= _SHORTEST_ISBN else None
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    found = isbn13(text) if len(text) >= _SHORTEST_ISBN and sum(map(str.isdigit, text)) >= _SHORTEST_ISBN - 1 else None
     return text if found is None else f"isbn {found}"
 
 
 def likely_key(text: str) -> str:
     """As `sure_key`, and the same for a number with and without leading zeros."""
-    key = sure_key(text)
+    return _without_zeros(sure_key(text))
+
+
+def _without_zeros(key: str) -> str:
     return (key.lstrip("0") or "0") if _DIGITS.fullmatch(key) else key
 
 
@@ -115,15 +124,17 @@ def match_by_spelling(unknown: Sequence[str], all_ids: Sequence[str], book_ids: 
     """
     if not unknown:
         return {}
-    # Spellings that surely mean one id count once.
-    n_ids = Counter(likely for _, likely in {(sure_key(text), likely_key(text)) for text in all_ids})
+    sure = {text: sure_key(text) for text in {*all_ids, *book_ids}}
+    likely = {key: _without_zeros(key) for key in set(sure.values())}
+    n_ids = Counter(likely[key] for key in {sure[text] for text in all_ids})
     matched: dict[str, int] = {}
-    for key in (sure_key, likely_key):
-        books = [key(book_id) for book_id in book_ids]
+    for is_sure in (True, False):
+        books = [sure[book_id] if is_sure else likely[sure[book_id]] for book_id in book_ids]
         n_books = Counter(books)
         places = {book: place for place, book in enumerate(books) if n_books[book] == 1}
         for text in unknown:
-            own = key(text)
-            if text not in matched and own in places and (key is sure_key or n_ids[own] == 1):
+            own = sure[text] if is_sure else likely[sure[text]]
+            # Spellings that surely mean one id count once.
+            if text not in matched and own in places and (is_sure or n_ids[own] == 1):
                 matched[text] = places[own]
     return matched

@@ -116,8 +116,8 @@ def _clean_batch(batch: pa.Table, form: InteractionFormat, times: TimeColumn | N
 
     ids = {}
     for column in ("user_id", "book_id"):
-        ids[column], faults = _clean_ids(batch[column])
-        for reason, fault in faults.items():
+        ids[column], id_faults = _clean_ids(batch[column])
+        for reason, fault in id_faults.items():
             refuse(column, fault, reason)
     kinds = np.full(len(rows), KINDS.index(form.kind), dtype=np.int8)
     if "kind" in form.columns:

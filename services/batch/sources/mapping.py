@@ -158,6 +158,7 @@ class Mapping(Section, Generic[BooksT, InteractionsT]):
 
 
 MappingT = TypeVar("MappingT", bound=Mapping[Any, Any])
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ class MappedFolder(Generic[MappingT]):
     @property
     def book_columns(self) -> Collection[str]:
         """See `TableSource.book_columns`."""
-        return self.mapping.books.columns.keys()
+        return [str(column) for column in self.mapping.books.columns]
 
     @property
     def guesses(self) -> Sequence[Guess]:
@@ -224,7 +225,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SourceError(f"{MAPPING_FILE} is not TOML: {error}.", where=str(file)) from error
 
 
-def read_mapping(path: Path, form: type[MappingT]) -> MappingT:
+def read_mapping(path: Path, form: type[SectionT]) -> SectionT:
     """The validated mapping in a folder.
 
     Raises:

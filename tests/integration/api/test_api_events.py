@@ -11,7 +11,6 @@ pytest_plugins = ["tests.worlds.api_fixtures"]
 
 POSITIVE = [("read", None), ("purchase", None), ("rating", 4), ("rating", 5.0)]
 NEGATIVE = [("dismiss", None), ("rating", 1), ("rating", 3.5)]
-NEUTRAL = [("view", None), ("click", None)]
 
 
 def event(user, book="dune", kind="read", event_id=None, **more):
@@ -190,23 +189,6 @@ class TestEffect:
         answer = api.recommend(user, limit=100)
         assert answer["strategy"] == "popular"
         assert book not in ids(answer)
-
-    @pytest.mark.parametrize(("kind", "value"), NEUTRAL)
-    def test_what_was_looked_at_brings_its_neighbours_and_is_not_seen(self, api, user, kind, value):
-        api.report(of_kind(user, kind, value))
-        answer = api.recommend(user, limit=100)
-        assert answer["strategy"] == "content"
-        assert set(ids(answer)[:2]) == {"dune-messiah", "children-of-dune"}
-        assert all(item["because"] is None for item in answer["items"])
-        api.report(event(user, "dune-messiah"))
-        assert "dune" in ids(api.recommend(user, limit=100))
-
-    def test_a_view_weighs_less_than_a_read(self, api):
-        looking, reading = api.new_user(), api.new_user()
-        api.report(event(looking, "emma"), event(looking, "dune", "view"))
-        api.report(event(reading, "emma"), event(reading, "dune", time=1000))
-        ranks = [ids(api.recommend(user, limit=100)).index("children-of-dune") for user in (reading, looking)]
-        assert ranks == sorted(ranks)
 
     def test_every_event_moves_the_very_next_answer(self, api, user):
         met = set()

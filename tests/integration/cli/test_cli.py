@@ -111,6 +111,28 @@ def test_rejected_rows_are_told_with_their_reasons(nightshelf, tmp_path):
     assert value_of(said.out, "rows rejected") == "3"
     assert value_of(said.out, "unknown book") == "1"
     assert "rejects.parquet" in said.out.replace("\n", "")
+    assert fits(said.out)
+    said_in_a_line = " ".join(said.out.split())
+    assert "2 of 3 interactions found their book." in said_in_a_line
+    assert "rating scale: 1-5 rating_scale = [1, 5]" in said_in_a_line
+
+
+def test_a_first_night_of_no_use_is_refused_until_somebody_says_why_not(nightshelf, tmp_path):
+    """Ratings that refer to another column than the one they are joined by."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (shelf / "books.csv").write_text("book_id,title,shop\n" + "".join(f"{i},Title {i},s{i}\n" for i in range(9)))
+    (shelf / "ratings.csv").write_text(
+        "user_id,book_id,rating\n" + "".join(f"u{i % 3},s{i},4\n" for i in range(9)) + "u,1,5\n"
+    )
+    refused = nightshelf("nightly", "--source", shelf, "--data-dir", tmp_path / "data")
+    assert refused.code == 3
+    words = " ".join(refused.err.split())
+    assert "9 of 10 interactions find no book" in words
+    assert "'book_id' of the interactions with 'shop' of the books (9 of 10 find a book)" in words
+    assert "Nothing has been published yet" in nightshelf("generations", "list", "--data-dir", tmp_path / "data").out
+    (shelf / "nightshelf.toml").write_text('books_id = "shop"')
+    assert nightshelf("ingest", "--source", shelf, "--data-dir", tmp_path / "data").code == 0
 
 
 def test_recommend_shows_books_with_their_reasons(nightshelf, demo):
@@ -170,6 +192,8 @@ def test_generations_are_listed_shown_rolled_back_and_collected(nightshelf, demo
 
     shown = nightshelf("generations", "show", second)
     assert json.loads(shown.out)["id"] == second
+    compared = " ".join(shown.err.split())
+    assert f"compared with generation {first} of 'demo', without events: books 828 against 828" in compared
 
     back = nightshelf("generations", "rollback")
     assert back.code == 0, back.err

@@ -64,7 +64,9 @@ def test_the_report_says_what_was_done(founded):
     assert (report.published, report.reused_artifacts) == (True, [])
     assert report.generation_id == founded.pointer
     manifest = founded.manifest
-    assert manifest.counts == {"books": 80, "users": 120, "interactions": 1440, "users_listed": 120}
+    counts = {"books": 80, "users": 120, "interactions": 1440}
+    of_source = {f"source_{what}": n for what, n in counts.items()}
+    assert manifest.counts == {**counts, **of_source, "users_listed": 120}
     assert (manifest.source, manifest.simulated_readers, manifest.rating_scale) == ("small world", False, "1-5")
     assert manifest.snapshot == founded.snapshot.id == report.ingest.snapshot_id
 

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
+from services.batch.sources.book_ids import with_own_ids
 from services.batch.sources.book_rows import clean_books
 from services.batch.sources.files.joins import Join, rank_joins
 from services.batch.sources.files.tables import SUFFIXES, TableFile, fingerprint_files, open_table, plain_name
@@ -58,7 +59,10 @@ from services.batch.sources.time_column import DATED_OTHERWISE, OTHER_TIME
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import pandas as pd
+    import pyarrow as pa
 
     from services.batch.sources.interaction_rows import InteractionFormat
     from services.batch.sources.rejects import RejectLog
@@ -68,6 +72,7 @@ _OTHER_DATES = frozenset({"date_added", "added", "added_at", "date_created", "cr
 
 class _InFile(Section):
     file: str = Field(min_length=1)
+    encoding: str | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _is_beside(self) -> Self:
@@ -87,6 +92,8 @@ class InteractionsFile(_InFile, InteractionsMapping):
 class FileMapping(Mapping[BooksFile, InteractionsFile]):
     """The whole of `nightshelf.toml`."""
 
+    encoding: str | None = Field(None, min_length=1)
+
 
 @dataclass(slots=True)
 class GenericSource(MappedFolder[FileMapping]):
@@ -100,6 +107,12 @@ class GenericSource(MappedFolder[FileMapping]):
         """See `Source.fingerprint`. The mapping is part of it."""
         tables = (self.books_table, *self.interactions_tables)
         return fingerprint_files(self.kind, [self.path / MAPPING_FILE, *{table.path for table in tables}])
+
+    @property
+    def guesses(self) -> Sequence[Guess]:
+        """See `TableSource.guesses`."""
+        tables = dict.fromkeys((self.books_table, *self.interactions_tables))
+        return [*super(GenericSource, self).guesses, *(guess for table in tables for guess in table.guesses)]
 
     def best_joins(self) -> list[str]:
         """See `TableSource.best_joins`; all columns that are mapped to nothing else are tried."""
@@ -122,12 +135,20 @@ class GenericSource(MappedFolder[FileMapping]):
             for mapped, table in zip(self.mapping.interactions, self.interactions_tables, strict=True)
         ]
         tables = zip(self.interactions_tables, forms, strict=True)
-        frame = clean_all_interactions(
-            ((table.batches(form.columns, rejects), form) for table, form in tables), rejects
-        )
+        frame = clean_all_interactions(((self._batches(table, form, rejects), form) for table, form in tables), rejects)
         if DATED_OTHERWISE in rejects.kept:
             rejects.guesses.extend(guesses)
         return frame
+
+    def _batches(self, table: TableFile, form: InteractionFormat, rejects: RejectLog) -> Iterator[pa.Table]:
+        """The rows of a table. Books without an id have one of their own, also where interactions share their rows."""
+        books = self.mapping.books
+        if form.file != books.file or form.columns["book_id"] != books.columns["book_id"]:
+            yield from table.batches(form.columns, rejects)
+            return
+        texts = {f"book {name}": column for name, column in books.columns.items() if name in {"title", "authors"}}
+        for batch in table.batches({**form.columns, **texts}, rejects):
+            yield with_own_ids(batch, "book title", "book authors").drop_columns(list(texts))
 
     def _form(self, mapped: InteractionsFile, table: TableFile, guesses: list[Guess]) -> InteractionFormat:
         """The row format, with what the file says and the mapping does not."""
@@ -158,18 +179,19 @@ def open_generic(path: Path) -> GenericSource:
         SourceError: the mapping is invalid, or a file or column in it is missing.
     """
     mapping = read_mapping(path, FileMapping)
-    books = _open(path, mapping.books.file, list(mapping.books.columns.values()))
-    interactions = tuple(_open(path, table.file, list(table.columns.values())) for table in mapping.interactions)
+    books = _open(path, mapping.books, mapping.encoding)
+    interactions = tuple(_open(path, table, mapping.encoding) for table in mapping.interactions)
     return GenericSource(path, mapping, books, interactions)
 
 
-def _open(folder: Path, name: str, columns: list[str]) -> TableFile:
+def _open(folder: Path, mapped: BooksFile | InteractionsFile, encoding: str | None) -> TableFile:
+    name = mapped.file
     path = folder / name
     if not path.is_file():
         files = ", ".join(sorted(item.name for item in folder.iterdir())) or "none"
         raise SourceError(
             f"{MAPPING_FILE} names {name}, which is not in the folder; its files are {files}.", where=str(folder)
         )
-    table = open_table(path)
-    table.require(columns)
+    table = open_table(path, mapped.encoding or encoding)
+    table.require(list(mapped.columns.values()))
     return table

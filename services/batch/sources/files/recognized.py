@@ -77,10 +77,11 @@ class RecognizedFolder:
     @property
     def guesses(self) -> Sequence[Guess]:
         """See `TableSource.guesses`."""
-        if self.overrides.rating_scale is not None:
-            return []
-        setting = f"rating_scale = [{self.usual_scale[0]:g}, {self.usual_scale[1]:g}]"
-        return [Guess("rating scale", self.rating_scale, setting)]
+        guesses = [guess for table in self.tables.values() for guess in table.guesses]
+        if self.overrides.rating_scale is None:
+            setting = f"rating_scale = [{self.usual_scale[0]:g}, {self.usual_scale[1]:g}]"
+            guesses.append(Guess("rating scale", self.rating_scale, setting))
+        return guesses
 
     def best_joins(self) -> list[str]:
         """See `TableSource.best_joins`; a layout with one id column has nothing to choose from."""

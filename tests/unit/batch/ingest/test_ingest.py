@@ -47,6 +47,7 @@ def test_a_folder_becomes_the_tables_of_the_contract(tmp_path: Path) -> None:
         n_events=0,
         rejected_by_reason={"rating is outside 1-5": 1, "unknown book": 1},
         changed=True,
+        findings=snapshot.manifest.findings,
     )
     assert snapshot.manifest.source.model_dump() == {
         "kind": "goodbooks",
