@@ -176,7 +176,7 @@ def test_without_the_library_what_is_served_stays_and_a_night_says_so_at_once(ra
 
     assert asyncio.run(follow()) == without
     begun = []
-    with pytest.raises(ModelError, match=r"nightshelf\[reranker\]"):
+    with pytest.raises(ModelError, match=r"\[reranker\]"):
         ranked.night(begun.append)
     assert begun == ["ingest"]
 

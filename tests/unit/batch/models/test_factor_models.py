@@ -122,7 +122,7 @@ def test_factors_that_are_no_numbers_are_refused():
 
 def test_without_the_library_als_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "implicit", None)
-    with pytest.raises(ModelError, match=r"nightshelf\[als\]"):
+    with pytest.raises(ModelError, match=r"\[als\]"):
         open_factorizer(CollaborativeSettings(algorithm="als"), threads=1)
 
 

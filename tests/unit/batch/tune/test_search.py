@@ -94,5 +94,5 @@ def test_a_space_that_is_exhausted_ends_the_search():
 
 def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ModelError, match=r"optuna.*nightshelf\[tune\]"):
+    with pytest.raises(ModelError, match=r"optuna.*\[tune\]"):
         found()
