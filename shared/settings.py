@@ -119,7 +119,7 @@ class BlendSettings(Group):
     item_transitions_candidates: int = Field(100, ge=10, le=1000, description="most candidates from item transitions")
     recent_books: int = Field(10, ge=1, le=100, description="recent books that the content list is made from")
     recency_decay: float = Field(0.85, gt=0, le=1, description="weight of each recent book relative to the next newer")
-    viewed_weight: Share = Field(0.3, description="weight of a viewed book in the content list; a recent one has 1")
+    viewed_weight: Share = Field(0.7, description="weight of a viewed book in the content list; a recent one has 1")
     item_transitions_recent_books: int = Field(
         60, ge=1, le=100, description="recent books that the list of item transitions is made from"
     )

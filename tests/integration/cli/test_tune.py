@@ -51,6 +51,8 @@ def books_in_pairs() -> pd.DataFrame:
             "image_url": None,
             "average_rating": np.nan,
             "n_ratings": np.nan,
+            "isbns": [[] for _ in range(n_books)],
+            "other_titles": [[] for _ in range(n_books)],
             "active": True,
         }
     )

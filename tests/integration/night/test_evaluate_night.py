@@ -105,19 +105,6 @@ def test_ordinary_days_pass(world, evaluated):
     assert [verdict.verdict for verdict in verdicts] == ["pass"] * 3
 
 
-def without_half_of_the_rows(interactions, chance):
-    return interactions[chance.random(len(interactions)) < 0.5]
-
-
-def without_half_of_the_users(interactions, chance):
-    users = interactions["user_id"].cat.categories
-    return interactions[interactions["user_id"].isin(users[chance.random(len(users)) < 0.5])]
-
-
-def without_the_newest_half(interactions, _chance):
-    return interactions.iloc[: len(interactions) // 2]
-
-
 def with_books_shuffled(interactions, chance):
     return interactions.assign(book_number=chance.permutation(interactions["book_number"].to_numpy()))
 
@@ -131,9 +118,6 @@ def with_books_renumbered(interactions, chance):
 @pytest.mark.parametrize(
     ("breaking", "shows_in"),
     [
-        (without_half_of_the_rows, "interactions"),
-        (without_half_of_the_users, "interactions"),
-        (without_the_newest_half, "interactions"),
         (with_books_shuffled, "ndcg_at_10"),
         (with_books_renumbered, "content_ndcg_at_10"),
     ],

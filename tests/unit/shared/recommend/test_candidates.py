@@ -40,7 +40,7 @@ def test_a_viewed_book_counts_less_and_only_in_the_content_list():
 
 
 def test_without_recent_books_the_viewed_ones_make_the_list():
-    assert content(books(), books(4)) == pytest.approx({5: 0.3})
+    assert content(books(), books(4)) == pytest.approx({5: BlendSettings().viewed_weight})
 
 
 def test_a_weight_of_zero_is_as_if_nothing_was_viewed():
