@@ -75,6 +75,8 @@ def made_up_books() -> pd.DataFrame:
             "series_position": np.nan,
             "description": None,
             "image_url": None,
+            "isbns": [[] for _ in range(N_BOOKS)],
+            "other_titles": [[] for _ in range(N_BOOKS)],
             "average_rating": np.nan,
             "n_ratings": np.nan,
             "active": True,
