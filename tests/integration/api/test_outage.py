@@ -77,6 +77,12 @@ def test_an_outage_degrades_recommendations_and_ends_with_the_outage(server, val
 
         valkey.start()
         eventually(lambda: not server.recommend(reader)["degraded"], RECOVERY_SECONDS, "answers from Redis again")
+        later = {"event_id": f"{how}-later", "user_id": f"{how}-later", "book_id": kept[0], "kind": "read"}
+        eventually(
+            lambda: httpx.post(f"{server.url}/api/events", json=later, timeout=20).is_success,
+            RECOVERY_SECONDS,
+            "events are taken again",
+        )
     assert load.failures == {}
     assert load.wrong == []
     with Load(server.url, PATHS) as load:
