@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,28 @@ def test_a_renamed_export_that_lost_its_rows_is_refused(tmp_path: Path, settings
     lost = verdict(tmp_path, settings, before, 1, folder="export (2)")
     assert (lost.verdict, lost.metric, lost.value, lost.served_value) == ("worse", "users", 1, 1000)
     assert "999 of 1,000 users (100%) and 9,990 of 10,000 interactions (100%) are gone" in lost.reason
+
+
+@pytest.mark.parametrize(
+    ("kept", "metrics"),
+    [
+        (lambda row: row % 2 == 0, {"interactions"}),
+        (lambda row: row // 10 % 2 == 0, {"users", "interactions"}),
+        (lambda row: row < 500, {"users", "interactions"}),
+    ],
+    ids=["half of the rows", "half of the users", "the older half"],
+)
+def test_a_half_of_the_data_is_missed(
+    tmp_path: Path, settings: Settings, kept: Callable[[int], bool], metrics: set[str]
+) -> None:
+    before = generation(night(tmp_path, 100), settings)
+    header, *rows = ratings(100).splitlines()
+    half = "\n".join([header, *(row for place, row in enumerate(rows) if kept(place))]) + "\n"
+    path = folder_source(tmp_path / "half", BOOKS, half)
+    found = judge_data(run(tmp_path / "data", path)[1], before, settings)
+    assert found is not None
+    assert found.verdict == "worse"
+    assert {what for what in ("books", "users", "interactions") if f" {what} (50%)" in found.reason} == metrics
 
 
 def test_the_same_data_under_another_name_is_fine(tmp_path: Path, settings: Settings) -> None:
